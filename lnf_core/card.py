@@ -1,0 +1,132 @@
+"""Model cards: a checkpoint's ``README.md``, written from its configuration and figures alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lnf_core.config import VARIANTS
+
+TITLES = {
+    "ptb": "Penn Treebank (characters)",
+    "jsb": "JSB chorales",
+    "nottingham": "Nottingham",
+    "piano-midi": "Piano-midi",
+    "muse": "MuseData",
+}
+_TIME = {"af": "autoregressive over time", "iaf": "inverse autoregressive over time", "none": "no flow over time"}
+_DIMENSIONS = {
+    "af": "masked autoregressive over the latent dimensions",
+    "scf": "split coupling over the latent dimensions",
+    "diagonal": "latent dimensions independent given the context",
+}
+_SIZES = {
+    "latent_size": "latent dimensions",
+    "flow_layers": "flow layers",
+    "flow_hidden": "units in the flow's nets",
+    "embedding_size": "embedding",
+    "hidden_size": "LSTM units a direction",
+    "layers": "LSTM layers",
+    "positions": "position features",
+    "max_length": "longest sequence (time steps)",
+}
+
+
+def variant_title(variant: str) -> str:
+    """A variant as the paper writes it: ``af-scf`` is ``AF/SCF``, ``lstm`` is ``LSTM baseline``."""
+    if variant == "lstm":
+        return "LSTM baseline"
+    name, affine = variant.removesuffix("-affine"), variant.endswith("-affine")
+    title = name.upper().replace("-", "/") if name in VARIANTS and "only" not in name else name
+    return f"{title}, affine" if affine else title
+
+
+def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """The card in Markdown, with the Hub's front matter.
+
+    Args:
+        config: contents of ``config.json``.
+        metrics: contents of ``metrics.json``, empty when nothing was measured.
+    """
+    dataset, variant, model = str(config["dataset"]), str(config["variant"]), config["model"]
+    music = model.get("likelihood") == "bernoulli"
+    title = f"{TITLES.get(dataset, dataset)}: {variant_title(variant)}"
+    parts = [
+        _front_matter(music, dataset),
+        f"# {title}\n",
+        _what(model, music) + "\n",
+        "## Use\n\n```python\nimport lnf_core\n\n"
+        f'checkpoint = lnf_core.load("{dataset}/{variant}")  # or this folder, or its id on the Hub\n'
+        f"sample = checkpoint.model.sample(count=1, lengths={64 if music else 80})\n```\n",
+        _figures(metrics, music),
+        "## Sizes\n\n" + _rows({said: model[key] for key, said in _SIZES.items() if key in model}),
+        _training(config.get("training", {}), metrics),
+        f"Trained on {TITLES.get(dataset, dataset)}; it repeats that data's style and its faults. "
+        "A small research model for hearing, reading and teaching, not for anything that must be right.\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _front_matter(music: bool, dataset: str) -> str:
+    kind = "music" if music else "text"
+    lines = ["license: mit", "library_name: lnf_core", "tags:", "- normalizing-flow", f"- {kind}", f"- {dataset}"]
+    return "---\n" + "\n".join(lines) + "\n---\n"
+
+
+def _what(model: Mapping[str, Any], music: bool) -> str:
+    what = "piano rolls of 88 keys" if music else "text, character by character"
+    if model.get("kind") == "lstm-baseline":
+        return f"A next-step LSTM over {what}: the exact baseline beside the latent flows of Ziegler & Rush (2019)."
+    time, dimension = str(model.get("time_flow")), str(model.get("dimension_flow"))
+    return (
+        f"A latent normalizing flow over {what}, after Ziegler & Rush, *Latent Normalizing Flows for Discrete "
+        f"Sequences* (2019): {_TIME.get(time, time)}, {_DIMENSIONS.get(dimension, dimension)}, "
+        f"{model.get('transform')} transforms."
+    )
+
+
+def _figures(metrics: Mapping[str, Any], music: bool) -> str:
+    splits = [split for split in ("valid", "test") if isinstance(metrics.get(split), Mapping)]
+    if not splits:
+        return "## Figures\n\nNot measured yet.\n"
+    unit = "nats a step" if music else "nats a character"
+    lines = [f"| | {' | '.join(splits)} |", f"|---|{'---:|' * len(splits)}"]
+    said = {
+        "bpc": "bits a character",
+        "nll": f"NLL, {unit}, divided by sum(T + 1)",
+        "nll_per_step": f"NLL, {unit}, divided by sum(T)",
+        "elbo": "ELBO",
+        "reconstruction": "reconstruction",
+        "kl": "KL",
+        "samples": "importance samples",
+        "sequences": "sequences",
+    }
+    for key, label in said.items():
+        values = [metrics[split].get(key) for split in splits]
+        if any(value is not None for value in values):
+            lines.append(f"| {label} | {' | '.join(_number(value) for value in values)} |")
+    return "## Figures\n\n" + "\n".join(lines) + "\n"
+
+
+def _training(training: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    known = {
+        key.replace("_", " "): metrics[key]
+        for key in ("parameters", "epochs", "steps", "minutes", "device", "code_version", "date", "command")
+        if metrics.get(key) is not None
+    }
+    known |= {
+        key.replace("_", " "): value
+        for key, value in training.items()
+        if key.replace("_", " ") not in known and isinstance(value, str | int | float)
+    }
+    return "## Training\n\n" + _rows(known) if known else ""
+
+
+def _rows(values: Mapping[str, Any]) -> str:
+    return "".join(f"- {said}: {_number(value)}\n" for said, value in values.items())
+
+
+def _number(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

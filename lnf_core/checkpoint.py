@@ -1,0 +1,299 @@
+"""Checkpoints: a folder of plain files, written atomically and read without unpickling anything.
+
+::
+
+    model.safetensors   the weights; tensors that share memory (the tied embedding) are stored once
+    config.json         format version, data set, configuration, vocabulary, how it was trained
+    metrics.json        figures measured on valid and test (optional)
+    README.md           the model card, generated from the other three
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from safetensors.torch import save as serialise
+
+from lnf_core.config import ModelConfig, config_from_dict, config_to_dict
+from lnf_core.errors import CheckpointError, ConfigError, InvalidInputError
+from lnf_core.files import (
+    CARD,
+    CONFIG,
+    FORMAT_VERSION,
+    METRICS,
+    WEIGHTS,
+    json_bytes,
+    read_config,
+    read_metrics,
+    replace,
+)
+from lnf_core.version import __version__
+from lnf_core.weights import fill, open_weights, stored_tensors
+
+if TYPE_CHECKING:
+    from lnf_core.baseline import LSTMBaseline
+    from lnf_core.data import Vocabulary
+    from lnf_core.model import LatentFlow
+
+    Model = LatentFlow | LSTMBaseline
+
+CHECKPOINTS_VARIABLE = "LNF_CHECKPOINTS"
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_STORED_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A model ready to use, with everything known about it."""
+
+    model: Model
+    """In eval mode, float32 weights."""
+    dataset: str
+    domain: str
+    """``text`` or ``music``."""
+    variant: str
+    vocabulary: Vocabulary | None
+    """Symbols of a text model; None for music."""
+    metrics: dict[str, Any]
+    """Contents of ``metrics.json``; empty when nothing was measured."""
+    training: dict[str, Any]
+    path: Path
+
+
+@dataclass(frozen=True)
+class CheckpointEntry:
+    """One bundled checkpoint, loadable or not."""
+
+    name: str
+    """``<dataset>/<variant>``, as :func:`load` takes it."""
+    path: Path
+    problem: str | None = None
+    """Why it cannot be loaded, in one sentence; None when its files are in order."""
+
+
+# ---------------------------------------------------------------------------------------------------------- writing
+
+
+def save_checkpoint(
+    folder: Path,
+    model: Model,
+    *,
+    dataset: str,
+    vocabulary: Vocabulary | None,
+    training: Mapping[str, Any],
+    metrics: Mapping[str, Any] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write ``model`` and what is known about it into ``folder``.
+
+    Each file is replaced in one step, weights first, so a run killed at any moment leaves a folder that loads.
+    Other files in the folder are kept; an old ``metrics.json`` goes when ``metrics`` is None, since its figures
+    belong to other weights.
+
+    Args:
+        folder: created when missing.
+        model: a :class:`~lnf_core.model.LatentFlow` or :class:`~lnf_core.baseline.LSTMBaseline`, not wrapped.
+        dataset: name of the data set, for example ``jsb``.
+        vocabulary: symbols of a text model; None for music.
+        training: plain values (JSON) describing the run.
+        metrics: contents of ``metrics.json``.
+        dtype: storage of the parameters: float32, float16 or bfloat16. Buffers keep their own type.
+
+    Raises:
+        CheckpointError: weights that are not finite, a vocabulary of the wrong size, or a folder not writable.
+        InvalidInputError: another ``dtype``.
+    """
+    if dtype not in _STORED_DTYPES:
+        raise InvalidInputError(f"cannot store weights as {dtype}; choose float32, float16 or bfloat16.")
+    _check_vocabulary(model.config, vocabulary, folder)
+    weights = serialise(stored_tensors(model, dtype, folder), metadata={"format": "pt"})
+    config = {
+        "format_version": FORMAT_VERSION,
+        "lnf_core": __version__,
+        "dataset": dataset,
+        "variant": model.config.variant,
+        "model": config_to_dict(model.config),
+        "vocabulary": None if vocabulary is None else vocabulary.to_list(),
+        "training": dict(training),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if metrics is None:
+            (folder / METRICS).unlink(missing_ok=True)
+        replace(folder / WEIGHTS, weights)
+        replace(folder / CONFIG, json_bytes(config))
+        if metrics is not None:
+            replace(folder / METRICS, json_bytes(metrics))
+        _write_card(folder)
+    except OSError as error:
+        raise CheckpointError(f"cannot write the checkpoint {folder}: {error.strerror or error}.") from error
+
+
+def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
+    """Replace ``metrics.json`` of an existing checkpoint and regenerate its card.
+
+    Raises:
+        CheckpointError: the folder holds no checkpoint, or cannot be written.
+    """
+    read_config(folder)
+    try:
+        replace(folder / METRICS, json_bytes(metrics))
+        _write_card(folder)
+    except OSError as error:
+        raise CheckpointError(f"cannot write {folder / METRICS}: {error.strerror or error}.") from error
+
+
+def _write_card(folder: Path) -> None:
+    from lnf_core.card import model_card  # card.py reads nothing from here; imported late to keep this file first
+
+    replace(folder / CARD, model_card(read_config(folder), read_metrics(folder)).encode())
+
+
+# ---------------------------------------------------------------------------------------------------------- reading
+
+
+def load(
+    name_or_path: str | Path, *, revision: str | None = None, device: str | torch.device = "cpu"
+) -> Checkpoint:
+    """Load a checkpoint.
+
+    Args:
+        name_or_path: a bundled name (``jsb/af-scf``), a folder, or a Hugging Face Hub id (``user/repository``).
+        revision: branch, tag or commit of a Hub repository; pin a commit to be sure of what you get.
+        device: where the model goes.
+
+    Returns:
+        A :class:`Checkpoint`; its weights are float32 whatever they were stored as.
+
+    Raises:
+        CheckpointError: nothing there, or a checkpoint that is incomplete, foreign or of a newer format.
+    """
+    folder = find_checkpoint(name_or_path, revision=revision)
+    values = read_config(folder)
+    config = _model_config(values, folder)
+    vocabulary = _vocabulary(values, config, folder)
+    model = _build(config, folder)
+    fill(model, folder / WEIGHTS)
+    return Checkpoint(
+        model=cast("Model", model.to(device).eval()),
+        dataset=values["dataset"],
+        domain="text" if config.likelihood == "categorical" else "music",
+        variant=config.variant,
+        vocabulary=vocabulary,
+        metrics=read_metrics(folder),
+        training=values["training"],
+        path=folder,
+    )
+
+
+def bundled_roots() -> list[Path]:
+    """Folders searched for bundled names: ``$LNF_CHECKPOINTS`` when set, then ``checkpoints/`` of the checkout."""
+    chosen = os.environ.get(CHECKPOINTS_VARIABLE)
+    beside = Path(__file__).resolve().parent.parent / "checkpoints"
+    return [*([Path(chosen).expanduser()] if chosen else []), beside]
+
+
+def find_checkpoint(name_or_path: str | Path, *, revision: str | None = None) -> Path:
+    """Folder of a bundled name, a path or a Hub id (downloaded when it is not cached).
+
+    Raises:
+        CheckpointError: nothing of that name.
+    """
+    text = str(name_or_path)
+    bundled = _bundled(text) if _HUB_ID.fullmatch(text) else None
+    folder = bundled or Path(name_or_path).expanduser()
+    if folder.is_dir():
+        if revision is not None:
+            raise CheckpointError(f"{text} is a local checkpoint; revision={revision!r} is for Hub ids: leave it out.")
+        return folder
+    first = text.split("/")[0]
+    if isinstance(name_or_path, Path) or not _HUB_ID.fullmatch(text) or first in _dataset_names():
+        raise CheckpointError(f"there is no checkpoint {text}; {_what_there_is()}")
+    from lnf_core.hub import download
+
+    return download(text, revision=revision)
+
+
+def list_checkpoints() -> list[CheckpointEntry]:
+    """Every bundled checkpoint by name; a broken one is listed with its problem instead of raising.
+
+    Checks the configuration and the header of the weights, without reading the weights themselves.
+    """
+    entries: dict[str, CheckpointEntry] = {}
+    for root in bundled_roots():
+        for folder in sorted(root.glob("*/*/")):
+            name = "/".join(folder.parts[-2:])
+            if name not in entries and not name.startswith("."):
+                entries[name] = CheckpointEntry(name, folder, _problem(folder))
+    return [entries[name] for name in sorted(entries)]
+
+
+def _bundled(name: str) -> Path | None:
+    return next((root / name for root in bundled_roots() if (root / name).is_dir()), None)
+
+
+def _dataset_names() -> frozenset[str]:
+    from lnf_core.data import DATASETS
+
+    return frozenset(DATASETS)
+
+
+def _what_there_is() -> str:
+    names = [entry.name for entry in list_checkpoints() if entry.problem is None]
+    bundled = f"bundled are {', '.join(names)}" if names else "none is bundled here"
+    return f"{bundled}; otherwise give a folder or a Hugging Face Hub id (user/repository)."
+
+
+def _problem(folder: Path) -> str | None:
+    try:
+        values = read_config(folder)
+        _vocabulary(values, _model_config(values, folder), folder)
+        read_metrics(folder)
+        with open_weights(folder / WEIGHTS):
+            return None
+    except CheckpointError as error:
+        return str(error)
+
+
+def _model_config(values: Mapping[str, Any], folder: Path) -> ModelConfig:
+    try:
+        return config_from_dict(values["model"])
+    except ConfigError as error:
+        raise CheckpointError(f"{folder / CONFIG} describes no model this lnf_core knows: {error}") from error
+
+
+def _vocabulary(values: Mapping[str, Any], config: ModelConfig, folder: Path) -> Vocabulary | None:
+    from lnf_core.data import Vocabulary
+
+    symbols = values.get("vocabulary")
+    if symbols is not None and not (isinstance(symbols, list) and all(isinstance(item, str) for item in symbols)):
+        raise CheckpointError(f"the vocabulary in {folder / CONFIG} is not a list of strings: fetch or save it again.")
+    vocabulary = None if symbols is None else Vocabulary.from_list(symbols)
+    _check_vocabulary(config, vocabulary, folder)
+    return vocabulary
+
+
+def _check_vocabulary(config: ModelConfig, vocabulary: Vocabulary | None, folder: Path) -> None:
+    if vocabulary is not None and len(vocabulary) != config.vocab_size:
+        raise CheckpointError(
+            f"the vocabulary of {folder} has {len(vocabulary)} symbols, its model {config.vocab_size}: "
+            "they do not belong together."
+        )
+
+
+def _build(config: ModelConfig, folder: Path) -> Model:
+    from lnf_core.model import build_model
+
+    try:
+        # Building draws initial weights; the caller's random state must not depend on whether a model was loaded.
+        with torch.random.fork_rng(devices=[]):
+            return build_model(config, torch.ones(config.max_length + 1, dtype=torch.float64))
+    except (RuntimeError, MemoryError, OverflowError) as error:
+        raise CheckpointError(f"the model described by {folder / CONFIG} cannot be built: {error}") from error

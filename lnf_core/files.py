@@ -1,0 +1,81 @@
+"""The small files of a checkpoint: written in one step, read with a clear word when they are damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lnf_core.errors import CheckpointError
+from lnf_core.version import __version__
+
+FORMAT_VERSION = 1
+WEIGHTS, CONFIG, METRICS, CARD = "model.safetensors", "config.json", "metrics.json", "README.md"
+
+
+def json_bytes(value: Mapping[str, Any]) -> bytes:
+    """Indented UTF-8 JSON with a final newline."""
+    return (json.dumps(dict(value), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` so that a reader or a crash sees the old file or the new one, nothing between."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in ``path``.
+
+    Raises:
+        CheckpointError: missing, unreadable, or not an object.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path.parent} has no {path.name}: it is not a complete checkpoint.") from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise CheckpointError(f"{path} cannot be read as JSON ({error}): fetch or save it again.") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path} holds {type(values).__name__} instead of an object: it is not ours.")
+    return values
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """``config.json`` of a checkpoint, checked for the keys of this format.
+
+    Raises:
+        CheckpointError: missing, unreadable, foreign or of a newer format.
+    """
+    values = read_json(folder / CONFIG)
+    version = values.get("format_version")
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise CheckpointError(f"{folder / CONFIG} has no format_version: it is not a checkpoint of lnf_core.")
+    if version > FORMAT_VERSION:
+        raise CheckpointError(
+            f"{folder} has checkpoint format {version}, this lnf_core {__version__} reads up to {FORMAT_VERSION}: "
+            "upgrade lnf_core."
+        )
+    types = {"dataset": str, "variant": str, "model": dict, "training": dict}
+    wrong = [key for key, kind in types.items() if not isinstance(values.get(key), kind)]
+    if wrong:
+        raise CheckpointError(f"{folder / CONFIG} lacks {', '.join(wrong)}: fetch or save the checkpoint again.")
+    return values
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """``metrics.json`` of a checkpoint, empty when there is none.
+
+    Raises:
+        CheckpointError: the file is there and unreadable.
+    """
+    return read_json(folder / METRICS) if (folder / METRICS).exists() else {}
