@@ -1,0 +1,25 @@
+"""The five data sets: find, check, read, batch."""
+
+from __future__ import annotations
+
+from lnf_core.data.augment import random_transpose
+from lnf_core.data.batching import SequenceBatch, batch_indices, collate
+from lnf_core.data.dataset import Dataset, load_dataset
+from lnf_core.data.files import data_root, verify
+from lnf_core.data.registry import DATASETS, DatasetInfo, dataset_info
+from lnf_core.data.vocabulary import Vocabulary
+
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "DatasetInfo",
+    "SequenceBatch",
+    "Vocabulary",
+    "batch_indices",
+    "collate",
+    "data_root",
+    "dataset_info",
+    "load_dataset",
+    "random_transpose",
+    "verify",
+]

@@ -1,0 +1,121 @@
+"""A data set in memory, and how to get it there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lnf_core.config import Likelihood
+from lnf_core.data.files import data_root, read_checked
+from lnf_core.data.registry import DatasetInfo, Domain, dataset_info
+from lnf_core.data.rolls import KEYS, read_rolls
+from lnf_core.data.text import encode_sentences, read_sentences
+from lnf_core.data.vocabulary import Vocabulary
+from lnf_core.errors import InvalidInputError
+
+SPLITS = ("train", "valid", "test")
+
+# Music may be sampled somewhat longer than anything heard in training (Ziegler & Rush's public code does the same).
+_MUSIC_STRETCH = 1.25
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Three splits of sequences, in file order, and the counts that ``p(T)`` normalises."""
+
+    name: str
+    title: str
+    domain: Domain
+    train: tuple[Tensor, ...]
+    """Text: int64 ``[T]`` each. Music: float32 0/1 ``[T, 88]`` each. All on the CPU."""
+    valid: tuple[Tensor, ...]
+    test: tuple[Tensor, ...]
+    vocabulary: Vocabulary | None
+    """The characters of the training split and two whole symbols; ``None`` for music."""
+    max_length: int
+    """Text: the longest sentence of train and valid. Music: 1.25 times that, rounded down. In steps."""
+    length_counts: Tensor
+    """float64 ``[max_length + 1]``: how many sequences of train and valid have each length; music adds one to each."""
+    sha256: dict[str, str]
+    """The files this was read from and their sums."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Symbols of the text, or the 88 keys."""
+        return len(self.vocabulary) if self.vocabulary is not None else KEYS
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """What a model of this data emits: ``categorical`` (text) or ``bernoulli`` (music)."""
+        return "categorical" if self.domain == "text" else "bernoulli"
+
+    def split(self, name: str) -> tuple[Tensor, ...]:
+        """The sequences of ``train``, ``valid`` or ``test``.
+
+        Raises:
+            InvalidInputError: no split of that name.
+        """
+        splits = {"train": self.train, "valid": self.valid, "test": self.test}
+        if name not in splits:
+            raise InvalidInputError(f"There is no split {name!r}; choose one of {', '.join(SPLITS)}.")
+        return splits[name]
+
+
+def load_dataset(name: str, root: Path | None = None) -> Dataset:
+    """Read a data set from disk after checking the SHA-256 of its files. Downloads nothing.
+
+    Args:
+        name: one of ``DATASETS``.
+        root: the folder that holds ``ptb/`` and ``music/``; by default ``LNF_DATA_DIR``, else the user's cache.
+
+    Raises:
+        InvalidInputError: no data set of that name.
+        DataError: a file is missing, unreadable, or not the published one.
+    """
+    info = dataset_info(name)
+    base = data_root(root)
+    contents = {file: read_checked(info, file, base) for file in info.files}
+    return _text_dataset(info, contents) if info.domain == "text" else _music_dataset(info, contents)
+
+
+def _text_dataset(info: DatasetInfo, contents: dict[str, bytes]) -> Dataset:
+    sentences = {split: read_sentences(contents[f"{info.name}/{split}.txt"]) for split in SPLITS}
+    vocabulary = Vocabulary.from_texts(sentences["train"])
+    splits = {split: encode_sentences(sentences[split], vocabulary) for split in SPLITS}
+    lengths = _lengths((*splits["train"], *splits["valid"]))
+    counts = torch.bincount(lengths).to(torch.float64)
+    return _dataset(info, splits, vocabulary, counts)
+
+
+def _music_dataset(info: DatasetInfo, contents: dict[str, bytes]) -> Dataset:
+    splits = read_rolls(contents[info.files[0]], info.title)
+    lengths = _lengths((*splits["train"], *splits["valid"]))
+    max_length = int(_MUSIC_STRETCH * int(lengths.max()))
+    # One more in every bin, so that no length up to max_length, bin 0 of the reference included, is impossible.
+    counts = torch.bincount(lengths, minlength=max_length + 1).to(torch.float64) + 1.0
+    return _dataset(info, splits, None, counts)
+
+
+def _lengths(sequences: Sequence[Tensor]) -> Tensor:
+    return torch.tensor([len(sequence) for sequence in sequences], dtype=torch.int64)
+
+
+def _dataset(
+    info: DatasetInfo, splits: dict[str, tuple[Tensor, ...]], vocabulary: Vocabulary | None, counts: Tensor
+) -> Dataset:
+    return Dataset(
+        name=info.name,
+        title=info.title,
+        domain=info.domain,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
+        vocabulary=vocabulary,
+        max_length=len(counts) - 1,
+        length_counts=counts,
+        sha256=dict(info.sha256),
+    )

@@ -1,0 +1,38 @@
+"""Piano-roll files to sequences: one time step a row, one of 88 keys a column."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import scipy.io  # type: ignore[import-untyped]
+import torch
+from torch import Tensor
+
+from lnf_core.errors import DataError
+
+KEYS = 88
+"""The keys of a piano: column 0 is MIDI note 21, column 87 is note 108."""
+
+_SPLITS = {"train": "traindata", "valid": "validdata", "test": "testdata"}
+
+
+def read_rolls(content: bytes, title: str) -> dict[str, tuple[Tensor, ...]]:
+    """The splits of a MATLAB file: ``train``, ``valid`` and ``test``, each piece float32 0/1 ``[T, 88]``.
+
+    Raises:
+        DataError: the content is no such file.
+    """
+    try:
+        variables = scipy.io.loadmat(io.BytesIO(content))
+        cells = {split: variables[key].ravel() for split, key in _SPLITS.items()}
+    except (ValueError, KeyError, TypeError, NotImplementedError, AttributeError) as error:
+        raise DataError(f"The {title} file holds no piano rolls ({error}): download it again.") from error
+    return {split: tuple(_roll(piece, title) for piece in pieces) for split, pieces in cells.items()}
+
+
+def _roll(piece: object, title: str) -> Tensor:
+    array = np.asarray(piece)
+    if array.ndim != 2 or array.shape[1] != KEYS or not np.isin(array, (0, 1)).all():
+        raise DataError(f"The {title} file holds a piece of shape {array.shape}; expected 0/1 values [T, {KEYS}].")
+    return torch.from_numpy(array.astype(np.float32))

@@ -1,0 +1,92 @@
+"""The symbols of a text data set and their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from lnf_core.errors import InvalidInputError, UnknownSymbolError
+
+UNKNOWN = "<unk>"
+PADDING = "<pad>"
+
+# A message that lists a whole pasted page of unknown characters helps nobody.
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """An ordered, immutable set of symbols.
+
+    Characters are encoded one by one. The whole symbols ``<unk>`` and ``<pad>`` have numbers, as in the paper's
+    model, but no text encodes to them: ``encode("<unk>")`` is the five characters it is spelled with.
+    """
+
+    symbols: tuple[str, ...]
+    _numbers: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.symbols or not all(isinstance(symbol, str) and symbol for symbol in self.symbols):
+            raise InvalidInputError("A vocabulary needs one or more symbols, each a string that is not empty.")
+        numbers = {symbol: number for number, symbol in enumerate(self.symbols)}
+        if len(numbers) != len(self.symbols):
+            twice = sorted(symbol for symbol in numbers if self.symbols.count(symbol) > 1)
+            raise InvalidInputError(f"A vocabulary holds each symbol once; {', '.join(map(repr, twice))} came twice.")
+        object.__setattr__(self, "_numbers", numbers)
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[str]) -> Vocabulary:
+        """``<unk>``, ``<pad>``, then every character of ``texts``, sorted."""
+        characters = set[str]().union(*texts)
+        return cls((UNKNOWN, PADDING, *sorted(characters)))
+
+    @classmethod
+    def from_list(cls, symbols: Sequence[str]) -> Vocabulary:
+        """The inverse of :meth:`to_list`."""
+        return cls(tuple(symbols))
+
+    def to_list(self) -> list[str]:
+        """The symbols in order, ready for JSON."""
+        return list(self.symbols)
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def encode(self, text: str) -> Tensor:
+        """The number of each character.
+
+        Returns:
+            int64 ``[T]``, on the CPU; ``T`` is 0 for an empty text.
+
+        Raises:
+            UnknownSymbolError: characters outside the vocabulary; ``error.symbols`` has each with its position.
+        """
+        unknown = tuple((at, character) for at, character in enumerate(text) if character not in self._numbers)
+        if unknown:
+            named = ", ".join(f"{character!r} at position {at}" for at, character in unknown[:_MOST_NAMED])
+            more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
+            known = "".join(symbol for symbol in self.symbols if len(symbol) == 1)
+            raise UnknownSymbolError(
+                f"The text holds characters outside the vocabulary ({named}{more}); use only these: {known!r}.",
+                unknown,
+            )
+        return torch.tensor([self._numbers[character] for character in text], dtype=torch.int64)
+
+    def decode(self, ids: Tensor | Sequence[int]) -> str:
+        """The text that ``ids`` (integers ``[T]``) stand for; ``<unk>`` and ``<pad>`` are written out.
+
+        Raises:
+            InvalidInputError: not a flat list of integers, or a number outside the vocabulary.
+        """
+        numbers = ids.tolist() if isinstance(ids, Tensor) else list(ids)
+        if not isinstance(numbers, list) or not all(isinstance(number, int) for number in numbers):
+            raise InvalidInputError("decode takes one sequence of whole numbers, of shape [T].")
+        outside = [number for number in numbers if not 0 <= number < len(self.symbols)]
+        if outside:
+            raise InvalidInputError(
+                f"There is no symbol number {outside[0]}; this vocabulary has the numbers 0 to {len(self.symbols) - 1}."
+            )
+        return "".join(self.symbols[number] for number in numbers)
