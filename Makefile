@@ -1,0 +1,64 @@
+# make app    the app on 127.0.0.1:7860          make train PRESET=jsb/af-scf OUT=runs/jsb-af-scf
+# make test   lint, types, tests                 make test-cuda   the tests that need a GPU
+# make lint   lint and types alone               make format      rewrites the layout of the code
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: app test test-cuda train lint format clean
+
+app: $(VENV)/.app-installed
+	@$(BIN)/python -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("fluidsynth"))' \
+		|| .ci/apt-install $$(cat packages.txt) \
+		|| echo "Going on without fluidsynth: the app plays sine voices."
+	@exec $(BIN)/python app.py
+
+test: lint $(VENV)/.browser-looked-for
+	$(BIN)/python -m pytest -q
+
+test-cuda: $(VENV)/.dev-installed
+	$(BIN)/python -m pytest -q -m cuda
+
+lint: $(VENV)/.dev-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m mypy
+
+format: $(VENV)/.dev-installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+train: $(VENV)/.app-installed
+	@test -n "$(PRESET)" -a -n "$(OUT)" || { echo "usage: make train PRESET=jsb/af-scf OUT=runs/jsb-af-scf"; exit 2; }
+	$(BIN)/python -m lnf_core train --preset $(PRESET) --out $(OUT)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# Debian keeps the part of venv that installs pip in a package of its own.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; $$($(PYTHON) --version) was found. Name another: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || .ci/apt-install python3-venv
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# torch by itself and first: with its exact version known, nothing else can pull in another build of it.
+$(VENV)/.app-installed: requirements.txt constraints.txt | $(VENV)/.made
+	@echo "Installing dependencies into $(VENV) (a few minutes the first time) ..."
+	$(PIP) "$$(grep '^torch==' constraints.txt)"
+	$(PIP) -r requirements.txt -c constraints.txt
+	@touch $@
+
+$(VENV)/.dev-installed: requirements-dev.txt $(VENV)/.app-installed
+	$(PIP) -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+# The tests run without either and name what they skip; with them they cover sound and the page as well.
+$(VENV)/.browser-looked-for: | $(VENV)/.dev-installed
+	@$(BIN)/python -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("fluidsynth"))' \
+		|| .ci/apt-install $$(cat packages.txt) || true
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || .ci/apt-install chromium || true
+	@touch $@
