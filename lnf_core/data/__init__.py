@@ -5,6 +5,7 @@ from __future__ import annotations
 from lnf_core.data.augment import random_transpose
 from lnf_core.data.batching import SequenceBatch, batch_indices, collate
 from lnf_core.data.dataset import Dataset, load_dataset
+from lnf_core.data.download import download
 from lnf_core.data.files import data_root, verify
 from lnf_core.data.registry import DATASETS, DatasetInfo, dataset_info
 from lnf_core.data.vocabulary import Vocabulary
@@ -19,6 +20,7 @@ __all__ = [
     "collate",
     "data_root",
     "dataset_info",
+    "download",
     "load_dataset",
     "random_transpose",
     "verify",

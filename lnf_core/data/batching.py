@@ -54,9 +54,7 @@ def collate(sequences: Sequence[Tensor]) -> SequenceBatch:
     return SequenceBatch(x, lengths)
 
 
-def batch_indices(
-    lengths: Sequence[int], batch_size: int, generator: torch.Generator | None = None
-) -> list[list[int]]:
+def batch_indices(lengths: Sequence[int], batch_size: int, generator: torch.Generator | None = None) -> list[list[int]]:
     """Split the indices of ``lengths`` into batches of similar length; every index comes exactly once.
 
     All batches have ``batch_size`` indices but one, which has the rest.

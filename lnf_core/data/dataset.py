@@ -76,14 +76,17 @@ def load_dataset(name: str, root: Path | None = None) -> Dataset:
         InvalidInputError: no data set of that name.
         DataError: a file is missing, unreadable, or not the published one.
     """
-    info = dataset_info(name)
-    base = data_root(root)
-    contents = {file: read_checked(info, file, base) for file in info.files}
+    return read_dataset(dataset_info(name), data_root(root))
+
+
+def read_dataset(info: DatasetInfo, root: Path) -> Dataset:
+    """As :func:`load_dataset`, for any description of a data set."""
+    contents = [read_checked(info, file, root) for file in info.files]
     return _text_dataset(info, contents) if info.domain == "text" else _music_dataset(info, contents)
 
 
-def _text_dataset(info: DatasetInfo, contents: dict[str, bytes]) -> Dataset:
-    sentences = {split: read_sentences(contents[f"{info.name}/{split}.txt"]) for split in SPLITS}
+def _text_dataset(info: DatasetInfo, contents: list[bytes]) -> Dataset:
+    sentences = {split: read_sentences(content) for split, content in zip(SPLITS, contents, strict=True)}
     vocabulary = Vocabulary.from_texts(sentences["train"])
     splits = {split: encode_sentences(sentences[split], vocabulary) for split in SPLITS}
     lengths = _lengths((*splits["train"], *splits["valid"]))
@@ -91,8 +94,9 @@ def _text_dataset(info: DatasetInfo, contents: dict[str, bytes]) -> Dataset:
     return _dataset(info, splits, vocabulary, counts)
 
 
-def _music_dataset(info: DatasetInfo, contents: dict[str, bytes]) -> Dataset:
-    splits = read_rolls(contents[info.files[0]], info.title)
+def _music_dataset(info: DatasetInfo, contents: list[bytes]) -> Dataset:
+    (content,) = contents
+    splits = read_rolls(content, info.title)
     lengths = _lengths((*splits["train"], *splits["valid"]))
     max_length = int(_MUSIC_STRETCH * int(lengths.max()))
     # One more in every bin, so that no length up to max_length, bin 0 of the reference included, is impossible.

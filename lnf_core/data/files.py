@@ -60,8 +60,11 @@ def verify(name: str, root: Path | str | None = None) -> dict[str, Path]:
         InvalidInputError: no data set of that name.
         DataError: a file is missing, unreadable, or not the published one.
     """
-    info = dataset_info(name)
-    base = data_root(root)
+    return verify_files(dataset_info(name), data_root(root))
+
+
+def verify_files(info: DatasetInfo, root: Path) -> dict[str, Path]:
+    """As :func:`verify`, for any description of a data set."""
     for file in info.files:
-        read_checked(info, file, base)
-    return {file: base / file for file in info.files}
+        read_checked(info, file, root)
+    return {file: root / file for file in info.files}

@@ -26,7 +26,7 @@ class DatasetInfo:
     """The name people use."""
     domain: Domain
     files: tuple[str, ...]
-    """Paths relative to the data root, always with ``/``."""
+    """Paths relative to the data root, always with ``/``. Text: train, valid, test. Music: one file with all three."""
     url: str
     """Folder the public copies live in; a file's address is ``url`` + ``/`` + its last path component."""
     sha256: Mapping[str, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
-import scipy.io  # type: ignore[import-untyped]
+import scipy.io
 import torch
 from torch import Tensor
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -81,9 +82,10 @@ class Vocabulary:
         Raises:
             InvalidInputError: not a flat list of integers, or a number outside the vocabulary.
         """
-        numbers = ids.tolist() if isinstance(ids, Tensor) else list(ids)
-        if not isinstance(numbers, list) or not all(isinstance(number, int) for number in numbers):
-            raise InvalidInputError("decode takes one sequence of whole numbers, of shape [T].")
+        try:
+            numbers = [operator.index(number) for number in (ids.tolist() if isinstance(ids, Tensor) else ids)]
+        except TypeError as error:
+            raise InvalidInputError("decode takes one sequence of whole numbers, of shape [T].") from error
         outside = [number for number in numbers if not 0 <= number < len(self.symbols)]
         if outside:
             raise InvalidInputError(

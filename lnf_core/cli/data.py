@@ -1,0 +1,58 @@
+"""``python -m lnf_core data``: download and check the data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lnf_core.data import DATASETS, data_root, dataset_info, download, verify
+from lnf_core.errors import LNFError
+
+app = typer.Typer(help="Download and check the data sets.", no_args_is_help=True)
+
+_Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAMES]...", help=f"Some of {', '.join(DATASETS)}; all of them by default."),
+]
+_Root = Annotated[
+    Path | None,
+    typer.Option("--root", help="Folder of the data files; by default LNF_DATA_DIR, else your cache folder."),
+]
+
+
+@app.command("download")
+def download_command(
+    names: _Names = None,
+    root: _Root = None,
+    url: Annotated[
+        str | None, typer.Option("--url", help="Folder of a mirror to fetch from; the files must be the same.")
+    ] = None,
+) -> None:
+    """Fetch the data sets from their public copies and check their SHA-256."""
+    try:
+        for info in [dataset_info(name) for name in names or DATASETS]:
+            typer.echo(f"{info.title}: fetching into {data_root(root)}")
+            for path in download(info.name, root, base_url=url).values():
+                typer.echo(f"  {path}: intact")
+            typer.echo(f"  {info.credit}. Licence: {info.licence}.")
+    except LNFError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command("verify")
+def verify_command(names: _Names = None, root: _Root = None) -> None:
+    """Check the SHA-256 of the data files on this machine."""
+    failed = False
+    for name in names or DATASETS:
+        try:
+            for path in verify(name, root).values():
+                typer.echo(f"{path}: intact")
+        except LNFError as error:
+            # The others are still checked: one run shows everything there is to repair.
+            typer.echo(str(error), err=True)
+            failed = True
+    if failed:
+        raise typer.Exit(1)
