@@ -1,0 +1,1 @@
+"""Flows over the D dimensions of one step, and over time."""

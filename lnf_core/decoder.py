@@ -1,0 +1,35 @@
+"""p(x_t | z): a bidirectional LSTM over z whose context leaves out z_t."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from lnf_core.config import LatentFlowConfig
+from lnf_core.nets.lstm import BidirectionalLSTM
+from lnf_core.nets.positions import step_mask
+
+
+class Decoder(nn.Module):
+    """Features for the logits of step t: ``[z_t, forward_{t-1}, backward_{t+1}]``.
+
+    Because the context does not contain ``z_t``, the logits of many candidate ``z_t`` under one fixed
+    context are a linear map of them.
+    """
+
+    def __init__(self, config: LatentFlowConfig, position_size: int) -> None:
+        """``position_size`` is F."""
+        super().__init__()
+        self.lstm = BidirectionalLSTM(config.latent_size + position_size, config.hidden_size, config.decoder_layers)
+        self.size = config.latent_size + 2 * config.hidden_size
+
+    def context(self, z: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
+        """``[T, B, 2H]`` from ``z`` ``[T, B, D]``: everything but ``z_t`` itself."""
+        ahead, behind = self.lstm(torch.cat([z, positions.to(z.dtype)], -1), lengths)
+        behind = behind * step_mask(lengths, len(z))[..., None]  # past the end there is nothing to hear of
+        nothing = torch.zeros_like(ahead[:1])
+        return torch.cat([torch.cat([nothing, ahead[:-1]], 0), torch.cat([behind[1:], nothing], 0)], -1)
+
+    def forward(self, z: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
+        """Features ``[T, B, D + 2H]``."""
+        return torch.cat([z, self.context(z, lengths, positions).to(z.dtype)], -1)

@@ -1,0 +1,60 @@
+"""Symbols in, symbols out: embedding, logits, log-probabilities and draws for both likelihoods."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lnf_core.config import Likelihood
+
+
+class Emission(nn.Module):
+    """The embedding table, shared by the input and the last linear layer of the output.
+
+    ``categorical``: x is int64 ``[T, B]``, one of V symbols. ``bernoulli``: x is 0/1 ``[T, B, V]``, V keys;
+    its embedding is the sum of the embeddings of the sounding keys.
+    """
+
+    def __init__(self, vocab_size: int, embedding_size: int, context_size: int, likelihood: Likelihood) -> None:
+        """``context_size`` is the width of the features from which logits are computed."""
+        super().__init__()
+        self.likelihood = likelihood
+        self.embedding = nn.Embedding(vocab_size, embedding_size)
+        nn.init.normal_(self.embedding.weight, std=0.1)
+        self.hidden = nn.Linear(context_size, embedding_size)
+        self.bias = nn.Parameter(torch.zeros(vocab_size))
+
+    def embed(self, x: Tensor) -> Tensor:
+        """``[T, B]`` or ``[T, B, V]`` to ``[T, B, E]``."""
+        if self.likelihood == "categorical":
+            embedded: Tensor = self.embedding(x)
+            return embedded
+        return x.to(self.embedding.weight.dtype) @ self.embedding.weight
+
+    def logits(self, features: Tensor) -> Tensor:
+        """``[..., C] -> [..., V]``: two linear layers with nothing between them."""
+        return functional.linear(self.hidden(features), self.embedding.weight, self.bias).float()
+
+    def log_prob(self, logits: Tensor, x: Tensor) -> Tensor:
+        """``log p(x_t)`` in nats: logits ``[..., T, B, V]`` and x to ``[..., T, B]``."""
+        if self.likelihood == "categorical":
+            index = x.expand(logits.shape[:-1])[..., None]
+            return functional.log_softmax(logits, -1).gather(-1, index).squeeze(-1)
+        # log p = x * logit - log(1 + e^logit), summed over keys.
+        return (x * logits - functional.softplus(logits)).sum(-1)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Probability of each symbol (sums to 1) or of each key sounding, ``[..., V]``."""
+        return logits.softmax(-1) if self.likelihood == "categorical" else logits.sigmoid()
+
+    def draw(self, probabilities: Tensor, *, argmax: bool, generator: torch.Generator | None) -> Tensor:
+        """The most likely x, or a draw: int64 ``[..., ]`` or 0/1 floats ``[..., V]``."""
+        if self.likelihood == "categorical":
+            if argmax:
+                return probabilities.argmax(-1)
+            flat = probabilities.flatten(0, -2)
+            return torch.multinomial(flat, 1, generator=generator).view(probabilities.shape[:-1])
+        if argmax:
+            return (probabilities > 0.5).to(probabilities.dtype)
+        return torch.bernoulli(probabilities, generator=generator)

@@ -1,0 +1,141 @@
+"""The flow over time: AF and IAF are one map, read from its two ends.
+
+Both are ``eps_t = f(z_t; h_t)`` with ``f`` a flow over dimensions. In AF ``h_t`` summarises ``z_<t``:
+the density is parallel in t and sampling is sequential. In IAF (Kingma et al., NeurIPS 2016) ``h_t``
+summarises ``eps_<t``: sampling is parallel in t and the density is sequential.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lnf_core.config import LatentFlowConfig
+from lnf_core.flows.base import ConditionalFlow
+from lnf_core.flows.stack import build_stack
+from lnf_core.nets.lstm import LSTMState
+from lnf_core.nets.mlp import mlp
+from lnf_core.nets.positions import step_mask
+
+Progress = Callable[[int, int], None]
+_Step = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+class TimeContext(nn.Module):
+    """``h_t`` from an LSTM over the earlier steps of one sequence and the position features of step t.
+
+    The initial state, and so ``h_0``, comes from a ReLU net of the position features of step 0.
+    """
+
+    def __init__(self, config: LatentFlowConfig, position_size: int) -> None:
+        """``position_size`` is F, the width of the position features."""
+        super().__init__()
+        self.layers, self.hidden = config.prior_layers, config.hidden_size
+        self.size = config.hidden_size
+        between = config.dropout if config.prior_layers > 1 else 0.0
+        self.lstm = nn.LSTM(config.latent_size + position_size, self.hidden, self.layers, dropout=between)
+        self.dropout = nn.Dropout(config.dropout)
+        self.initial = mlp(position_size, self.hidden, 2 * self.layers * self.hidden)
+
+    def initial_state(self, positions: Tensor) -> LSTMState:
+        """The state before step 0, from positions ``[T, B, F]``."""
+        both = self.initial(positions[0]).float().unflatten(-1, (self.layers, self.hidden, 2))  # [B, layers, H, 2]
+        hidden, cell = both.permute(3, 1, 0, 2).contiguous().unbind(0)
+        return hidden, cell
+
+    def parallel(self, sequence: Tensor, positions: Tensor) -> Tensor:
+        """All ``h_t`` at once: ``[T, B, D]`` and ``[T, B, F]`` to ``[T, B, H]``."""
+        state = self.initial_state(positions)
+        # Input s is element s with the positions of the step it helps to predict, s + 1; the last input predicts nothing.
+        outputs, _ = self.lstm(torch.cat([sequence[:-1], positions[1:].to(sequence.dtype)], -1), state)
+        context: Tensor = self.dropout(torch.cat([state[0][-1:].to(outputs.dtype), outputs], 0))
+        return context
+
+    def input_gates(self, positions: Tensor) -> Tensor:
+        """The positions' share of the first layer's gates, for every step at once: ``[T, B, 4H]``."""
+        weight = self.lstm.weight_ih_l0[:, -positions.shape[-1] :]
+        return functional.linear(positions, weight, self.lstm.bias_ih_l0 + self.lstm.bias_hh_l0)
+
+    def step(self, element: Tensor, gates: Tensor, state: LSTMState) -> LSTMState:
+        """Advance by one element ``[B, D]``; ``gates`` are the next step's :meth:`input_gates`, ``[B, 4H]``."""
+        hidden: list[Tensor] = []
+        cells: list[Tensor] = []
+        lstm = self.lstm
+        gates = gates + functional.linear(element, lstm.weight_ih_l0[:, : element.shape[-1]])
+        for layer in range(self.layers):
+            if layer:
+                below = functional.dropout(hidden[-1], lstm.dropout, self.training)
+                bias = getattr(lstm, f"bias_ih_l{layer}") + getattr(lstm, f"bias_hh_l{layer}")
+                gates = functional.linear(below, getattr(lstm, f"weight_ih_l{layer}"), bias)
+            gates = gates + functional.linear(state[0][layer], getattr(lstm, f"weight_hh_l{layer}"))
+            enter, forget, new, leave = gates.chunk(4, -1)
+            cell = torch.sigmoid(forget) * state[1][layer] + torch.sigmoid(enter) * torch.tanh(new)
+            cells.append(cell)
+            hidden.append(torch.sigmoid(leave) * torch.tanh(cell))
+        return torch.stack(hidden), torch.stack(cells)
+
+
+class TimeFlow(nn.Module):
+    """The prior's map between ``z`` and ``eps``, ``[T, B, D]``.
+
+    ``forward`` (z -> eps) and ``inverse`` (eps -> z) return ``(tensor, log_abs_det)``; the
+    log-determinant is per step, ``[T, B]``. Steps of padding are exactly zero in both.
+    """
+
+    def __init__(self, config: LatentFlowConfig, position_size: int) -> None:
+        """``position_size`` is F, the width of the position features."""
+        super().__init__()
+        self.reads = {"af": "z", "iaf": "eps", "none": "nothing"}[config.time_flow]
+        self.context = None if self.reads == "nothing" else TimeContext(config, position_size)
+        self.stack: ConditionalFlow = build_stack(config, self.context.size if self.context else position_size)
+
+    def forward(self, z: Tensor, lengths: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Z -> eps: one pass if the context reads z, a loop over time if it reads eps."""
+        if self.reads == "eps":
+            image, log_det = self._sequential(z, positions, self.stack.forward, None)
+        else:
+            image, log_det = self._parallel(z, positions, self.stack.forward)
+        return _without_padding(image, log_det, lengths)
+
+    def inverse(
+        self, eps: Tensor, lengths: Tensor, positions: Tensor, progress: Progress | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Eps -> z: a loop over time if the context reads z; ``progress(step, steps)`` is called in it."""
+        if self.reads == "z":
+            image, log_det = self._sequential(eps, positions, self.stack.inverse, progress)
+        else:
+            image, log_det = self._parallel(eps, positions, self.stack.inverse)
+            if progress:
+                progress(len(eps), len(eps))
+        return _without_padding(image, log_det, lengths)
+
+    def _parallel(self, source: Tensor, positions: Tensor, step: _Step) -> tuple[Tensor, Tensor]:
+        """The context reads ``source``, which is known for all t."""
+        return step(source, self.context.parallel(source, positions) if self.context else positions)
+
+    def _sequential(
+        self, source: Tensor, positions: Tensor, step: _Step, progress: Progress | None
+    ) -> tuple[Tensor, Tensor]:
+        """The context reads the image, which becomes known step by step."""
+        assert self.context is not None  # reads == "nothing" never comes here
+        state = self.context.initial_state(positions)
+        gates = self.context.input_gates(positions)
+        images: list[Tensor] = []
+        log_dets: list[Tensor] = []
+        for t in range(len(source)):
+            if t:
+                state = self.context.step(images[-1], gates[t], state)
+            image, log_det = step(source[t], self.context.dropout(state[0][-1]))
+            images.append(image)
+            log_dets.append(log_det)
+            if progress:
+                progress(t + 1, len(source))
+        return torch.stack(images), torch.stack(log_dets)
+
+
+def _without_padding(image: Tensor, log_det: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    mask = step_mask(lengths, len(image))
+    return image.masked_fill(~mask[..., None], 0.0), log_det.masked_fill(~mask, 0.0)
