@@ -95,7 +95,7 @@ def check_sequences(x: Tensor, lengths: Tensor, config: ModelConfig) -> Tensor:
         raise InvalidInputError(f"x has shape {list(x.shape)}; this model takes {shape}.")
     if x.shape[1] != len(lengths) or x.shape[0] < int(lengths.max()):
         raise InvalidInputError(
-            f"x has {x.shape[0]} steps and {x.shape[1]} sequences, which does not hold the {len(lengths)} lengths given."
+            f"x has {x.shape[0]} steps and {x.shape[1]} sequences, too few for the {len(lengths)} lengths given."
         )
     if categorical and (x.is_floating_point() or int(x.min()) < 0 or int(x.max()) >= config.vocab_size):
         raise InvalidInputError(f"x must hold whole numbers from 0 to {config.vocab_size - 1}, the model's symbols.")

@@ -80,6 +80,8 @@ class LatentFlowConfig(_SequenceConfig):
     """ReLU units of each of the two hidden layers of the nets that emit parameters."""
     prior_layers: int = 2
     """LSTM layers of the flow over time."""
+    prior_hidden: int = 0
+    """Units of that LSTM; 0 means ``hidden_size``."""
     encoder_layers: int = 2
     decoder_layers: int = 2
 
@@ -87,6 +89,7 @@ class LatentFlowConfig(_SequenceConfig):
         super().__post_init__()
         for name in ("flow_layers", "flow_hidden", "prior_layers", "encoder_layers", "decoder_layers"):
             _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1.")
+        _require(self.prior_hidden >= 0, f"prior_hidden is {self.prior_hidden}; give 0 (as hidden_size) or more.")
         _require_choice("time_flow", self.time_flow, get_args(TimeFlow))
         _require_choice("dimension_flow", self.dimension_flow, get_args(DimensionFlow))
         _require_choice("transform", self.transform, get_args(TransformName))

@@ -26,7 +26,8 @@ class Posterior:
 
     def log_prob(self, z: Tensor) -> Tensor:
         """``log q(z_t | x)`` in nats, summed over D: ``[..., T, B, D] -> [..., T, B]``."""
-        return Normal(self.mean, self.std, validate_args=False).log_prob(z).sum(-1)
+        log_density: Tensor = Normal(self.mean, self.std, validate_args=False).log_prob(z)
+        return log_density.sum(-1)
 
 
 class Encoder(nn.Module):

@@ -70,7 +70,8 @@ class LatentFlow(nn.Module):
         """``log p(z_t | ...)`` in nats per step, ``[T, B]``; zero on padding."""
         eps, log_det = self.prior(z, lengths, self.positions(lengths, len(z)))
         base = -0.5 * (eps.square() + _LOG_2PI).sum(-1)
-        return base.masked_fill(~step_mask(lengths, len(z)), 0.0) + log_det
+        log_prior: Tensor = base.masked_fill(~step_mask(lengths, len(z)), 0.0) + log_det
+        return log_prior
 
     def log_emission(self, x: Tensor, z: Tensor, lengths: Tensor) -> Tensor:
         """``log p(x_t | z)`` in nats per step, ``[T, B]``; zero on padding."""

@@ -78,12 +78,14 @@ def infer_config(state: Mapping[str, Tensor], *, variant: Variant | None, likeli
         flow_layers, flow_hidden, parameters = _flow_sizes(state, found, latent)
     except KeyError as error:
         raise CheckpointError(f"the tensor {error} is missing; this is no latent flow of the reference.") from error
+    recurrent = state.get(_FLOW + "lstm.weight_hh_l0")
+    prior_hidden = 0 if recurrent is None else recurrent.shape[1]
     prior_layers = _count(state, _FLOW + r"lstm\.weight_hh_l(\d+)") or 1
     return LatentFlowConfig(
         vocab_size=vocab, likelihood=likelihood, max_length=width // 2, embedding_size=embedding, hidden_size=hidden,
         positions="onehot", latent_size=latent, time_flow=time_flow, dimension_flow=found,
         transform="nlsq" if parameters == 5 else "affine", flow_layers=flow_layers, flow_hidden=flow_hidden,
-        prior_layers=prior_layers,
+        prior_layers=prior_layers, prior_hidden=prior_hidden,
         encoder_layers=_count(state, r"inference_model\.rnn_q\.weight_hh_l(\d+)"),
         decoder_layers=_count(state, r"generative_model\.rnn_outp\.weight_hh_l(\d+)"),
     )  # fmt: skip

@@ -39,7 +39,8 @@ class CouplingFlow(ConditionalFlow):
 
     def _transform_parameters(self, kept: Tensor, context: Tensor) -> Tensor:
         outputs: Tensor = self.net(torch.cat([kept, context.to(kept.dtype)], -1))
-        return outputs.to(kept.dtype).unflatten(-1, (self.changed, self.transform.num_parameters))
+        parameters: Tensor = outputs.to(kept.dtype).unflatten(-1, (self.changed, self.transform.num_parameters))
+        return parameters
 
     def forward(self, value: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Z -> eps."""

@@ -21,7 +21,8 @@ class DiagonalFlow(ConditionalFlow):
 
     def _transform_parameters(self, context: Tensor, like: Tensor) -> Tensor:
         outputs: Tensor = self.net(context)
-        return outputs.to(like.dtype).unflatten(-1, (self.size, self.transform.num_parameters))
+        parameters: Tensor = outputs.to(like.dtype).unflatten(-1, (self.size, self.transform.num_parameters))
+        return parameters
 
     def forward(self, value: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Z -> eps."""

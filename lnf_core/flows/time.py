@@ -33,8 +33,7 @@ class TimeContext(nn.Module):
     def __init__(self, config: LatentFlowConfig, position_size: int) -> None:
         """``position_size`` is F, the width of the position features."""
         super().__init__()
-        self.layers, self.hidden = config.prior_layers, config.hidden_size
-        self.size = config.hidden_size
+        self.layers, self.hidden = config.prior_layers, config.prior_hidden or config.hidden_size
         between = config.dropout if config.prior_layers > 1 else 0.0
         self.lstm = nn.LSTM(config.latent_size + position_size, self.hidden, self.layers, dropout=between)
         self.dropout = nn.Dropout(config.dropout)
@@ -49,28 +48,33 @@ class TimeContext(nn.Module):
     def parallel(self, sequence: Tensor, positions: Tensor) -> Tensor:
         """All ``h_t`` at once: ``[T, B, D]`` and ``[T, B, F]`` to ``[T, B, H]``."""
         state = self.initial_state(positions)
-        # Input s is element s with the positions of the step it helps to predict, s + 1; the last input predicts nothing.
+        # Input s is element s with the positions of step s + 1, the first it helps to predict; the last predicts nothing.
         outputs, _ = self.lstm(torch.cat([sequence[:-1], positions[1:].to(sequence.dtype)], -1), state)
         context: Tensor = self.dropout(torch.cat([state[0][-1:].to(outputs.dtype), outputs], 0))
         return context
 
+    def _weight(self, name: str, layer: int) -> Tensor:
+        weight: Tensor = getattr(self.lstm, f"{name}_l{layer}")
+        return weight
+
+    def _bias(self, layer: int) -> Tensor:
+        return self._weight("bias_ih", layer) + self._weight("bias_hh", layer)
+
     def input_gates(self, positions: Tensor) -> Tensor:
         """The positions' share of the first layer's gates, for every step at once: ``[T, B, 4H]``."""
-        weight = self.lstm.weight_ih_l0[:, -positions.shape[-1] :]
-        return functional.linear(positions, weight, self.lstm.bias_ih_l0 + self.lstm.bias_hh_l0)
+        weight = self._weight("weight_ih", 0)[:, -positions.shape[-1] :]
+        return functional.linear(positions, weight, self._bias(0))
 
     def step(self, element: Tensor, gates: Tensor, state: LSTMState) -> LSTMState:
         """Advance by one element ``[B, D]``; ``gates`` are the next step's :meth:`input_gates`, ``[B, 4H]``."""
         hidden: list[Tensor] = []
         cells: list[Tensor] = []
-        lstm = self.lstm
-        gates = gates + functional.linear(element, lstm.weight_ih_l0[:, : element.shape[-1]])
+        gates = gates + functional.linear(element, self._weight("weight_ih", 0)[:, : element.shape[-1]])
         for layer in range(self.layers):
             if layer:
-                below = functional.dropout(hidden[-1], lstm.dropout, self.training)
-                bias = getattr(lstm, f"bias_ih_l{layer}") + getattr(lstm, f"bias_hh_l{layer}")
-                gates = functional.linear(below, getattr(lstm, f"weight_ih_l{layer}"), bias)
-            gates = gates + functional.linear(state[0][layer], getattr(lstm, f"weight_hh_l{layer}"))
+                below = functional.dropout(hidden[-1], self.lstm.dropout, self.training)
+                gates = functional.linear(below, self._weight("weight_ih", layer), self._bias(layer))
+            gates = gates + functional.linear(state[0][layer], self._weight("weight_hh", layer))
             enter, forget, new, leave = gates.chunk(4, -1)
             cell = torch.sigmoid(forget) * state[1][layer] + torch.sigmoid(enter) * torch.tanh(new)
             cells.append(cell)
@@ -90,7 +94,7 @@ class TimeFlow(nn.Module):
         super().__init__()
         self.reads = {"af": "z", "iaf": "eps", "none": "nothing"}[config.time_flow]
         self.context = None if self.reads == "nothing" else TimeContext(config, position_size)
-        self.stack: ConditionalFlow = build_stack(config, self.context.size if self.context else position_size)
+        self.stack: ConditionalFlow = build_stack(config, self.context.hidden if self.context else position_size)
 
     def forward(self, z: Tensor, lengths: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Z -> eps: one pass if the context reads z, a loop over time if it reads eps."""

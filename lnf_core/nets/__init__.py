@@ -1,0 +1,1 @@
+"""Networks: they emit the parameters of transforms, or contexts and features for them."""

@@ -58,4 +58,5 @@ class MADE(nn.Module):
         hidden = functional.relu(self.input_layer(torch.cat([value, context.to(value.dtype)], -1)))
         hidden = functional.relu(self.hidden_layer(hidden))
         outputs: Tensor = self.output_layer(hidden)
-        return outputs.unflatten(-1, (self.num_parameters, self.size)).transpose(-1, -2)
+        outputs = outputs.unflatten(-1, (self.num_parameters, self.size))
+        return outputs.transpose(-1, -2)

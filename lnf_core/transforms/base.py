@@ -18,7 +18,7 @@ class ElementwiseTransform(Protocol):
     """P, the size of the last axis of ``parameters``."""
 
     def forward(self, value: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        """Map ``value`` ``[..., D]`` with ``parameters`` ``[..., D, P]`` to ``(image, log_slope)``, both ``[..., D]``."""
+        """Map ``value`` ``[..., D]`` with ``parameters`` ``[..., D, P]`` to image and log-slope ``[..., D]``."""
         ...
 
     def inverse(self, value: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
