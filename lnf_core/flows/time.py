@@ -48,7 +48,7 @@ class TimeContext(nn.Module):
     def parallel(self, sequence: Tensor, positions: Tensor) -> Tensor:
         """All ``h_t`` at once: ``[T, B, D]`` and ``[T, B, F]`` to ``[T, B, H]``."""
         state = self.initial_state(positions)
-        # Input s is element s with the positions of step s + 1, the first it helps to predict; the last predicts nothing.
+        # Input s is element s with the positions of step s + 1, the first it helps to predict; the last helps none.
         outputs, _ = self.lstm(torch.cat([sequence[:-1], positions[1:].to(sequence.dtype)], -1), state)
         context: Tensor = self.dropout(torch.cat([state[0][-1:].to(outputs.dtype), outputs], 0))
         return context
