@@ -6,14 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lnf_core.config import VARIANTS
+from lnf_core.data import DATASETS
 
-TITLES = {
-    "ptb": "Penn Treebank (characters)",
-    "jsb": "JSB chorales",
-    "nottingham": "Nottingham",
-    "piano-midi": "Piano-midi",
-    "muse": "MuseData",
-}
 _TIME = {"af": "autoregressive over time", "iaf": "inverse autoregressive over time", "none": "no flow over time"}
 _DIMENSIONS = {
     "af": "masked autoregressive over the latent dimensions",
@@ -41,6 +35,11 @@ def variant_title(variant: str) -> str:
     return f"{title}, affine" if affine else title
 
 
+def dataset_title(dataset: str) -> str:
+    """The name people use; the short name itself for a data set that is not one of ours."""
+    return DATASETS[dataset].title if dataset in DATASETS else dataset
+
+
 def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """The card in Markdown, with the Hub's front matter.
 
@@ -50,7 +49,7 @@ def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """
     dataset, variant, model = str(config["dataset"]), str(config["variant"]), config["model"]
     music = model.get("likelihood") == "bernoulli"
-    title = f"{TITLES.get(dataset, dataset)}: {variant_title(variant)}"
+    title = f"{dataset_title(dataset)}: {variant_title(variant)}"
     parts = [
         _front_matter(music, dataset),
         f"# {title}\n",
@@ -61,7 +60,7 @@ def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         _figures(metrics, music),
         "## Sizes\n\n" + _rows({said: model[key] for key, said in _SIZES.items() if key in model}),
         _training(config.get("training", {}), metrics),
-        f"Trained on {TITLES.get(dataset, dataset)}; it repeats that data's style and its faults. "
+        f"Trained on {dataset_title(dataset)}; it repeats that data's style and its faults. "
         "A small research model for hearing, reading and teaching, not for anything that must be right.\n",
     ]
     return "\n".join(part for part in parts if part)

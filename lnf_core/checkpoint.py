@@ -15,11 +15,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import save as serialise
 
+from lnf_core.card import model_card
 from lnf_core.config import ModelConfig, config_from_dict, config_to_dict
 from lnf_core.errors import CheckpointError, ConfigError, InvalidInputError
 from lnf_core.files import (
@@ -37,11 +38,8 @@ from lnf_core.version import __version__
 from lnf_core.weights import fill, open_weights, stored_tensors
 
 if TYPE_CHECKING:
-    from lnf_core.baseline import LSTMBaseline
     from lnf_core.data import Vocabulary
-    from lnf_core.model import LatentFlow
-
-    Model = LatentFlow | LSTMBaseline
+    from lnf_core.model import SequenceModel
 
 CHECKPOINTS_VARIABLE = "LNF_CHECKPOINTS"
 
@@ -53,7 +51,7 @@ _STORED_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 class Checkpoint:
     """A model ready to use, with everything known about it."""
 
-    model: Model
+    model: SequenceModel
     """In eval mode, float32 weights."""
     dataset: str
     domain: str
@@ -83,7 +81,7 @@ class CheckpointEntry:
 
 def save_checkpoint(
     folder: Path,
-    model: Model,
+    model: SequenceModel,
     *,
     dataset: str,
     vocabulary: Vocabulary | None,
@@ -131,7 +129,7 @@ def save_checkpoint(
         replace(folder / CONFIG, json_bytes(config))
         if metrics is not None:
             replace(folder / METRICS, json_bytes(metrics))
-        _write_card(folder)
+        write_card(folder)
     except OSError as error:
         raise CheckpointError(f"cannot write the checkpoint {folder}: {error.strerror or error}.") from error
 
@@ -145,23 +143,26 @@ def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
     read_config(folder)
     try:
         replace(folder / METRICS, json_bytes(metrics))
-        _write_card(folder)
+        write_card(folder)
     except OSError as error:
         raise CheckpointError(f"cannot write {folder / METRICS}: {error.strerror or error}.") from error
 
 
-def _write_card(folder: Path) -> None:
-    from lnf_core.card import model_card  # card.py reads nothing from here; imported late to keep this file first
+def write_card(folder: Path) -> Path:
+    """Regenerate a checkpoint's ``README.md`` from its other files and return its path.
 
-    replace(folder / CARD, model_card(read_config(folder), read_metrics(folder)).encode())
+    Raises:
+        CheckpointError: the folder holds no readable checkpoint.
+    """
+    card = model_card(read_config(folder), read_metrics(folder))
+    replace(folder / CARD, card.encode())
+    return folder / CARD
 
 
 # ---------------------------------------------------------------------------------------------------------- reading
 
 
-def load(
-    name_or_path: str | Path, *, revision: str | None = None, device: str | torch.device = "cpu"
-) -> Checkpoint:
+def load(name_or_path: str | Path, *, revision: str | None = None, device: str | torch.device = "cpu") -> Checkpoint:
     """Load a checkpoint.
 
     Args:
@@ -182,7 +183,7 @@ def load(
     model = _build(config, folder)
     fill(model, folder / WEIGHTS)
     return Checkpoint(
-        model=cast("Model", model.to(device).eval()),
+        model=model.to(device).eval(),
         dataset=values["dataset"],
         domain="text" if config.likelihood == "categorical" else "music",
         variant=config.variant,
@@ -288,7 +289,7 @@ def _check_vocabulary(config: ModelConfig, vocabulary: Vocabulary | None, folder
         )
 
 
-def _build(config: ModelConfig, folder: Path) -> Model:
+def _build(config: ModelConfig, folder: Path) -> SequenceModel:
     from lnf_core.model import build_model
 
     try:

@@ -56,7 +56,7 @@ def open_weights(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise CheckpointError(f"{path.parent} has no {path.name}: it is not a complete checkpoint.")
     try:
-        with safe_open(path, framework="pt", device="cpu") as file:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt", device="cpu") as file:
             yield file
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is truncated or not safetensors ({error}): fetch or save it again.") from error

@@ -1,0 +1,5 @@
+"""``python -m lnf_core``."""
+
+from lnf_core.cli import main
+
+main()

@@ -1,0 +1,25 @@
+"""``card``: show or rewrite a checkpoint's model card."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lnf_core.cli.common import CheckpointName
+
+
+def card(
+    checkpoint: CheckpointName,
+    write: Annotated[bool, typer.Option("--write", help="Rewrite the checkpoint's README.md.")] = False,
+) -> None:
+    """Print a checkpoint's model card as its files describe it."""
+    from lnf_core.card import model_card
+    from lnf_core.checkpoint import find_checkpoint, write_card
+    from lnf_core.files import read_config, read_metrics
+
+    folder = find_checkpoint(checkpoint)
+    if write:
+        typer.echo(f"wrote {write_card(folder)}")
+    else:
+        typer.echo(model_card(read_config(folder), read_metrics(folder)), nl=False)

@@ -1,0 +1,53 @@
+"""What the commands share: errors in one sentence, the checkpoint argument, the device."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from lnf_core.errors import InvalidInputError, LNFError
+
+CheckpointName = Annotated[
+    str, typer.Argument(metavar="CHECKPOINT", help="A bundled name (jsb/af-scf), a folder or a Hub id (user/repo).")
+]
+Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub checkpoint.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+class Commands(TyperGroup):
+    """A group whose commands end with one sentence and status 1 where the package raises one of its errors."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # noqa: ANN401 - what the command returns
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except LNFError as error:
+            typer.echo(" ".join(str(error).split()), err=True)
+            raise typer.Exit(1) from error
+
+
+def resolve_device(name: str) -> str:
+    """``auto`` is CUDA where there is one, else the CPU.
+
+    Raises:
+        InvalidInputError: a device this machine or torch does not have.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidInputError(f"the device {name!r} cannot be used here; choose auto, cpu or cuda.") from error
+    return name
+
+
+def command_line() -> str:
+    """The command as typed, to be repeated later."""
+    return shlex.join(["python", "-m", "lnf_core", *sys.argv[1:]])

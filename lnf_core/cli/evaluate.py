@@ -1,0 +1,166 @@
+"""``evaluate``: the figures of a checkpoint on a split, by the evaluation protocol."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lnf_core.cli.common import CheckpointName, Device, Json, Revision, command_line, resolve_device
+from lnf_core.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from lnf_core.checkpoint import Checkpoint
+    from lnf_core.data import Dataset
+
+# K of the paper: the two sets with long pieces use fewer samples.
+_FEWER_SAMPLES = {"piano-midi": 4, "muse": 4}
+_SAMPLES = 30
+
+
+class Split(StrEnum):
+    """The splits a figure may be reported on."""
+
+    valid = "valid"
+    test = "test"
+
+
+def evaluate(
+    checkpoint: CheckpointName,
+    split: Annotated[Split, typer.Option(help="Select on valid; test is for released models, once.")] = Split.valid,
+    samples: Annotated[
+        int | None, typer.Option(help="Importance samples K; by default the paper's (30, or 4 for long pieces).")
+    ] = None,
+    as_json: Json = False,
+    write: Annotated[bool, typer.Option("--write", help="Keep the figures in the checkpoint's metrics.json.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace test figures that are already there.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the posterior draws.")] = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Sequences encoded together.")] = 16,
+    device: Device = "auto",
+    revision: Revision = None,
+) -> None:
+    """Measure a checkpoint on the valid or test split: NLL, ELBO and its parts, in nats (and bits for text)."""
+    import torch
+
+    from lnf_core.checkpoint import load, write_metrics
+    from lnf_core.data import load_dataset
+    from lnf_core.evaluation import evaluate as measure
+
+    loaded = load(checkpoint, revision=revision, device=resolve_device(device))
+    if write and split is Split.test and "test" in loaded.metrics and not force:
+        raise CheckpointError(
+            f"{checkpoint} already has test figures; test is evaluated once for a released checkpoint "
+            "(--force replaces them)."
+        )
+    dataset = load_dataset(loaded.dataset)
+    where = loaded.model.length_prior.log_probs.device
+    started = time.perf_counter()
+    evaluation = measure(
+        loaded.model,
+        sequences_for(loaded, dataset, split.value),
+        domain="text" if loaded.domain == "text" else "music",
+        samples=default_samples(loaded) if samples is None else samples,
+        batch_size=batch_size,
+        generator=torch.Generator(where).manual_seed(seed),
+        progress=_progress(),
+    )
+    seconds = time.perf_counter() - started
+    figures = evaluation.to_dict()
+    if write:
+        record = {**figures, **_circumstances(seed, batch_size, where, seconds)}
+        write_metrics(loaded.path, _merged(loaded, dataset, {split.value: record}))
+    result = {
+        "checkpoint": checkpoint,
+        "dataset": loaded.dataset,
+        "variant": loaded.variant,
+        "split": split.value,
+        **figures,
+    }
+    if as_json:
+        typer.echo(json.dumps(result))
+    else:
+        typer.echo("\n".join(f"{key:>15}  {_said(value)}" for key, value in result.items() if value is not None))
+
+
+def default_samples(checkpoint: Checkpoint) -> int:
+    """K of the protocol: 1 where the likelihood is exact, else the paper's number for the data set."""
+    if checkpoint.variant == "lstm":
+        return 1
+    return _FEWER_SAMPLES.get(checkpoint.dataset, _SAMPLES)
+
+
+def sequences_for(checkpoint: Checkpoint, dataset: Dataset, split: str) -> list[Any]:
+    """A split in the symbols of the checkpoint, which may number characters or keys differently.
+
+    Raises:
+        CheckpointError: the data holds symbols the checkpoint does not know.
+    """
+    import torch
+
+    sequences = list(dataset.split(split))
+    size = checkpoint.model.config.vocab_size
+    if dataset.vocabulary is None:
+        if size == dataset.vocab_size + 1:  # the paper's roll has an output that never sounds at index 0
+            return [torch.nn.functional.pad(roll, (1, 0)) for roll in sequences]
+        if size != dataset.vocab_size:
+            raise CheckpointError(f"{checkpoint.path} has {size} keys; {dataset.title} has {dataset.vocab_size}.")
+        return sequences
+    if checkpoint.vocabulary is None:
+        raise CheckpointError(
+            f"{checkpoint.path} has no vocabulary, so its symbols cannot be told; import it again with --vocabulary."
+        )
+    if checkpoint.vocabulary.symbols == dataset.vocabulary.symbols:
+        return sequences
+    known = {symbol: index for index, symbol in enumerate(checkpoint.vocabulary.symbols)}
+    table = torch.tensor([known.get(symbol, -1) for symbol in dataset.vocabulary.symbols])
+    renumbered = [table[sequence] for sequence in sequences]
+    if any(bool((sequence < 0).any()) for sequence in renumbered):
+        raise CheckpointError(f"{dataset.title} holds characters that {checkpoint.path} does not know.")
+    return renumbered
+
+
+def _progress() -> Any:  # noqa: ANN401 - a callback around an untyped progress bar
+    from tqdm import tqdm
+
+    bar = tqdm(unit="sequence", leave=False, disable=None)  # None: only where a person is watching
+
+    def advance(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+        if done == total:
+            bar.close()
+
+    return advance
+
+
+def _circumstances(seed: int, batch_size: int, device: object, seconds: float) -> dict[str, Any]:
+    from lnf_core.version import code_version
+
+    return {
+        "seed": seed,
+        "batch_size": batch_size,
+        "device": str(device),
+        "seconds": round(seconds, 1),
+        "code_version": code_version(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "command": command_line(),
+    }
+
+
+def _merged(checkpoint: Checkpoint, dataset: Dataset, measured: dict[str, Any]) -> dict[str, Any]:
+    """``metrics.json`` with the new figures first and everything else kept."""
+    kept = {key: value for key, value in checkpoint.metrics.items() if key not in measured}
+    splits: dict[str, Any] = {key: (kept | measured)[key] for key in ("valid", "test") if key in kept | measured}
+    about = {
+        "parameters": sum(parameter.numel() for parameter in checkpoint.model.parameters()),
+        "data_sha256": dataset.sha256,
+    }
+    return {**splits, **about, **{key: value for key, value in kept.items() if key not in ("valid", "test")}}
+
+
+def _said(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
