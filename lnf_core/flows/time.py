@@ -53,33 +53,38 @@ class TimeContext(nn.Module):
         context: Tensor = self.dropout(torch.cat([state[0][-1:].to(outputs.dtype), outputs], 0))
         return context
 
-    def _weight(self, name: str, layer: int) -> Tensor:
-        weight: Tensor = getattr(self.lstm, f"{name}_l{layer}")
-        return weight
+    def stepper(self, positions: Tensor) -> Callable[[int, Tensor, LSTMState], LSTMState]:
+        """The same recursion one step at a time: ``advance(t, element, state)`` reads element t - 1, ``[B, D]``.
 
-    def _bias(self, layer: int) -> Tensor:
-        return self._weight("bias_ih", layer) + self._weight("bias_hh", layer)
+        What does not depend on the elements is computed here, once for all steps: the positions' share of
+        the first layer's gates, and the sums of the two biases PyTorch keeps.
+        """
+        size = positions.shape[-1]
+        weights = [
+            [getattr(self.lstm, f"weight_{end}_l{layer}") for end in ("ih", "hh")] for layer in range(self.layers)
+        ]
+        biases = [
+            getattr(self.lstm, f"bias_ih_l{layer}") + getattr(self.lstm, f"bias_hh_l{layer}")
+            for layer in range(self.layers)
+        ]
+        from_positions = functional.linear(positions, weights[0][0][:, -size:], biases[0])  # [T, B, 4H]
+        from_element = weights[0][0][:, :-size]
 
-    def input_gates(self, positions: Tensor) -> Tensor:
-        """The positions' share of the first layer's gates, for every step at once: ``[T, B, 4H]``."""
-        weight = self._weight("weight_ih", 0)[:, -positions.shape[-1] :]
-        return functional.linear(positions, weight, self._bias(0))
+        def advance(t: int, element: Tensor, state: LSTMState) -> LSTMState:
+            hidden: list[Tensor] = []
+            cells: list[Tensor] = []
+            gates = from_positions[t] + functional.linear(element, from_element)
+            for layer, (enters, recurs) in enumerate(weights):
+                if layer:
+                    below = functional.dropout(hidden[-1], self.lstm.dropout, self.training)
+                    gates = functional.linear(below, enters, biases[layer])
+                gates = gates + functional.linear(state[0][layer], recurs)
+                enter, forget, new, leave = gates.chunk(4, -1)
+                cells.append(torch.sigmoid(forget) * state[1][layer] + torch.sigmoid(enter) * torch.tanh(new))
+                hidden.append(torch.sigmoid(leave) * torch.tanh(cells[-1]))
+            return torch.stack(hidden), torch.stack(cells)
 
-    def step(self, element: Tensor, gates: Tensor, state: LSTMState) -> LSTMState:
-        """Advance by one element ``[B, D]``; ``gates`` are the next step's :meth:`input_gates`, ``[B, 4H]``."""
-        hidden: list[Tensor] = []
-        cells: list[Tensor] = []
-        gates = gates + functional.linear(element, self._weight("weight_ih", 0)[:, : element.shape[-1]])
-        for layer in range(self.layers):
-            if layer:
-                below = functional.dropout(hidden[-1], self.lstm.dropout, self.training)
-                gates = functional.linear(below, self._weight("weight_ih", layer), self._bias(layer))
-            gates = gates + functional.linear(state[0][layer], self._weight("weight_hh", layer))
-            enter, forget, new, leave = gates.chunk(4, -1)
-            cell = torch.sigmoid(forget) * state[1][layer] + torch.sigmoid(enter) * torch.tanh(new)
-            cells.append(cell)
-            hidden.append(torch.sigmoid(leave) * torch.tanh(cell))
-        return torch.stack(hidden), torch.stack(cells)
+        return advance
 
 
 class TimeFlow(nn.Module):
@@ -125,19 +130,22 @@ class TimeFlow(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """The context reads the image, which becomes known step by step."""
         assert self.context is not None  # reads == "nothing" never comes here
-        state = self.context.initial_state(positions)
-        gates = self.context.input_gates(positions)
-        images: list[Tensor] = []
-        log_dets: list[Tensor] = []
-        for t in range(len(source)):
-            if t:
-                state = self.context.step(images[-1], gates[t], state)
-            image, log_det = step(source[t], self.context.dropout(state[0][-1]))
-            images.append(image)
-            log_dets.append(log_det)
-            if progress:
-                progress(t + 1, len(source))
-        return torch.stack(images), torch.stack(log_dets)
+        # Never under autocast: rounding to bf16 would pile up along the recursion, and at one step's size
+        # the casts cost more than the products they speed up.
+        with torch.autocast(source.device.type, enabled=False):
+            advance = self.context.stepper(positions)
+            state = self.context.initial_state(positions)
+            images: list[Tensor] = []
+            log_dets: list[Tensor] = []
+            for t in range(len(source)):
+                if t:
+                    state = advance(t, images[-1], state)
+                image, log_det = step(source[t], self.context.dropout(state[0][-1]))
+                images.append(image)
+                log_dets.append(log_det)
+                if progress:
+                    progress(t + 1, len(source))
+            return torch.stack(images), torch.stack(log_dets)
 
 
 def _without_padding(image: Tensor, log_det: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
