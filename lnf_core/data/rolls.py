@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import scipy.io
+import scipy.io.matlab
 import torch
 from torch import Tensor
 
@@ -26,7 +27,7 @@ def read_rolls(content: bytes, title: str) -> dict[str, tuple[Tensor, ...]]:
     try:
         variables = scipy.io.loadmat(io.BytesIO(content))
         cells = {split: variables[key].ravel() for split, key in _SPLITS.items()}
-    except (ValueError, KeyError, TypeError, NotImplementedError, AttributeError) as error:
+    except (scipy.io.matlab.MatReadError, ValueError, KeyError, TypeError, NotImplementedError) as error:
         raise DataError(f"The {title} file holds no piano rolls ({error}): download it again.") from error
     return {split: tuple(_roll(piece, title) for piece in pieces) for split, pieces in cells.items()}
 

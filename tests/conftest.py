@@ -1,0 +1,33 @@
+"""What every test can rely on: the real data where it is at hand, one thread, no deadlines."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+from lnf_core.data import DATASETS
+
+# A loaded machine is slow, not wrong.
+settings.register_profile("lnf", deadline=None)
+settings.load_profile("lnf")
+
+
+def pytest_configure() -> None:
+    # The models under test are tiny: a second thread costs more than it brings, and sums keep their order.
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder with the real data: ``LNF_DATA_DIR``, else ``../shared/data``. Skips the test where neither is."""
+    named = os.environ.get("LNF_DATA_DIR")
+    root = Path(named) if named else Path(__file__).parents[2] / "shared" / "data"
+    missing = [file for info in DATASETS.values() for file in info.files if not (root / file).is_file()]
+    if missing:
+        where = "LNF_DATA_DIR" if named else "../shared/data (LNF_DATA_DIR is not set)"
+        pytest.skip(f"real data not at hand: {where} lacks {', '.join(missing)}")
+    return root
