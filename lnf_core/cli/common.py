@@ -18,6 +18,8 @@ Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a H
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
+MAX_SEED = 2**63 - 1  # the largest a torch.Generator takes
+
 
 class Commands(TyperGroup):
     """A group whose commands end with one sentence and status 1 where the package raises one of its errors."""

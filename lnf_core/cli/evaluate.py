@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lnf_core.cli.common import CheckpointName, Device, Json, Revision, command_line, resolve_device
+from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, command_line, resolve_device
 from lnf_core.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def evaluate(
     as_json: Json = False,
     write: Annotated[bool, typer.Option("--write", help="Keep the figures in the checkpoint's metrics.json.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace test figures that are already there.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the posterior draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the posterior draws.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Sequences encoded together.")] = 16,
     device: Device = "auto",
     revision: Revision = None,

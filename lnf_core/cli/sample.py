@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lnf_core.cli.common import CheckpointName, Device, Json, Revision, resolve_device
+from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, resolve_device
 from lnf_core.errors import CheckpointError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def sample(
     out: Annotated[Path, typer.Option(help="Folder for the files; created when missing.")],
     count: Annotated[int, typer.Option(help="How many.")] = 1,
     length: Annotated[int | None, typer.Option(help="Steps or characters; drawn from p(T) when left out.")] = None,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal samples.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Equal seeds give equal samples.")] = 0,
     temperature: Annotated[float, typer.Option(help="Spread of the base noise; 1 is the model.")] = 1.0,
     argmax: Annotated[bool, typer.Option("--argmax", help="The likeliest x given z in place of a draw.")] = False,
     tempo: Annotated[float, typer.Option(help="Music: beats a minute.")] = 96.0,

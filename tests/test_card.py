@@ -1,0 +1,116 @@
+"""Model cards and result tables say what the files say, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny_models import save_tiny
+from typer.testing import CliRunner
+
+from lnf_core.card import dataset_title, model_card, variant_title
+from lnf_core.cli import app
+from lnf_core.cli.results import REPORTED, comparison, details
+from lnf_core.files import read_config
+
+FIGURES = {
+    "valid": {"sequences": 76, "samples": 30, "nll": 6.789, "nll_per_step": 6.9, "elbo": 7.1, "kl": 7.0, "bpc": None},
+    "test": {"sequences": 77, "samples": 30, "nll": 6.543, "nll_per_step": 6.6, "elbo": 6.8, "kl": 6.7, "bpc": None},
+    "epochs": 12,
+    "minutes": 34.5,
+    "device": "cpu",
+    "parameters": 12345,
+}
+
+
+@pytest.mark.parametrize(
+    ("variant", "title"),
+    [
+        ("af-af", "AF/AF"),
+        ("iaf-scf", "IAF/SCF"),
+        ("af-scf-affine", "AF/SCF, affine"),
+        ("af-only", "af-only"),
+        ("lstm", "LSTM baseline"),
+    ],
+)
+def test_variants_are_written_as_in_the_paper(variant: str, title: str) -> None:
+    assert variant_title(variant) == title
+
+
+def test_data_sets_go_by_their_names() -> None:
+    assert dataset_title("ptb") == "Penn Treebank"
+    assert dataset_title("my-own") == "my-own"
+
+
+@pytest.mark.parametrize(("variant", "words"), [("af-scf", "split coupling"), ("lstm", "exact baseline")])
+def test_a_card_describes_its_checkpoint(tmp_path: Path, variant: str, words: str) -> None:
+    save_tiny(tmp_path, variant, metrics=FIGURES)
+    card = (tmp_path / "README.md").read_text()
+    assert card == model_card(read_config(tmp_path), FIGURES)
+    front = card.split("---\n")[1].splitlines()
+    assert "license: mit" in front and "- music" in front
+    for expected in (words, "6.789", "6.543", "epochs: 12", "minutes: 34.5", "parameters: 12345", f"tiny/{variant}"):
+        assert expected in card
+
+
+def test_a_card_without_figures_invents_none(tmp_path: Path) -> None:
+    save_tiny(tmp_path, domain="text")
+    card = (tmp_path / "README.md").read_text()
+    assert "Not measured yet" in card
+    assert "| NLL" not in card
+
+
+def test_the_comparison_puts_ours_beside_the_papers() -> None:
+    measured = {
+        "jsb/af-scf": {"variant": "af-scf", **FIGURES},
+        "ptb/lstm": {"variant": "lstm", "valid": {"nll": 1.0, "bpc": 1.443}},
+    }
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in comparison(measured).splitlines()]
+    assert rows[2] == ["JSB Chorales", "AF/SCF", "nats/step", "6.789", "6.543", f"{REPORTED['af-scf']['jsb']:.2f}"]
+    assert rows[3] == ["Penn Treebank", "LSTM baseline", "bits/character", "1.443", "", "1.41"]
+    assert len(rows) == 4
+    assert {len(row) for row in rows} == {6}
+
+
+def test_the_details_hold_every_figure() -> None:
+    text = details({"jsb/af-scf": {"variant": "af-scf", **FIGURES, "command": "python -m lnf_core train"}})
+    assert "| jsb/af-scf | test | 77 | 30 | 6.543 | 6.600 | 6.800 |  | 6.700 |  |" in text
+    assert "parameters 12345, epochs 12, minutes 34.500, device cpu" in text
+    assert "`python -m lnf_core train`" in text
+
+
+def test_results_are_written_between_the_marks_and_only_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "bundled"
+    monkeypatch.setenv("LNF_CHECKPOINTS", str(root))
+    save_tiny(root / "muse" / "af-scf", dataset="muse", metrics=FIGURES)
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- results -->\nold\n<!-- /results -->\nafter <!-- details --><!-- /details -->\n")
+    for _ in range(2):  # the second time changes nothing
+        done = CliRunner().invoke(app, ["results", "--write", str(page)])
+        assert done.exit_code == 0, done.output
+        text = page.read_text()
+    assert text.startswith("before\n<!-- results -->\n| Data |")
+    assert "old" not in text and "| MuseData | AF/SCF | nats/step | 6.789 | 6.543 | 6.95 |" in text
+    assert "| muse/af-scf | valid | 76 | 30 |" in text.split("after")[1]
+    assert text.count("<!-- results -->") == text.count("<!-- /details -->") == 1
+
+
+def test_results_without_marks_or_files_are_refused(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("nothing to fill\n")
+    for arguments in (["--write", str(page)], ["--write"], [str(page)], ["--write", str(tmp_path / "none.md")]):
+        done = CliRunner().invoke(app, ["results", *arguments])
+        assert done.exit_code == 1
+        assert len(done.stderr.strip().splitlines()) == 1
+    assert page.read_text() == "nothing to fill\n"
+
+
+def test_the_card_command_prints_and_rewrites(tmp_path: Path) -> None:
+    save_tiny(tmp_path, metrics=FIGURES)
+    shown = CliRunner().invoke(app, ["card", str(tmp_path)])
+    assert shown.output == (tmp_path / "README.md").read_text()
+    (tmp_path / "metrics.json").write_text(json.dumps({"valid": {"nll": 5.4321}}))
+    (tmp_path / "README.md").unlink()
+    assert CliRunner().invoke(app, ["card", str(tmp_path), "--write"]).exit_code == 0
+    assert "5.432" in (tmp_path / "README.md").read_text()

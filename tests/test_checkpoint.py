@@ -1,0 +1,285 @@
+"""Checkpoints: everything comes back, and every kind of damage is named."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny_models import MAX_LENGTH, SYMBOLS, save_tiny, tiny_model
+
+import lnf_core
+from lnf_core.checkpoint import list_checkpoints, load, write_metrics
+from lnf_core.errors import CheckpointError, InvalidInputError
+
+ALL = ["af-af", "af-scf", "iaf-scf", "af-only", "hidden-flow-only", "af-scf-affine", "lstm"]
+
+
+@pytest.mark.parametrize("domain", ["music", "text"])
+@pytest.mark.parametrize("variant", ALL)
+def test_what_was_saved_comes_back(tmp_path: Path, variant: str, domain: str) -> None:
+    model = save_tiny(tmp_path, variant, domain, metrics={"valid": {"nll": 1.5}})
+    loaded = load(tmp_path)
+    assert type(loaded.model) is type(model)
+    assert loaded.model.config == model.config
+    expected, found = model.state_dict(), loaded.model.state_dict()
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(value, found[name]) for name, value in expected.items())
+    assert (loaded.domain, loaded.variant) == (domain, variant)
+    assert loaded.dataset == ("ptb" if domain == "text" else "jsb")
+    assert loaded.vocabulary == (SYMBOLS if domain == "text" else None)
+    assert loaded.metrics == {"valid": {"nll": 1.5}}
+    assert loaded.training == {"preset": f"tiny/{variant}"}
+    assert not loaded.model.training
+
+
+@pytest.mark.parametrize("variant", ["af-af", "lstm"])
+def test_a_loaded_model_scores_and_samples_like_the_saved_one(tmp_path: Path, variant: str) -> None:
+    model = save_tiny(tmp_path, variant)
+    loaded = load(tmp_path).model
+    x = torch.randint(0, 2, (MAX_LENGTH, 3, 88), generator=torch.Generator().manual_seed(1)).float()
+    lengths = torch.tensor([12, 5, 3])
+    for step, length in enumerate(lengths):
+        x[length:, step] = 0
+    scores = [m.log_likelihood(x, lengths, 3, torch.Generator().manual_seed(2)) for m in (model, loaded)]
+    assert torch.equal(*scores)
+    samples = [m.sample(4, generator=torch.Generator().manual_seed(3)).x for m in (model, loaded)]
+    assert torch.equal(*samples)
+
+
+def test_loading_leaves_the_random_state_alone(tmp_path: Path) -> None:
+    save_tiny(tmp_path)
+    state = torch.random.get_rng_state()
+    load(tmp_path)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_shared_memory_is_stored_once(tmp_path: Path) -> None:
+    model = save_tiny(tmp_path, domain="text")
+    places = {value.data_ptr() for value in model.state_dict().values()}
+    assert len(load_file(tmp_path / "model.safetensors")) == len(places)
+
+
+def test_parameters_tied_by_hand_stay_tied(tmp_path: Path) -> None:
+    model = tiny_model("lstm", "text")
+    model.register_module("again", torch.nn.Embedding(len(SYMBOLS), 4))
+    model.again.weight = model.emission.embedding.weight
+    from lnf_core.weights import fill, stored_tensors
+
+    save_file(stored_tensors(model, torch.float32, tmp_path), tmp_path / "w.safetensors")
+    twin = tiny_model("lstm", "text")
+    twin.register_module("again", torch.nn.Embedding(len(SYMBOLS), 4))
+    twin.again.weight = twin.emission.embedding.weight
+    with torch.no_grad():
+        twin.again.weight.zero_()
+    fill(twin, tmp_path / "w.safetensors")
+    assert len(load_file(tmp_path / "w.safetensors")) == len(model.state_dict()) - 1
+    assert twin.again.weight is twin.emission.embedding.weight
+    assert torch.equal(twin.again.weight, model.again.weight)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float16, 1e-3), (torch.bfloat16, 8e-3)])
+def test_half_precision_storage_is_loaded_as_float32(tmp_path: Path, dtype: torch.dtype, tolerance: float) -> None:
+    model = save_tiny(tmp_path, dtype=dtype)
+    loaded = load(tmp_path).model
+    assert {value.dtype for value in loaded.parameters()} == {torch.float32}
+    for name, value in model.named_parameters():
+        torch.testing.assert_close(loaded.get_parameter(name), value, rtol=tolerance, atol=1e-6)
+        assert torch.equal(loaded.get_parameter(name), value.to(dtype).float())
+    # p(T) is a table of counts, not a weight: it keeps its precision.
+    assert torch.equal(loaded.length_prior.log_probs, model.length_prior.log_probs)
+    stored = load_file(tmp_path / "model.safetensors")
+    assert stored[next(iter(dict(model.named_parameters())))].dtype is dtype
+
+
+def test_other_storage_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="float32, float16 or bfloat16"):
+        save_tiny(tmp_path, dtype=torch.int8)
+
+
+def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
+    save_tiny(tmp_path)
+    before = (tmp_path / "model.safetensors").read_bytes()
+    model = tiny_model()
+    with torch.no_grad():
+        next(model.parameters()).view(-1)[0] = torch.nan
+    from lnf_core.checkpoint import save_checkpoint
+
+    with pytest.raises(CheckpointError, match="not finite"):
+        save_checkpoint(tmp_path, model, dataset="jsb", vocabulary=None, training={})
+    assert (tmp_path / "model.safetensors").read_bytes() == before
+    assert load(tmp_path).training == {"preset": "tiny/af-scf"}
+
+
+def test_saving_over_a_checkpoint_replaces_it_and_drops_its_figures(tmp_path: Path) -> None:
+    save_tiny(tmp_path, "af-af", metrics={"valid": {"nll": 9.0}})
+    (tmp_path / "notes.txt").write_text("mine")
+    save_tiny(tmp_path, "lstm")
+    assert load(tmp_path).variant == "lstm"
+    assert load(tmp_path).metrics == {}
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "README.md",
+        "config.json",
+        "model.safetensors",
+        "notes.txt",
+    ]
+
+
+def test_a_failed_write_leaves_the_old_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = save_tiny(tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CheckpointError, match="No space left"):
+        save_tiny(tmp_path, "lstm")
+    monkeypatch.undo()
+    loaded = load(tmp_path)
+    assert loaded.variant == "af-scf"
+    assert torch.equal(next(loaded.model.parameters()), next(model.parameters()))
+    assert not list(tmp_path.glob(".*partial"))
+
+
+def _edit(folder: Path, **changes: object) -> None:
+    values = json.loads((folder / "config.json").read_text())
+    values.update(changes)
+    (folder / "config.json").write_text(json.dumps(values))
+
+
+def _edit_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors")
+
+
+def _truncate(folder: Path, name: str, share: float) -> None:
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: int(len(content) * share)])
+
+
+def _other_size(folder: Path) -> None:
+    model = json.loads((folder / "config.json").read_text())["model"]
+    _edit(folder, model={**model, "hidden_size": 5})
+
+
+def _nan(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["emission.bias"][0] = torch.nan
+
+
+def _integers(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["emission.bias"] = tensors["emission.bias"].long()
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no weights": (lambda folder: (folder / "model.safetensors").unlink(), "no model.safetensors"),
+    "no configuration": (lambda folder: (folder / "config.json").unlink(), "no config.json"),
+    "half of the weights": (lambda folder: _truncate(folder, "model.safetensors", 0.5), "truncated"),
+    "empty weights": (lambda folder: _truncate(folder, "model.safetensors", 0.0), "truncated"),
+    "a pickle": (lambda folder: torch.save({"a": 1}, folder / "model.safetensors"), "not safetensors"),
+    "half of the configuration": (lambda folder: _truncate(folder, "config.json", 0.5), "cannot be read as JSON"),
+    "not UTF-8": (lambda folder: (folder / "config.json").write_bytes(b"\xff\xfe{"), "cannot be read as JSON"),
+    "half of the metrics": (lambda folder: _truncate(folder, "metrics.json", 0.5), "metrics.json cannot be read"),
+    "a list": (lambda folder: (folder / "config.json").write_text("[1]"), "instead of an object"),
+    "another project's": (lambda folder: (folder / "config.json").write_text('{"hidden": 3}'), "no format_version"),
+    "a newer format": (lambda folder: _edit(folder, format_version=2), "upgrade lnf_core"),
+    "a true format": (lambda folder: _edit(folder, format_version=True), "no format_version"),
+    "no data set": (lambda folder: _edit(folder, dataset=None), "lacks dataset"),
+    "an unknown kind": (lambda folder: _edit(folder, model={"kind": "transformer"}), "transformer"),
+    "a missing field": (lambda folder: _edit(folder, model={"kind": "latent-flow"}), "describes no model"),
+    "other sizes": (_other_size, "belong together"),
+    "a short vocabulary": (lambda folder: _edit(folder, vocabulary=["a", "b"]), "they do not belong together"),
+    "a vocabulary of numbers": (lambda folder: _edit(folder, vocabulary=[1] * 88), "not a list of strings"),
+    "a missing tensor": (lambda f: _edit_weights(f, lambda t: t.pop("emission.bias")), "lacks emission.bias"),
+    "a foreign tensor": (lambda f: _edit_weights(f, lambda t: t.update(extra=torch.ones(1))), "the foreign extra"),
+    "NaN": (lambda folder: _edit_weights(folder, _nan), "emission.bias .* holds NaN"),
+    "integers": (lambda folder: _edit_weights(folder, _integers), "emission.bias in .* is torch.int64"),
+}
+
+
+@pytest.mark.parametrize(("damage", "words"), DAMAGE.values(), ids=DAMAGE.keys())
+def test_damage_is_named_in_one_sentence(tmp_path: Path, damage: Callable[[Path], object], words: str) -> None:
+    save_tiny(tmp_path / "c", metrics={"valid": {"nll": 1.0}})
+    load(tmp_path / "c")
+    damage(tmp_path / "c")
+    with pytest.raises(CheckpointError, match=words) as caught:
+        load(tmp_path / "c")
+    assert str(tmp_path / "c") in str(caught.value)
+
+
+def test_a_pickle_is_never_run(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+            return (Path.touch, (tmp_path / "boom",))
+
+    save_tiny(tmp_path / "c")
+    torch.save({"x": Bomb()}, tmp_path / "c" / "model.safetensors")
+    with pytest.raises(CheckpointError):
+        load(tmp_path / "c")
+    assert not (tmp_path / "boom").exists()
+
+
+@pytest.fixture
+def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "bundled"
+    monkeypatch.setenv("LNF_CHECKPOINTS", str(root))
+    return root
+
+
+def test_bundled_names_are_found(bundled: Path) -> None:
+    save_tiny(bundled / "muse" / "af-scf")
+    assert lnf_core.load("muse/af-scf").path == bundled / "muse" / "af-scf"
+    with pytest.raises(CheckpointError, match="leave it out"):
+        load("muse/af-scf", revision="main")
+
+
+@pytest.mark.parametrize("name", ["muse/af-only", "nowhere", "./a/b", "/nowhere/at/all", "a/b/c", "", "jsb/../jsb"])
+def test_what_is_not_there_says_what_is(bundled: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_tiny(bundled / "muse" / "af-scf")
+    monkeypatch.chdir(bundled)
+    with pytest.raises(CheckpointError, match="muse/af-scf" if name else "complete checkpoint"):
+        load(name)
+
+
+def test_broken_checkpoints_are_listed_with_their_problem(bundled: Path) -> None:
+    save_tiny(bundled / "muse" / "af-af", "af-af")
+    save_tiny(bundled / "muse" / "lstm", "lstm")
+    _truncate(bundled / "muse" / "lstm", "model.safetensors", 0.5)
+    save_tiny(bundled / "muse" / "iaf-scf", "iaf-scf")
+    _edit(bundled / "muse" / "iaf-scf", format_version=99)
+    (bundled / "muse" / "empty").mkdir()
+    problems = {entry.name: entry.problem for entry in list_checkpoints() if entry.path.is_relative_to(bundled)}
+    assert problems["muse/af-af"] is None
+    assert "truncated" in (problems["muse/lstm"] or "")
+    assert "upgrade" in (problems["muse/iaf-scf"] or "")
+    assert "config.json" in (problems["muse/empty"] or "")
+    assert list(problems) == sorted(problems)
+
+
+def test_figures_are_added_and_the_card_follows(tmp_path: Path) -> None:
+    save_tiny(tmp_path)
+    assert "Not measured yet" in (tmp_path / "README.md").read_text()
+    write_metrics(tmp_path, {"valid": {"nll": 7.125, "samples": 30}})
+    assert load(tmp_path).metrics["valid"]["nll"] == 7.125
+    assert "7.125" in (tmp_path / "README.md").read_text()
+    with pytest.raises(CheckpointError, match=r"no config\.json"):
+        write_metrics(tmp_path / "elsewhere", {})
+
+
+def test_import_is_light() -> None:
+    probe = "import sys, lnf_core; print('torch' in sys.modules, lnf_core.__version__, 'load' in dir(lnf_core))"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", lnf_core.__version__, "True"]
+
+
+def test_every_exported_name_is_there() -> None:
+    for name in lnf_core.__all__:
+        assert getattr(lnf_core, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = lnf_core.nothing

@@ -1,0 +1,248 @@
+"""The command line: what it prints, what it writes, how it fails."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import pretty_midi
+import pytest
+import torch
+from tiny_models import SYMBOLS, save_tiny, tiny_model
+from typer.testing import CliRunner, Result
+
+from lnf_core.baseline import LSTMBaseline
+from lnf_core.checkpoint import load
+from lnf_core.cli import app
+from lnf_core.config import BaselineConfig, LatentFlowConfig
+from lnf_core.data import load_dataset
+from lnf_core.evaluation import evaluate
+from lnf_core.model import build_model
+
+KEYS = [
+    "checkpoint",
+    "dataset",
+    "variant",
+    "split",
+    "sequences",
+    "samples",
+    "nll",
+    "nll_per_step",
+    "elbo",
+    "reconstruction",
+    "kl",
+    "bpc",
+]
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def failed(result: Result, words: str) -> None:
+    """One sentence on stderr, status 1, nothing on stdout."""
+    assert result.exit_code == 1, result.output
+    assert result.stdout == ""
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert words in result.stderr
+
+
+@pytest.mark.parametrize("variant", ["af-af", "lstm"])
+def test_music_is_written_as_midi_and_sound(tmp_path: Path, variant: str) -> None:
+    save_tiny(tmp_path / "c", variant)
+    result = run("sample", tmp_path / "c", "--count", 2, "--length", 6, "--out", tmp_path / "out", "--json")
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert said["lengths"] == [6, 6]
+    assert said["engine"] in ("fluidsynth", "sine")
+    assert [Path(name).suffix for name in said["files"]] == [".mid", ".wav", ".mid", ".wav"]
+    for name in said["files"]:
+        if name.endswith(".mid"):
+            assert pretty_midi.PrettyMIDI(name).get_end_time() <= 6 * 60 / 96 / 2 + 1e-6
+        else:
+            with wave.open(name) as sound:
+                assert (sound.getframerate(), sound.getsampwidth()) == (44100, 2)
+                assert sound.getnframes() > 0
+
+
+def test_text_is_written_as_text(tmp_path: Path) -> None:
+    save_tiny(tmp_path / "c", domain="text")
+    result = run("sample", tmp_path / "c", "--count", 3, "--out", tmp_path / "out", "--json")
+    said = json.loads(result.stdout)
+    assert said["engine"] is None
+    assert len(said["files"]) == len(said["lengths"]) == 3
+    expected = load(tmp_path / "c").model.sample(3, generator=torch.Generator().manual_seed(0))
+    for index, name in enumerate(said["files"]):
+        assert Path(name).read_text() == SYMBOLS.decode(expected.sequence(index)) + "\n"
+
+
+def test_equal_seeds_give_equal_files_and_others_differ(tmp_path: Path) -> None:
+    save_tiny(tmp_path / "c", domain="text")
+    texts = []
+    for folder, seed in (("a", 5), ("b", 5), ("d", 6)):
+        result = run("sample", tmp_path / "c", "--length", 12, "--seed", seed, "--out", tmp_path / folder, "--json")
+        texts.append(Path(json.loads(result.stdout)["files"][0]).read_text())
+    assert texts[0] == texts[1] != texts[2]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--temperature", "nan", "temperature is nan"),
+        ("--temperature", "-1", "temperature is -1"),
+        ("--temperature", "0", "temperature is 0"),
+        ("--length", "0", "length of 0"),
+        ("--length", "1000000", "length of 1000000"),
+        ("--count", "0", "count is 0"),
+        ("--count", "1000000000", "count is 1000000000"),
+        ("--tempo", "0", "empo"),
+        ("--program", "128", "128"),
+        ("--device", "abacus", "abacus"),
+    ],
+)
+def test_arguments_out_of_range_are_one_sentence(tmp_path: Path, option: str, value: str, words: str) -> None:
+    save_tiny(tmp_path / "c")
+    failed(run("sample", tmp_path / "c", "--out", tmp_path / "out", option, value), words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    save_tiny(tmp_path / "c")
+    (tmp_path / "file").write_text("in the way")
+    failed(run("sample", tmp_path / "c", "--length", 3, "--out", tmp_path / "file"), "name another folder")
+
+
+def test_a_missing_checkpoint_is_one_sentence(tmp_path: Path) -> None:
+    failed(run("evaluate", tmp_path / "none", "--json"), "there is no checkpoint")
+    failed(run("sample", "jsb/no-such", "--out", tmp_path), "there is no checkpoint jsb/no-such")
+
+
+def test_wrong_usage_is_status_2(tmp_path: Path) -> None:
+    assert run("sample", tmp_path).exit_code == 2
+    assert run("evaluate", tmp_path, "--split", "train").exit_code == 2
+    assert run("sample", tmp_path, "--out", tmp_path, "--seed", 2**63).exit_code == 2
+    assert run("no-such-command").exit_code == 2
+
+
+def test_the_module_runs_and_shows_no_traceback() -> None:
+    command = [sys.executable, "-m", "lnf_core", "evaluate", "jsb/no-such"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "there is no checkpoint jsb/no-such" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def chorales(tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkpoint that fits the JSB chorales; skipped without the data."""
+    monkeypatch.setenv("LNF_DATA_DIR", str(data_root))
+    data = load_dataset("jsb")
+    sizes = {"vocab_size": 88, "likelihood": "bernoulli", "max_length": data.max_length}
+    small = {"embedding_size": 4, "hidden_size": 4, "position_size": 2}
+    config = LatentFlowConfig(**sizes, **small, latent_size=4, flow_layers=1, flow_hidden=4, prior_layers=1)
+    save_tiny(tmp_path / "c")  # the folder; its weights are replaced at once
+    from lnf_core.checkpoint import save_checkpoint
+
+    model = build_model(config, data.length_counts)
+    save_checkpoint(tmp_path / "c", model, dataset="jsb", vocabulary=None, training={})
+    return tmp_path / "c"
+
+
+def test_evaluate_prints_the_protocols_figures(chorales: Path) -> None:
+    result = run("evaluate", chorales, "--split", "valid", "--samples", 2, "--seed", 4, "--json")
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert list(said) == KEYS
+    assert (said["dataset"], said["variant"], said["split"], said["bpc"]) == ("jsb", "af-af", "valid", None)
+    generator = torch.Generator().manual_seed(4)
+    expected = evaluate(load(chorales).model, load_dataset("jsb").valid, domain="music", samples=2, generator=generator)
+    assert {key: said[key] for key in KEYS[4:]} == expected.to_dict()
+
+
+def test_figures_are_kept_and_test_is_measured_once(chorales: Path) -> None:
+    for split in ("valid", "test"):
+        assert run("evaluate", chorales, "--split", split, "--samples", 1, "--write").exit_code == 0
+    kept = json.loads((chorales / "metrics.json").read_text())
+    assert list(kept)[:2] == ["valid", "test"]
+    assert kept["data_sha256"] == load_dataset("jsb").sha256
+    assert kept["parameters"] == sum(p.numel() for p in load(chorales).model.parameters())
+    assert kept["test"]["command"].startswith("python -m lnf_core")
+    assert f"{kept['test']['nll']:.4g}" in (chorales / "README.md").read_text()
+    failed(run("evaluate", chorales, "--split", "test", "--samples", 1, "--write"), "--force")
+    assert json.loads((chorales / "metrics.json").read_text()) == kept
+    assert (
+        run("evaluate", chorales, "--split", "test", "--samples", 1, "--write", "--seed", 9, "--force").exit_code == 0
+    )
+    assert json.loads((chorales / "metrics.json").read_text())["test"]["seed"] == 9
+
+
+def test_symbols_numbered_differently_score_the_same(
+    tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lnf_core.checkpoint import save_checkpoint
+    from lnf_core.cli.evaluate import sequences_for
+    from lnf_core.data import Vocabulary
+
+    monkeypatch.setenv("LNF_DATA_DIR", str(data_root))
+    data = load_dataset("ptb")
+    assert data.vocabulary is not None
+    backwards = Vocabulary.from_list(data.vocabulary.to_list()[::-1])
+    model = LSTMBaseline(
+        BaselineConfig(data.vocab_size, "categorical", data.max_length, embedding_size=2, hidden_size=2),
+        data.length_counts,
+    )
+    save_checkpoint(tmp_path / "c", model, dataset="ptb", vocabulary=backwards, training={})
+    sequences = sequences_for(load(tmp_path / "c"), data, "valid")
+    for mine, theirs in zip(sequences[:50], data.valid[:50], strict=True):
+        assert backwards.decode(mine) == data.vocabulary.decode(theirs)
+
+
+def test_the_papers_roll_has_a_silent_output_first(tmp_path: Path, data_root: Path) -> None:
+    from lnf_core.checkpoint import save_checkpoint
+    from lnf_core.cli.evaluate import sequences_for
+
+    data = load_dataset("jsb", data_root)
+    model = LSTMBaseline(
+        BaselineConfig(89, "bernoulli", data.max_length, embedding_size=2, hidden_size=2), data.length_counts
+    )
+    save_checkpoint(tmp_path / "c", model, dataset="jsb", vocabulary=None, training={})
+    rolls = sequences_for(load(tmp_path / "c"), data, "valid")
+    assert rolls[0].shape == (len(data.valid[0]), 89)
+    assert torch.equal(rolls[0][:, 1:], data.valid[0])
+    assert not rolls[0][:, 0].any()
+    assert run("sample", tmp_path / "c", "--length", 4, "--out", tmp_path / "out").exit_code == 0
+
+
+def test_release_copies_figures_unless_the_weights_are_rounded(tmp_path: Path) -> None:
+    metrics = {"valid": {"nll": 7.0}, "epochs": 3}
+    save_tiny(tmp_path / "run" / "best", metrics=metrics)
+    assert run("release", tmp_path / "run" / "best", tmp_path / "whole").exit_code == 0
+    assert load(tmp_path / "whole").metrics == metrics
+    assert run("release", tmp_path / "run" / "best", tmp_path / "half", "--dtype", "float16").exit_code == 0
+    half = load(tmp_path / "half")
+    assert half.metrics == {"epochs": 3}
+    assert half.training == {"preset": "tiny/af-scf"}
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("whole", "half")]
+    assert sizes[1] < sizes[0]
+
+
+def test_a_released_checkpoint_is_not_replaced_by_accident(tmp_path: Path) -> None:
+    save_tiny(tmp_path / "new", "af-af")
+    save_tiny(tmp_path / "old", "lstm", metrics={"test": {"nll": 7.0}})
+    failed(run("release", tmp_path / "new", tmp_path / "old"), "--force")
+    assert load(tmp_path / "old").variant == "lstm"
+    failed(run("release", tmp_path / "new", tmp_path / "new"), "itself")
+    assert run("release", tmp_path / "new", tmp_path / "old", "--force").exit_code == 0
+    assert load(tmp_path / "old").variant == "af-af"
+
+
+def test_import_textflow_refuses_what_is_no_reference_model(tmp_path: Path) -> None:
+    failed(run("import-textflow", tmp_path / "none.pt", "--out", tmp_path / "o", "--dataset", "jsb"), "no file")
+    torch.save(tiny_model().state_dict(), tmp_path / "ours.pt")
+    failed(run("import-textflow", tmp_path / "ours.pt", "--out", tmp_path / "o", "--dataset", "jsb"), "no latent flow")
+    failed(run("import-textflow", tmp_path / "ours.pt", "--out", tmp_path / "o", "--dataset", "bach"), "bach")
+    assert not (tmp_path / "o").exists()
