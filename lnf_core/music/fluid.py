@@ -27,7 +27,7 @@ _DRUM_CHANNEL = 9
 _MELODIC = [channel for channel in range(_CHANNELS) if channel % 16 != _DRUM_CHANNEL]
 _SETTINGS = {
     "synth.chorus.active": 0,  # it would blur four clear voices; the reverb stays
-    "synth.polyphony": 128,  # bounds the work for a roll with every key down
+    "synth.polyphony": 96,  # enough for every key at once; more would only keep fading voices a little longer
 }
 
 
@@ -51,6 +51,19 @@ def check_soundfont(path: Path) -> None:
         raise SynthesisError(f"The soundfont {path.name!r} cannot be opened; give the path of an .sf2 file.") from error
     if head[:4] != b"RIFF" or head[8:] != b"sfbk":
         raise SynthesisError(f"{path.name!r} is not a soundfont; give the path of an .sf2 file.")
+
+
+def _quiet(fluidsynth: Any) -> None:  # noqa: ANN401 - a module without types
+    """Stop the library from writing to stderr, for the whole process: what matters is raised."""
+    set_log_function = fluidsynth.cfunc(
+        "fluid_set_log_function",
+        ctypes.c_void_p,
+        ("level", ctypes.c_int, 1),
+        ("fun", ctypes.c_void_p, 1),
+        ("data", ctypes.c_void_p, 1),
+    )
+    for level in range(5):  # panic, error, warning, info, debug
+        set_log_function(level, None, None)
 
 
 class FluidSynth:
@@ -87,6 +100,7 @@ class FluidSynth:
         )
         if self._write_float is None:
             raise ImportError("libfluidsynth is older than version 2")
+        _quiet(fluidsynth)
         self._soundfont = soundfont
         self._lock = threading.Lock()
         # libfluidsynth shares sample data between synths of one process; this one is never played, it holds the data.

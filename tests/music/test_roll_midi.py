@@ -1,0 +1,136 @@
+"""Roll to MIDI and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pretty_midi
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from lnf_core.data import load_dataset
+from lnf_core.errors import InvalidInputError
+from lnf_core.music import HeldNote, held_notes, midi_bytes, midi_to_roll, roll_to_midi, write_midi
+
+
+def roll_of(*notes: tuple[int, int, int], steps: int) -> torch.Tensor:
+    roll = torch.zeros(steps, 88)
+    for key, start, end in notes:
+        roll[start:end, key] = 1.0
+    return roll
+
+
+@st.composite
+def rolls(draw: st.DrawFn) -> torch.Tensor:
+    """Any roll with at least one note, sparse or dense, with silence anywhere."""
+    shape = (draw(st.integers(1, 40)), 88)
+    dense = draw(arrays(np.bool_, shape, elements=st.booleans(), fill=st.booleans()))
+    roll = torch.from_numpy(dense.astype(np.float32))
+    roll[draw(st.integers(0, shape[0] - 1)), draw(st.integers(0, 87))] = 1.0
+    return roll
+
+
+@given(
+    roll=rolls(),
+    tempo=st.floats(10.0, 400.0),
+    program=st.integers(0, 127),
+    steps_per_beat=st.integers(1, 48),
+    tie=st.booleans(),
+)
+def test_a_roll_survives_the_file_exactly(
+    roll: torch.Tensor, tempo: float, program: int, steps_per_beat: int, tie: bool
+) -> None:
+    midi = roll_to_midi(roll, tempo=tempo, program=program, steps_per_beat=steps_per_beat, tie=tie)
+    back = midi_to_roll(midi_bytes(midi), steps_per_beat=steps_per_beat)
+    assert back.dtype == torch.float32
+    assert torch.equal(back, roll)
+    assert torch.equal(midi_to_roll(midi, steps_per_beat=steps_per_beat), roll)
+
+
+def test_real_chorales_survive_the_file_exactly(data_root: Path) -> None:
+    for roll in load_dataset("jsb", data_root).valid[:20]:
+        assert torch.equal(midi_to_roll(midi_bytes(roll_to_midi(roll))), roll)
+
+
+def test_silence_at_both_ends_survives() -> None:
+    roll = roll_of((40, 5, 7), steps=23)
+    assert torch.equal(midi_to_roll(midi_bytes(roll_to_midi(roll))), roll)
+
+
+def test_repeated_steps_are_one_held_note_or_struck_anew() -> None:
+    roll = roll_of((0, 0, 3), (87, 1, 2), (0, 4, 5), steps=5)
+    assert list(held_notes(roll)) == [HeldNote(0, 0, 3), HeldNote(0, 4, 5), HeldNote(87, 1, 2)]
+    assert list(held_notes(roll, tie=False)) == [
+        HeldNote(0, 0, 1),
+        HeldNote(0, 1, 2),
+        HeldNote(0, 2, 3),
+        HeldNote(0, 4, 5),
+        HeldNote(87, 1, 2),
+    ]
+
+
+def test_pitch_time_tempo_and_program_reach_the_file(tmp_path: Path) -> None:
+    # Column 39 is middle C (MIDI 60); at 120 beats a minute and 2 steps a beat a step lasts a quarter of a second.
+    path = tmp_path / "c.mid"
+    write_midi(path, roll_to_midi(roll_of((39, 2, 4), steps=4), tempo=120.0, program=19))
+    read = pretty_midi.PrettyMIDI(str(path))
+    (instrument,) = read.instruments
+    (note,) = instrument.notes
+    assert (instrument.program, instrument.is_drum, note.pitch) == (19, False, 60)
+    assert (note.start, note.end) == pytest.approx((0.5, 1.0), abs=1e-3)
+    assert read.get_tempo_changes()[1] == pytest.approx([120.0], rel=1e-4)
+
+
+def test_an_empty_roll_gives_a_file_without_notes() -> None:
+    assert roll_to_midi(torch.zeros(0, 88)).instruments[0].notes == []
+    assert roll_to_midi(torch.zeros(5, 88)).instruments[0].notes == []
+
+
+def test_any_dtype_of_roll_is_taken() -> None:
+    roll = roll_of((3, 0, 2), steps=2)
+    for dtype in (torch.bool, torch.int64, torch.float64, torch.bfloat16):
+        assert torch.equal(midi_to_roll(roll_to_midi(roll.to(dtype))), roll)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"tempo": float("nan")},
+        {"tempo": float("inf")},
+        {"tempo": 0.0},
+        {"tempo": -96.0},
+        {"tempo": 9.9},
+        {"tempo": 401.0},
+        {"tempo": "fast"},
+        {"program": -1},
+        {"program": 128},
+        {"program": 1.5},
+        {"steps_per_beat": 0},
+        {"steps_per_beat": 49},
+        {"steps_per_beat": 2.0},
+    ],
+)
+def test_arguments_out_of_range_are_refused(arguments: dict[str, object]) -> None:
+    (value,) = arguments.values()
+    with pytest.raises(InvalidInputError) as caught:
+        roll_to_midi(torch.zeros(1, 88), **arguments)  # type: ignore[arg-type]
+    assert repr(value) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "roll",
+    [
+        torch.zeros(88),
+        torch.zeros(4, 89),
+        torch.zeros(2, 3, 88),
+        torch.full((2, 88), 0.5),
+        torch.full((2, 88), torch.nan),
+    ],
+)
+def test_a_roll_that_is_none_is_refused(roll: torch.Tensor) -> None:
+    with pytest.raises(InvalidInputError, match="roll"):
+        roll_to_midi(roll)

@@ -1,0 +1,304 @@
+"""From MIDI to sound, by both engines."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import wave
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pretty_midi
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from lnf_core.data import load_dataset
+from lnf_core.errors import InvalidInputError, SynthesisError
+from lnf_core.music import INSTRUMENTS, Audio, Synthesizer, roll_to_midi, write_wav
+
+ROOT = Path(__file__).parents[2]
+Name = Literal["fluidsynth", "sine"]
+
+
+@pytest.fixture(scope="module")
+def fluid() -> Synthesizer:
+    synth = Synthesizer()
+    if not synth.available:
+        pytest.skip(synth.reason)
+    return synth
+
+
+@pytest.fixture(scope="module", params=["fluidsynth", "sine"])
+def synth(request: pytest.FixtureRequest) -> Synthesizer:
+    try:
+        return Synthesizer(engine=request.param)
+    except SynthesisError as error:
+        pytest.skip(str(error))
+
+
+def one_note(pitch: int, *, steps: int = 8, program: int = 0) -> pretty_midi.PrettyMIDI:
+    roll = torch.zeros(steps, 88)
+    roll[:, pitch - 21] = 1.0
+    return roll_to_midi(roll, tempo=120.0, program=program)
+
+
+def chorale_like(seed: int, steps: int = 64) -> pretty_midi.PrettyMIDI:
+    """Four voices that move every other step or so."""
+    generator = torch.Generator().manual_seed(seed)
+    roll = torch.zeros(steps, 88)
+    for low in (20, 30, 38, 46):
+        keys = low + torch.randint(0, 12, (steps // 2,), generator=generator).repeat_interleave(2)
+        roll[torch.arange(steps), keys] = 1.0
+    return roll_to_midi(roll, tempo=96.0)
+
+
+def rms(samples: NDArray[np.int16]) -> float:
+    return float(np.sqrt(np.mean(np.square(samples / 32768.0))))
+
+
+def frequency(audio: Audio) -> float:
+    """Pitch in Hz: the comb of five harmonics, a tenth of a semitone apart, that holds most of the spectrum."""
+    heard = audio.samples[: 2 * audio.sample_rate].astype(np.float64)
+    spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard)), 1 << 19))
+    candidates = 440.0 * 2.0 ** (np.arange(-480, 400) / 120.0)
+    bins = np.rint(candidates[:, None] * np.arange(1, 6) * (1 << 19) / audio.sample_rate).astype(int)
+    weight = 0.8 ** np.arange(5)
+    return float(candidates[np.argmax((np.sqrt(spectrum[bins]) * weight).sum(axis=1))])
+
+
+@pytest.mark.parametrize("pitch", [45, 57, 60, 69, 76])
+def test_the_pitch_heard_is_the_note_asked_for(synth: Synthesizer, pitch: int) -> None:
+    asked = 440.0 * 2.0 ** ((pitch - 69) / 12.0)
+    cents = 1200.0 * np.log2(frequency(synth.render(one_note(pitch))) / asked)
+    assert abs(cents) < 20.0
+
+
+def test_format_and_length(synth: Synthesizer) -> None:
+    audio = synth.render(one_note(60, steps=8))  # 8 steps of a quarter of a second, and a second to die away
+    assert audio.samples.dtype == np.int16
+    assert audio.sample_rate == 44100
+    assert audio.seconds == pytest.approx(3.0, abs=0.001)
+    assert audio.engine == ("fluidsynth" if synth.available else "sine")
+
+
+def test_sound_starts_with_the_note_and_dies_away_after_it(synth: Synthesizer) -> None:
+    roll = torch.zeros(12, 88)
+    roll[4:8, 39] = 1.0  # sounds from 1 s to 2 s
+    samples = synth.render(roll_to_midi(roll, tempo=120.0)).samples
+    before, during, after = samples[:44000], samples[44100:88200], samples[-4410:]
+    assert np.abs(before).max() <= 1
+    assert rms(during) > 0.005
+    assert rms(after) < 0.02 * rms(during)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 12])
+def test_an_empty_roll_is_silence_of_its_length(synth: Synthesizer, steps: int) -> None:
+    audio = synth.render(roll_to_midi(torch.zeros(steps, 88), tempo=120.0))
+    assert audio.seconds == pytest.approx(steps * 0.25 + 1.0, abs=0.001)
+    assert np.abs(audio.samples).max() <= 1
+
+
+@pytest.mark.parametrize("limit", [0.001, 0.5, 2.0])
+def test_the_limit_cuts_the_sound_without_a_click(synth: Synthesizer, limit: float) -> None:
+    audio = synth.render(chorale_like(0), seconds_limit=limit)
+    assert len(audio.samples) == pytest.approx(limit * 44100, abs=1)
+    assert abs(int(audio.samples[-1])) <= 1
+
+
+@pytest.mark.parametrize("limit", [float("nan"), float("inf"), 0.0, -1.0, 3601.0])
+def test_a_limit_out_of_range_is_refused(synth: Synthesizer, limit: float) -> None:
+    with pytest.raises(InvalidInputError, match="seconds_limit"):
+        synth.render(one_note(60), seconds_limit=limit)
+
+
+def test_every_key_at_once_does_not_clip(synth: Synthesizer) -> None:
+    midi = roll_to_midi(torch.ones(8, 88), tie=False)
+    for note in midi.instruments[0].notes:
+        note.velocity = 127
+    peak = np.abs(synth.render(midi).samples.astype(int)).max()
+    assert peak == pytest.approx(0.97 * 32767, abs=1)  # turned down as a whole, to just below full scale
+
+
+def test_gain_is_the_same_for_every_render(synth: Synthesizer) -> None:
+    # One voice of the two alone must be as loud as it is in the pair, or dynamics would depend on the rest.
+    low, high = synth.render(one_note(48)).samples, synth.render(one_note(79)).samples
+    both = one_note(48)
+    both.instruments += one_note(79).instruments
+    np.testing.assert_allclose(synth.render(both).samples, low.astype(int) + high, atol=8)
+
+
+def test_chorales_are_neither_faint_nor_clipped(synth: Synthesizer) -> None:
+    for program in INSTRUMENTS.values():
+        midi = chorale_like(1)
+        midi.instruments[0].program = program
+        samples = synth.render(midi).samples
+        assert 0.02 < rms(samples) < 0.3
+        assert np.abs(samples.astype(int)).max() < 32767
+
+
+def test_the_instruments_differ(fluid: Synthesizer) -> None:
+    sounds = {fluid.render(one_note(60, program=program)).samples.tobytes() for program in INSTRUMENTS.values()}
+    assert len(sounds) == len(INSTRUMENTS) >= 10
+
+
+def test_a_render_does_not_depend_on_the_ones_before(synth: Synthesizer) -> None:
+    first = synth.render(chorale_like(2), seconds_limit=6.0).samples
+    organ = chorale_like(3)
+    organ.instruments[0].program = 19
+    synth.render(organ, seconds_limit=3.0)  # cut while notes sound
+    assert np.array_equal(synth.render(chorale_like(2), seconds_limit=6.0).samples, first)
+
+
+def test_threads_do_not_hear_each_other(synth: Synthesizer) -> None:
+    alone = [synth.render(chorale_like(seed), seconds_limit=3.0).samples for seed in range(4)]
+    together: dict[int, NDArray[np.int16]] = {}
+
+    def render(seed: int) -> None:
+        together[seed] = synth.render(chorale_like(seed), seconds_limit=3.0).samples
+
+    threads = [threading.Thread(target=render, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({samples.tobytes() for samples in alone}) == 4
+    for seed in range(4):
+        assert np.array_equal(together[seed], alone[seed])
+
+
+def test_64_steps_take_well_under_a_second(synth: Synthesizer) -> None:
+    begun = time.process_time()
+    synth.render(chorale_like(4))
+    assert time.process_time() - begun < 1.0
+
+
+def test_a_real_chorale_sounds(synth: Synthesizer, data_root: Path, tmp_path: Path) -> None:
+    roll = load_dataset("jsb", data_root).train[0]
+    audio = synth.render(roll_to_midi(roll))
+    seconds = len(roll) * 60.0 / 96.0 / 2.0 + 1.0
+    assert audio.seconds == pytest.approx(seconds, abs=0.001)
+    # Someone sings throughout: no second of the music is silent.
+    for start in range(int(seconds) - 1):
+        assert rms(audio.samples[start * 44100 : (start + 1) * 44100]) > 0.005
+
+
+def test_wav_files_hold_the_samples(tmp_path: Path) -> None:
+    samples = np.array([0, 1, -1, 32767, -32768], dtype=np.int16)
+    write_wav(tmp_path / "x.wav", Audio(samples, 44100, "sine"))
+    with wave.open(str(tmp_path / "x.wav")) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 44100)
+        assert np.array_equal(np.frombuffer(file.readframes(10), "<i2"), samples)
+
+
+@settings(max_examples=15)
+@given(
+    notes=st.lists(
+        st.tuples(
+            st.floats(0.0, 3.0), st.floats(0.0, 2.0), st.integers(0, 127), st.integers(0, 127), st.integers(0, 127)
+        ),
+        max_size=12,
+    ),
+    is_drum=st.booleans(),
+)
+def test_any_playable_midi_renders(
+    synth: Synthesizer, notes: list[tuple[float, float, int, int, int]], is_drum: bool
+) -> None:
+    midi = pretty_midi.PrettyMIDI()
+    for start, duration, pitch, velocity, program in notes:
+        instrument = pretty_midi.Instrument(program, is_drum=is_drum)
+        instrument.notes.append(pretty_midi.Note(velocity, pitch, start, start + duration))
+        midi.instruments.append(instrument)
+    end = max((start + duration for start, duration, *_ in notes), default=0.0)
+    assert synth.render(midi).seconds == pytest.approx(end + 1.0, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("start", float("nan")), ("end", float("inf")), ("start", -1.0), ("pitch", 128), ("velocity", -1), ("end", -0.5)],
+)
+def test_a_note_that_cannot_be_played_is_refused(synth: Synthesizer, field: str, value: float) -> None:
+    midi = one_note(60)
+    setattr(midi.instruments[0].notes[0], field, value)
+    with pytest.raises(InvalidInputError, match="cannot be played"):
+        synth.render(midi)
+
+
+def test_a_bad_soundfont_is_refused(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.sf2"
+    wrong.write_bytes(b"RIFF\0\0\0\0WAVE")
+    with pytest.raises(SynthesisError, match="not a soundfont"):
+        Synthesizer(wrong)
+    with pytest.raises(SynthesisError, match="cannot be opened"):
+        Synthesizer(tmp_path / "missing.sf2")
+
+
+def test_a_truncated_soundfont_is_refused(fluid: Synthesizer, tmp_path: Path) -> None:
+    truncated = tmp_path / "truncated.sf2"
+    truncated.write_bytes(b"RIFF\xff\0\0\0sfbk" + bytes(64))
+    with pytest.raises(SynthesisError, match="damaged"):
+        Synthesizer(truncated)
+
+
+def test_an_unknown_engine_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="choose auto, fluidsynth or sine"):
+        Synthesizer(engine="piano")  # type: ignore[arg-type]
+
+
+def python(program: str) -> str:
+    """Run a program in a fresh interpreter; its output."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# What ctypes answers on a machine without libfluidsynth. It has to be in place before pyfluidsynth is first imported.
+WITHOUT_LIBRARY = (
+    "import ctypes.util, os\nctypes.util.find_library = lambda name: None\nos.environ.pop('HOMEBREW_PREFIX', 0)\n"
+)
+
+
+def test_without_the_library_sine_voices_play_and_say_how_to_get_better() -> None:
+    out = python(
+        WITHOUT_LIBRARY + "import torch\n"
+        "from lnf_core.errors import SynthesisError\n"
+        "from lnf_core.music import Synthesizer, roll_to_midi\n"
+        "synth = Synthesizer()\n"
+        "audio = synth.render(roll_to_midi(torch.eye(88)[40:44]))\n"
+        "print(synth.available, audio.engine, abs(audio.samples).max() > 1000)\n"
+        "print(synth.reason)\n"
+        "try:\n"
+        "    Synthesizer(engine='fluidsynth')\n"
+        "except SynthesisError as error:\n"
+        "    print(error)\n"
+    )
+    state, reason, raised = out.splitlines()
+    assert state == "False sine True"
+    assert "libfluidsynth was not found" in reason
+    assert "apt install fluidsynth" in reason
+    assert raised == reason
+
+
+def test_the_library_writes_nothing_to_the_terminal(fluid: Synthesizer, capfd: pytest.CaptureFixture[str]) -> None:
+    fluid.render(roll_to_midi(torch.ones(8, 88), program=48, tie=False))  # more voices than it has
+    assert capfd.readouterr() == ("", "")
+
+
+def test_importing_the_package_loads_no_synthesizer() -> None:
+    out = python(
+        "import sys, lnf_core.music\nprint([n for n in ('pretty_midi', 'mido', 'fluidsynth') if n in sys.modules])"
+    )
+    assert out.strip() == "[]"
