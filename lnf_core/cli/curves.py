@@ -1,0 +1,71 @@
+"""``curves``: draw the training curves of one run or several."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lnf_core.errors import TrainingError
+
+
+def curves(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders that train wrote, or metrics.jsonl.")],
+    out: Annotated[Path, typer.Option(help="The picture: .png, .svg or .pdf.")],
+) -> None:
+    """Draw loss terms, KL weight and validation over the steps of each run."""
+    # The Figure itself, not pyplot: no window system, no figures kept in module state.
+    from matplotlib.figure import Figure
+
+    histories = {_label(run): read_metrics(run) for run in runs}
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    axes = figure.subplots(2, 2, sharex=True)
+    panels = (
+        ("valid", "elbo", "validation: negative ELBO (nats a step)"),
+        ("valid", "kl", "validation: KL (nats a step)"),
+        ("step", "reconstruction", "training: reconstruction (nats a step)"),
+        ("step", "kl_weight", "training: KL weight"),
+    )
+    for axis, (event, key, title) in zip(axes.flat, panels, strict=True):
+        for label, history in histories.items():
+            lines = [line for line in history if line["event"] == event]
+            axis.plot([line["step"] for line in lines], [line[key] for line in lines], label=label, linewidth=1)
+        axis.set_title(title, fontsize=10)
+        axis.grid(alpha=0.3)
+    for axis in axes[-1]:
+        axis.set_xlabel("optimiser steps")
+    axes.flat[0].legend(fontsize=8)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(out, dpi=120)
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"cannot draw {out}: {error}.") from error
+    typer.echo(str(out))
+
+
+def read_metrics(run: Path) -> list[dict[str, Any]]:
+    """The events of a run, in order; a last line cut off by a kill is left out.
+
+    Raises:
+        TrainingError: no ``metrics.jsonl``, or nothing of ours in it.
+    """
+    path = run if run.is_file() else run / "metrics.jsonl"
+    if not path.is_file():
+        raise TrainingError(f"{run} has no metrics.jsonl; give a folder that train wrote.")
+    events = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(event, dict) and "event" in event and "step" in event:
+            events.append(event)
+    if not events:
+        raise TrainingError(f"{path} holds no training events.")
+    return events
+
+
+def _label(run: Path) -> str:
+    return run.parent.name if run.is_file() else run.resolve().name

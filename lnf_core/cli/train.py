@@ -1,0 +1,123 @@
+"""``train``: run a preset, with a progress bar drawn from the trainer's events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lnf_core.errors import TrainingError
+
+if TYPE_CHECKING:
+    from lnf_core.data import Dataset
+    from lnf_core.training import Event, FinishedEvent, TrainConfig
+
+
+def train(
+    preset: Annotated[str, typer.Option(help="What to train: jsb/af-scf, ptb/lstm, paper/muse/af-af, ...")],
+    out: Annotated[Path, typer.Option(help="The run's folder; created when missing.")],
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT, if there is one.")] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: learning_rate=1e-3, model.hidden_size=256."),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=0, help="Processor threads; 0 leaves torch's choice.")] = 0,
+    max_minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so much training time.")] = None,
+) -> None:
+    """Train a model. Start it by ``accelerate launch -m lnf_core train ...`` to use several GPUs or machines."""
+    import torch
+
+    from lnf_core.data import load_dataset
+    from lnf_core.training import Trainer, preset_dataset
+
+    if threads:
+        torch.set_num_threads(threads)
+    dataset = load_dataset(preset_dataset(preset))
+    assignments = [*(settings or []), *([] if max_minutes is None else [f"max_minutes={max_minutes}"])]
+    config = _config(preset, dataset, out, resume).override(assignments)
+    bar = ProgressBar()
+    trainer = Trainer(config, dataset, out, device=device, resume=resume, callbacks=[bar])
+    try:
+        finished = trainer.run()
+    finally:
+        bar.close()
+        _leave_group()
+    if finished.reason == "interrupted":
+        raise typer.Exit(130)
+
+
+def _config(name: str, dataset: Dataset, out: Path, resume: bool) -> TrainConfig:
+    """The preset's configuration, or that of the run to go on with, so that --set need not be repeated."""
+    from lnf_core.training import preset
+    from lnf_core.training.state import load_state, state_path
+
+    if resume and state_path(out).exists():
+        saved = load_state(state_path(out)).config
+        if saved.preset != name:
+            raise TrainingError(
+                f"{out} holds a run of {saved.preset}, not of {name}; resume that one or choose another folder."
+            )
+        return saved
+    return preset(name, dataset)
+
+
+def _leave_group() -> None:
+    """End the process group of a run with several processes, so that none waits for the others at exit."""
+    import torch.distributed
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+class ProgressBar:
+    """Callback that draws a bar on a terminal, and a line for each validation anywhere."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def __call__(self, event: Event) -> None:
+        """Draw one event."""
+        from lnf_core.training import FinishedEvent, StepEvent, ValidEvent
+
+        if isinstance(event, StepEvent):
+            if self._bar is None:
+                from tqdm import tqdm
+
+                self._bar = tqdm(total=event.total_steps, initial=event.step - 1, unit="step", disable=None)
+            self._bar.update()
+            self._bar.set_postfix(
+                epoch=event.epoch, rec=f"{event.reconstruction:.3f}", kl=f"{event.kl:.3f}", w=f"{event.kl_weight:.2g}"
+            )
+        elif isinstance(event, ValidEvent):
+            self._say(
+                f"step {event.step} (epoch {event.epoch}, {event.minutes:.1f} min): valid ELBO {event.elbo:.4f} nats "
+                f"= reconstruction {event.reconstruction:.4f} + KL {event.kl:.4f} + length, "
+                f"KL weight {event.kl_weight:.3g}{', best' if event.best else ''}"
+            )
+        elif isinstance(event, FinishedEvent):
+            self._say(_summary(event))
+
+    def _say(self, line: str) -> None:
+        if self._bar is not None:
+            self._bar.clear()
+        typer.echo(line)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _summary(event: FinishedEvent) -> str:
+    reasons = {
+        "completed": "Done",
+        "early_stop": "Stopped, since validation no longer improves,",
+        "max_minutes": "Out of time",
+        "interrupted": "Interrupted (state saved, go on with --resume)",
+    }
+    best = "no weights selected yet"
+    if event.best_elbo is not None:
+        best = f"best valid ELBO {event.best_elbo:.4f} nats at step {event.best_step}, in {event.best_path}"
+    return f"{reasons[event.reason]} after {event.step} steps and {event.minutes:.1f} minutes; {best}."

@@ -1,0 +1,127 @@
+"""What the trainer tells its callbacks. It prints nothing itself: command line, log file and app listen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+StopReason = Literal["completed", "early_stop", "max_minutes", "interrupted"]
+
+
+@dataclass(frozen=True)
+class StepEvent:
+    """One optimiser step. Nats are for each of the T + 1 symbols of a sequence, averaged over the batch."""
+
+    step: int
+    """Steps done, counting this one."""
+    epoch: int
+    """Counted from 0."""
+    total_steps: int
+    loss: float
+    """``reconstruction + kl_weight * kl``."""
+    reconstruction: float
+    """``-log p(x | z)``."""
+    kl: float
+    kl_weight: float
+    learning_rate: float
+    grad_norm: float
+    """Before clipping."""
+    tokens_per_second: float
+    """Time steps of training data per second of wall time."""
+
+
+@dataclass(frozen=True)
+class ValidEvent:
+    """A validation of the averaged weights at KL weight 1, in nats for each of the T + 1 symbols."""
+
+    step: int
+    epoch: int
+    elbo: float
+    """Negative ELBO, ``reconstruction + kl - log p(T)``: lower is better."""
+    reconstruction: float
+    kl: float
+    kl_weight: float
+    """The training's weight at that step."""
+    best: bool
+    """Whether this is the best selectable one so far (the KL weight has reached 1)."""
+    learning_rate: float
+    minutes: float
+    """Training time so far, earlier parts of a resumed run included."""
+
+
+@dataclass(frozen=True)
+class CheckpointEvent:
+    """The state of the run was written; it can be resumed from here."""
+
+    step: int
+    epoch: int
+    path: Path
+    minutes: float
+
+
+@dataclass(frozen=True)
+class FinishedEvent:
+    """The run ended."""
+
+    step: int
+    epoch: int
+    reason: StopReason
+    best_elbo: float | None
+    """The released weights' negative ELBO on validation; None when nothing was selected."""
+    best_step: int | None
+    best_path: Path | None
+    minutes: float
+
+
+Event = StepEvent | ValidEvent | CheckpointEvent | FinishedEvent
+Callback = Callable[[Event], None]
+
+_NAMES: dict[type, str] = {
+    StepEvent: "step",
+    ValidEvent: "valid",
+    CheckpointEvent: "checkpoint",
+    FinishedEvent: "finished",
+}
+
+
+class MetricsWriter:
+    """Callback that appends every event to a JSON-lines file as ``{"event": "step", ...}``.
+
+    Args:
+        path: The file, made when missing.
+        resume_step: Steps already done. Lines of later steps, of the end of an earlier part and half-written lines go,
+            so that no step is logged twice. 0 starts an empty file.
+    """
+
+    def __init__(self, path: Path, resume_step: int = 0) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = _lines_until(path, resume_step) if resume_step and path.exists() else []
+        scratch = path.with_suffix(".tmp")
+        scratch.write_text("".join(kept), encoding="utf-8")
+        scratch.replace(path)
+        # Line buffering: a killed run has lost no line that a saved state counts on.
+        self._file: IO[str] = path.open("a", encoding="utf-8", buffering=1)
+
+    def __call__(self, event: Event) -> None:
+        """Write one line."""
+        line = {"event": _NAMES[type(event)], **asdict(event)}
+        self._file.write(json.dumps(line, default=str) + "\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _lines_until(path: Path, step: int) -> list[str]:
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            continue  # cut off by the kill
+        if line.endswith("\n") and record["event"] != "finished" and record["step"] <= step:
+            kept.append(line)
+    return kept

@@ -1,0 +1,151 @@
+"""The state of a run on disk: one file, replaced in one step, that a killed run resumes from.
+
+Weights, averaged weights and the optimiser's moments are safetensors; counters and configuration are JSON in the
+file's header. No generator is saved: every random number follows from (seed, step).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from lnf_core.errors import ConfigError, TrainingError
+from lnf_core.files import replace
+from lnf_core.training.config import TrainConfig
+from lnf_core.training.ema import WeightAverage
+
+STATE_VERSION = 1
+
+
+def state_path(out: Path) -> Path:
+    """Where a run in ``out`` keeps its state."""
+    return out / "state" / "state.safetensors"
+
+
+@dataclass
+class Progress:
+    """How far a run is: all that changes besides tensors."""
+
+    step: int = 0
+    """Optimiser steps done."""
+    seconds: float = 0.0
+    """Training time, earlier parts of a resumed run included."""
+    ramp_start: int | None = None
+    """Step at which the KL ramp began."""
+    running_reconstruction: float | None = None
+    """Running average of the training reconstruction, nats a step."""
+    learning_rate_scale: float = 1.0
+    """Quartered at each stall."""
+    best_elbo: float | None = None
+    best_step: int | None = None
+    since_best: int = 0
+    """Validations since the best one."""
+    since_cut: int = 0
+    """Validations since the best one or since the learning rate was last cut."""
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """What a state file holds."""
+
+    config: TrainConfig
+    progress: Progress
+    ema_updates: int
+    data_sums: dict[str, str]
+    tensors: dict[str, Tensor]
+
+
+def save_state(
+    path: Path,
+    *,
+    config: TrainConfig,
+    progress: Progress,
+    data_sums: Mapping[str, str],
+    model: nn.Module,
+    average: WeightAverage,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Write the state of a run, replacing an older one in one step.
+
+    Raises:
+        TrainingError: the file cannot be written.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in model.named_parameters():
+        tensors[f"model/{name}"] = parameter
+        for key, value in optimizer.state[parameter].items():
+            tensors[f"optimizer/{name}/{key}"] = value
+    tensors |= {f"average/{name}": value for name, value in average.values.items()}
+    header = {
+        "version": STATE_VERSION,
+        "config": config.to_dict(),
+        "progress": asdict(progress),
+        "ema_updates": average.updates,
+        "data_sums": dict(data_sums),
+    }
+    # Copies: on CUDA the weights of one LSTM share memory, which safetensors refuses.
+    content = save(
+        {name: value.detach().cpu().clone() for name, value in tensors.items()}, {"lnf_core": json.dumps(header)}
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace(path, content)
+    except OSError as error:
+        raise TrainingError(f"cannot write the training state {path}: {error.strerror or error}.") from error
+
+
+def load_state(path: Path) -> SavedState:
+    """Read a state file.
+
+    Raises:
+        TrainingError: missing, damaged, foreign or of a newer format.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header: dict[str, Any] = json.loads((file.metadata() or {})["lnf_core"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        if header["version"] > STATE_VERSION:
+            raise TrainingError(f"{path} was written by a newer lnf_core; resume with that one.")
+        return SavedState(
+            config=TrainConfig.from_dict(header["config"]),
+            progress=Progress(**header["progress"]),
+            ema_updates=header["ema_updates"],
+            data_sums=header["data_sums"],
+            tensors=tensors,
+        )
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, ConfigError) as error:
+        raise TrainingError(f"{path} is no training state that can be resumed ({error}); start anew.") from error
+
+
+def restore(
+    saved: SavedState, *, model: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer
+) -> Progress:
+    """Put a saved state into a fresh model, average and optimiser.
+
+    Raises:
+        TrainingError: the tensors are those of another model.
+    """
+    optimizer.zero_grad()
+    try:
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(saved.tensors[f"model/{name}"])
+                prefix = f"optimizer/{name}/"
+                optimizer.state[parameter] = {
+                    key.removeprefix(prefix): value.to(parameter.device)
+                    for key, value in saved.tensors.items()
+                    if key.startswith(prefix)
+                }
+        values = {key.removeprefix("average/"): value for key, value in saved.tensors.items()}
+        average.load(values, saved.ema_updates)
+    except (KeyError, RuntimeError) as error:
+        raise TrainingError(f"the saved state does not fit the model ({error}); start anew.") from error
+    return saved.progress

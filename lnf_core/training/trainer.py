@@ -1,0 +1,383 @@
+"""The training loop: maximise the ELBO under a KL schedule, validate averaged weights, emit events.
+
+It prints nothing and draws nothing: callbacks do. A run is a function of its configuration and the data, so one that
+was killed and resumed repeats the losses of one that never stopped.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lnf_core.data import Dataset
+from lnf_core.errors import TrainingError
+from lnf_core.model import SequenceModel, build_model
+from lnf_core.training.batches import BatchPlan, derive_generator, derive_seed, shard, symbol_count
+from lnf_core.training.config import TrainConfig
+from lnf_core.training.ema import WeightAverage
+from lnf_core.training.events import (
+    Callback,
+    CheckpointEvent,
+    Event,
+    FinishedEvent,
+    MetricsWriter,
+    StepEvent,
+    StopReason,
+    ValidEvent,
+)
+from lnf_core.training.runtime import StopRequest, make_accelerator, private_global_generator
+from lnf_core.training.schedule import KLPlan, learning_rate, running_average
+from lnf_core.training.state import Progress, load_state, restore, save_state, state_path
+from lnf_core.training.validation import Validator
+from lnf_core.version import code_version
+
+METRICS_FILE = "metrics.jsonl"
+BEST_FOLDER = "best"
+
+
+class Trainer:
+    """One run in one folder.
+
+    The folder gets ``metrics.jsonl`` (every event), ``state/`` (to resume from) and ``best/`` (a checkpoint of the
+    averaged weights with the best validation ELBO).
+
+    Args:
+        config: What to do.
+        dataset: The data ``config.dataset`` names.
+        out: The run's folder. With several machines it must be shared by all.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        resume: Go on from the state in ``out``; from the start where there is none yet.
+        callbacks: Called with every event, in the main process only.
+
+    Raises:
+        TrainingError: ``out`` holds another run, or the configuration does not fit the data or the machine.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        dataset: Dataset,
+        out: Path,
+        *,
+        device: str = "auto",
+        resume: bool = False,
+        callbacks: Iterable[Callback] = (),
+    ) -> None:
+        _check_fit(config, dataset)
+        self.config, self.dataset, self.out = config, dataset, out
+        self.stop = StopRequest()
+        """Set it to end the run after the current step, state saved; signals do the same."""
+        saved = load_state(state_path(out)) if resume and state_path(out).exists() else None
+        if not resume and state_path(out).exists():
+            raise TrainingError(f"{out} already holds a run; go on with it (--resume) or choose another folder.")
+        if saved is not None:
+            _check_same_run(config, saved.config, out)
+            if saved.data_sums != dataset.sha256:
+                raise TrainingError(f"the run in {out} was trained on other files of {dataset.name}; start anew.")
+
+        self._accelerator = make_accelerator(device, config.precision)
+        if config.batch_size < self._accelerator.num_processes:
+            raise TrainingError(
+                f"batch_size is {config.batch_size} for {self._accelerator.num_processes} processes; "
+                "each needs at least one sequence."
+            )
+        self.device = self._accelerator.device
+        with private_global_generator(self.device):
+            torch.manual_seed(derive_seed(config.seed, "init"))
+            self._model: SequenceModel = build_model(config.model, dataset.length_counts)
+        self._optimizer = torch.optim.AdamW(
+            self._model.to(self.device).parameters(),
+            lr=config.learning_rate,
+            betas=config.betas,
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+        self._wrapped, self._stepper = self._accelerator.prepare(self._model, self._optimizer)
+        self._average = WeightAverage(self._model, config.ema_decay)
+        self._progress = Progress()
+        if saved is not None:
+            self._progress = restore(saved, model=self._model, average=self._average, optimizer=self._optimizer)
+
+        self._plan = BatchPlan(
+            dataset.train,
+            config.batch_size,
+            seed=config.seed,
+            transpose_semitones=config.transpose_semitones if dataset.domain == "music" else 0,
+        )
+        self.total_steps = config.total_steps(self._plan.steps_per_epoch)
+        self._kl = KLPlan.of(config, self._plan.steps_per_epoch)
+        self._validator = Validator(dataset.valid, config.batch_size, batches=config.valid_batches, seed=config.seed)
+        self._callbacks = list(callbacks)
+        self._code = code_version()
+
+    # ------------------------------------------------------------------------------------------------------- the loop
+
+    def run(self) -> FinishedEvent:
+        """Train until the planned end, an early stop, the time limit or a stop request.
+
+        Raises:
+            TrainingError: a loss, gradient or validation that is not finite, or a state that cannot be written.
+        """
+        writer = self._metrics_writer()
+        self._clock = time.monotonic() - self._progress.seconds
+        self._saved_at = time.monotonic()
+        try:
+            with private_global_generator(self.device), self.stop.on_signals():
+                finished = self._finish(self._loop())
+                self._emit(finished)
+        finally:
+            if writer is not None:
+                self._callbacks.remove(writer)
+                writer.close()
+        self._accelerator.wait_for_everyone()
+        return finished
+
+    def _metrics_writer(self) -> MetricsWriter | None:
+        if not self._accelerator.is_main_process:
+            return None
+        writer = MetricsWriter(self.out / METRICS_FILE, self._progress.step)
+        self._callbacks.insert(0, writer)  # the record first: another callback may raise
+        return writer
+
+    def _loop(self) -> StopReason:
+        config, progress = self.config, self._progress
+        valid_every = config.valid_every or self._plan.steps_per_epoch
+        while progress.step < self.total_steps:
+            out_of_time, interrupted = self._train_step()
+            early = False
+            last = progress.step == self.total_steps
+            if progress.step % valid_every == 0 or last:
+                self._validate(last=last)
+                early = 0 < config.patience <= progress.since_best
+            ended = early or out_of_time or interrupted
+            due = time.monotonic() - self._saved_at >= 60 * config.checkpoint_minutes
+            if ended or due or last:
+                self._save_state()
+            if ended and not last:
+                return "early_stop" if early else "interrupted" if interrupted else "max_minutes"
+        return "completed"
+
+    def _finish(self, reason: StopReason) -> FinishedEvent:
+        progress = self._progress
+        if reason == "max_minutes":
+            # The newest weights may be the best. The state is saved already, so a resumed run does not see this.
+            self._validate(last=True)
+        return FinishedEvent(
+            step=progress.step,
+            epoch=self._epoch,
+            reason=reason,
+            best_elbo=progress.best_elbo,
+            best_step=progress.best_step,
+            best_path=self.out / BEST_FOLDER if progress.best_step is not None else None,
+            minutes=self._minutes,
+        )
+
+    # ------------------------------------------------------------------------------------------------------- one step
+
+    def _train_step(self) -> tuple[bool, bool]:
+        """One optimiser step. Returns whether time is up and whether a stop was asked for, on any process."""
+        started = time.monotonic()
+        config, progress, accelerator = self.config, self._progress, self._accelerator
+        step, rank = progress.step, accelerator.process_index
+        if progress.ramp_start is None and self._kl.may_start(step, progress.running_reconstruction):
+            progress.ramp_start = step
+        weight = self._kl.weight(step, progress.ramp_start)
+        rate = self._set_learning_rate(step)
+
+        sequences = self._plan.batch(step)
+        batch, share = shard(sequences, rank, accelerator.num_processes)
+        batch = batch.to(self.device)
+        torch.manual_seed(derive_seed(config.seed, "dropout", step, rank))
+        noise = derive_generator(config.seed, "posterior", step, rank, device=self.device)
+        self._wrapped.train()
+        elbo = self._wrapped(batch.x, batch.lengths, config.posterior_samples, noise)
+        # sum over T and B, mean over K; every process divides by the symbols of the whole batch
+        scale = share / symbol_count(sequences)
+        reconstruction = -scale * elbo.reconstruction.float().mean(-1).sum()
+        kl = scale * elbo.kl.float().mean(-1).sum()
+        loss = reconstruction + weight * kl
+
+        out_of_time = 0 < config.max_minutes <= self._minutes and accelerator.is_main_process
+        local = [reconstruction.detach(), kl.detach(), kl.new_tensor(out_of_time), kl.new_tensor(bool(self.stop))]
+        shared = accelerator.reduce(torch.stack(local).double()).tolist()
+        terms = {"reconstruction": shared[0], "kl": shared[1], "loss": shared[0] + weight * shared[1]}
+        self._require_finite(terms, step)
+        # Gradients are averaged over the processes, but the loss is a sum over them.
+        accelerator.backward(loss * accelerator.num_processes)
+        norm = float(accelerator.clip_grad_norm_(self._model.parameters(), config.grad_clip or math.inf))
+        self._require_finite({**terms, "gradient norm": norm}, step)
+        self._stepper.step()
+        self._stepper.zero_grad()
+        self._average.update()
+
+        progress.running_reconstruction = running_average(progress.running_reconstruction, shared[0])
+        epoch = self._epoch
+        progress.step += 1
+        steps = sum(len(sequence) for sequence in sequences)
+        self._emit(
+            StepEvent(
+                step=progress.step,
+                epoch=epoch,
+                total_steps=self.total_steps,
+                loss=terms["loss"],
+                reconstruction=shared[0],
+                kl=shared[1],
+                kl_weight=weight,
+                learning_rate=rate,
+                grad_norm=norm,
+                tokens_per_second=steps / max(time.monotonic() - started, 1e-9),
+            )
+        )
+        return bool(shared[2]), bool(shared[3])
+
+    def _set_learning_rate(self, step: int) -> float:
+        config = self.config
+        rate = self._progress.learning_rate_scale * learning_rate(
+            step,
+            self.total_steps,
+            peak=config.learning_rate,
+            warmup=config.warmup_steps,
+            schedule=config.schedule,
+            floor=config.lr_floor,
+        )
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def _require_finite(self, terms: dict[str, float], step: int) -> None:
+        if all(math.isfinite(value) for value in terms.values()):
+            return
+        said = ", ".join(f"{name} {value:g}" for name, value in terms.items())
+        broken = [
+            name for name, p in self._model.named_parameters() if p.grad is not None and not p.grad.isfinite().all()
+        ]
+        where = f" The gradients of {', '.join(broken[:5])} are not finite." if broken else ""
+        raise TrainingError(
+            f"step {step + 1} is not finite: {said}.{where} Resume from the last saved state with a lower "
+            "learning_rate or grad_clip, or in fp32."
+        )
+
+    # --------------------------------------------------------------------------------- validation, best weights, state
+
+    def _validate(self, *, last: bool = False) -> None:
+        progress = self._progress
+        weight = self._kl.weight(progress.step - 1, progress.ramp_start)
+        with self._average.applied():
+            result = self._validator(self._model, self._accelerator)
+            # Before the KL weight is 1 a low ELBO says little about the model the run is after; at the end there is
+            # nothing else left to choose.
+            selectable = weight == 1.0 or (last and progress.best_step is None)
+            best = selectable and (progress.best_elbo is None or result.elbo < progress.best_elbo)
+            if best:
+                progress.best_elbo, progress.best_step = result.elbo, progress.step
+                progress.since_best = progress.since_cut = 0
+                if self._accelerator.is_main_process:
+                    self._save_best()
+            elif selectable:
+                progress.since_best += 1
+                progress.since_cut += 1
+                if 0 < self.config.stall_patience <= progress.since_cut:
+                    progress.learning_rate_scale /= 4.0
+                    progress.since_cut = 0
+        self._emit(
+            ValidEvent(
+                step=progress.step,
+                epoch=self._epoch,
+                elbo=result.elbo,
+                reconstruction=result.reconstruction,
+                kl=result.kl,
+                kl_weight=weight,
+                best=best,
+                learning_rate=self._optimizer.param_groups[0]["lr"],
+                minutes=self._minutes,
+            )
+        )
+
+    def _save_best(self) -> None:
+        from lnf_core.checkpoint import save_checkpoint
+
+        save_checkpoint(
+            self.out / BEST_FOLDER,
+            self._model,
+            dataset=self.dataset.name,
+            vocabulary=self.dataset.vocabulary,
+            training=self._description(),
+        )
+
+    def _description(self) -> dict[str, Any]:
+        progress = self._progress
+        return {
+            "preset": self.config.preset,
+            "epochs": round(progress.step / self._plan.steps_per_epoch, 2),
+            "steps": progress.step,
+            "minutes": round(self._minutes, 2),
+            "valid_elbo": progress.best_elbo,
+            "device": self.device.type,
+            "precision": "bf16" if self._accelerator.mixed_precision == "bf16" else "fp32",
+            "processes": self._accelerator.num_processes,
+            "threads": torch.get_num_threads(),
+            "code_version": self._code,
+            "data_sums": dict(self.dataset.sha256),
+            "config": self.config.to_dict(),
+        }
+
+    def _save_state(self) -> None:
+        self._progress.seconds = 60 * self._minutes
+        self._saved_at = time.monotonic()
+        if not self._accelerator.is_main_process:
+            return
+        path = state_path(self.out)
+        save_state(
+            path,
+            config=self.config,
+            progress=self._progress,
+            data_sums=self.dataset.sha256,
+            model=self._model,
+            average=self._average,
+            optimizer=self._optimizer,
+        )
+        self._emit(CheckpointEvent(self._progress.step, self._epoch, path, self._minutes))
+
+    @property
+    def _epoch(self) -> int:
+        return self._progress.step // self._plan.steps_per_epoch
+
+    @property
+    def _minutes(self) -> float:
+        return (time.monotonic() - self._clock) / 60
+
+    def _emit(self, event: Event) -> None:
+        if self._accelerator.is_main_process:
+            for callback in self._callbacks:
+                callback(event)
+
+
+def _check_fit(config: TrainConfig, dataset: Dataset) -> None:
+    if config.dataset != dataset.name:
+        raise TrainingError(f"the configuration is for {config.dataset!r}, the data given is {dataset.name!r}.")
+    wanted = {name: getattr(dataset, name) for name in ("vocab_size", "max_length", "likelihood")}
+    wrong = [
+        f"{n} is {getattr(config.model, n)} and should be {v}"
+        for n, v in wanted.items()
+        if getattr(config.model, n) != v
+    ]
+    if wrong:
+        raise TrainingError(f"the model does not fit {dataset.name}: {'; '.join(wrong)}.")
+    if not dataset.train or not dataset.valid:
+        raise TrainingError(f"{dataset.name} needs at least one sequence to train on and one to validate on.")
+
+
+def _check_same_run(config: TrainConfig, saved: TrainConfig, out: Path) -> None:
+    if saved.preset != config.preset:
+        raise TrainingError(
+            f"{out} holds a run of {saved.preset}, not of {config.preset}; resume that one or choose another folder."
+        )
+    changed = saved.differences(config)
+    if changed:
+        said = ", ".join(f"{name} was {before} and is now {now}" for name, (before, now) in changed.items())
+        raise TrainingError(f"the run in {out} cannot go on with other settings: {said}.")
