@@ -1,0 +1,123 @@
+"""Which models there are to choose from, and how each variant is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import lnf_core
+from lnf_core.data import DATASETS
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One kind of model; its colour is ``--lnf-<name>`` in theme.css, its marker is here."""
+
+    name: str
+    title: str
+    marker: str
+    blurb: str
+
+
+VARIANTS = {
+    item.name: item
+    for item in (
+        Variant("af-af", "AF/AF", "●", "autoregressive in time and over dimensions: the most exact, the slowest"),
+        Variant("af-scf", "AF/SCF", "■", "autoregressive in time, split coupling over dimensions"),
+        Variant("iaf-scf", "IAF/SCF", "▲", "inverse autoregressive in time: the whole sample in one pass"),
+        Variant("lstm", "LSTM", "◆", "the baseline: one symbol after another, no latent variables"),
+    )
+}
+_PREFERRED = "/af-scf"  # quick and good: the one to start with
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One checkpoint as the page lists it."""
+
+    name: str
+    dataset: str
+    dataset_title: str
+    domain: str
+    variant: Variant
+    problem: str | None
+
+    @property
+    def title(self) -> str:
+        """For example ``AF/SCF · JSB Chorales``."""
+        return f"{self.variant.title} · {self.dataset_title}"
+
+
+def catalogue() -> list[Entry]:
+    """Every data set with a checkpoint and all four variants of it, in the order of the page.
+
+    A variant without files is listed too, with that as its problem, so that the page can grey it out.
+    """
+    found = {entry.name: entry for entry in lnf_core.list_checkpoints()}
+    entries: list[Entry] = []
+    for info in DATASETS.values():
+        here = {name.split("/")[1] for name in found if name.split("/")[0] == info.name}
+        if not here:
+            continue
+        for name in [*VARIANTS, *sorted(here - set(VARIANTS))]:
+            variant = VARIANTS.get(name) or Variant(name, name, "✦", "another variant")
+            listed = found.get(f"{info.name}/{name}")
+            problem = _problem(listed) if listed else "not bundled here; train it or fetch it."
+            entries.append(Entry(f"{info.name}/{name}", info.name, info.title, info.domain, variant, problem))
+    return sorted(entries, key=lambda entry: entry.domain != "music")  # stable: music first
+
+
+def _problem(entry: lnf_core.CheckpointEntry) -> str | None:
+    """Without the folders of this machine, which are nobody's business."""
+    return entry.problem and entry.problem.replace(f"{entry.path.parent.parent}/", "")
+
+
+def find(name: object) -> Entry:
+    """The entry called ``name``.
+
+    Raises:
+        CheckpointError: there is none, or it cannot be used; the reason is in the message.
+    """
+    entries = catalogue()
+    entry = next((entry for entry in entries if entry.name == name), None)
+    if entry is None:
+        names = ", ".join(entry.name for entry in entries if entry.problem is None) or "none is here"
+        raise lnf_core.CheckpointError(f"There is no checkpoint {str(name)[:60]!r}; choose one of: {names}.")
+    if entry.problem is not None:
+        raise lnf_core.CheckpointError(f"{entry.title} cannot be used: {entry.problem}")
+    return entry
+
+
+def describe(name: str) -> Entry:
+    """Like :func:`find`, but also for a checkpoint that is not here: a ready-made sample outlives its model."""
+    entry = next((entry for entry in catalogue() if entry.name == name), None)
+    if entry is not None:
+        return entry
+    dataset, variant = name.split("/")
+    info = DATASETS[dataset]
+    shown = VARIANTS.get(variant) or Variant(variant, variant, "✦", "another variant")
+    return Entry(name, dataset, info.title, info.domain, shown, "not bundled here.")
+
+
+def first(domain: str | None = None) -> Entry | None:
+    """The entry chosen when the page opens: the first that works, preferably AF/SCF, of ``domain`` if given."""
+    working = [entry for entry in catalogue() if entry.problem is None and domain in (None, entry.domain)]
+    return next((entry for entry in working if entry.name.endswith(_PREFERRED)), working[0] if working else None)
+
+
+def options() -> list[dict[str, Any]]:
+    """The catalogue as the picker widget takes it."""
+    return [
+        {
+            "name": entry.name,
+            "dataset": entry.dataset,
+            "dataset_title": entry.dataset_title,
+            "domain": entry.domain,
+            "variant": entry.variant.name,
+            "title": entry.variant.title,
+            "marker": entry.variant.marker,
+            "blurb": entry.variant.blurb,
+            "problem": entry.problem or "",
+        }
+        for entry in catalogue()
+    ]

@@ -1,0 +1,39 @@
+"""The title and what this page is about."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+
+class Header:
+    """Static words; nothing to listen to."""
+
+    def render(self) -> None:
+        """Place the title."""
+        gr.HTML(
+            "<h1>Latent flows</h1>"
+            "<p>A normalizing flow draws a sequence of hidden vectors; a decoder turns them into music or text. "
+            "Choose a model and a temperature, and hear or read what it makes up.</p>",
+            elem_classes="lnf-head",
+            apply_default_css=False,
+        )
+
+    def listen(self) -> None:
+        """Nothing to do."""
+
+
+class Footer:
+    """Credits; nothing to listen to."""
+
+    def render(self) -> None:
+        """Place the credits."""
+        gr.HTML(
+            "<p>After Ziegler &amp; Rush, “Latent Normalizing Flows for Discrete Sequences”, ICML 2019. "
+            "Sound: FluidSynth with the soundfont TimGM6mb (GPL-2) that comes with pretty_midi. "
+            "Samples are deleted from this server after an hour.</p>",
+            elem_classes="lnf-foot",
+            apply_default_css=False,
+        )
+
+    def listen(self) -> None:
+        """Nothing to do."""

@@ -1,0 +1,45 @@
+"""Every failure reaches the visitor as one plain sentence."""
+
+from __future__ import annotations
+
+import functools
+import html
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import gradio as gr
+
+import lnf_core
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+_LOG = logging.getLogger("app")
+
+
+def sentence(error: Exception) -> str:
+    """The message, starting with a capital letter and ending with a full stop."""
+    text = " ".join(str(error).split()) or "something went wrong"
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def spoken(handler: Handler) -> Handler:
+    """Turn errors of ``lnf_core`` into a message for the page and the API; anything else is logged and admitted."""
+
+    @functools.wraps(handler)
+    def wrapped(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever the handler takes and gives
+        try:
+            return handler(*arguments, **named)
+        except lnf_core.LNFError as error:
+            # The page shows messages as HTML, and a message may quote what the visitor sent.
+            raise _say(html.escape(sentence(error), quote=False)) from None
+        except gr.Error:
+            raise
+        except Exception as error:
+            _LOG.exception("A request failed")
+            raise _say("Something went wrong here; it was written to the server's log. Please try again.") from error
+
+    return wrapped  # type: ignore[return-value]
+
+
+def _say(text: str) -> gr.Error:
+    return gr.Error(text, duration=15, title="That did not work", print_exception=False)

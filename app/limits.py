@@ -1,0 +1,74 @@
+"""What a visitor may ask for, judged on the server. Every refusal is one sentence saying what is accepted.
+
+Numbers may arrive as text: two fields of the page are text fields, because those can be left empty.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from lnf_core.errors import InvalidInputError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one request; both ends are allowed."""
+
+    count: tuple[int, int] = (1, 8)
+    length: tuple[int, int] = (1, 1024)
+    """Steps; a model's own ``max_length`` may be lower."""
+    temperature: tuple[float, float] = (0.1, 2.0)
+    seed: tuple[int, int] = (0, 2**31 - 1)
+    tempo: tuple[float, float] = (40.0, 200.0)
+    """Beats per minute."""
+    sound_seconds: float = 600.0
+    """Longest sound rendered for one sample."""
+    queue: int = 24
+    """Requests that may wait; the next one is told that the queue is full."""
+    at_once: int = 2
+    """Model calls at the same time."""
+    models: int = 4
+    """Models kept in memory."""
+
+
+LIMITS = Limits()
+
+
+def empty(value: object) -> bool:
+    """Whether a field was left blank."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def whole(name: str, value: object, bounds: tuple[int, int], hint: str = "") -> int:
+    """``value`` as an ``int`` inside ``bounds``.
+
+    Raises:
+        InvalidInputError: not a number, not whole, or out of range.
+    """
+    found = number(name, value, bounds, hint, kind="a whole number")
+    if found != int(found):
+        raise InvalidInputError(_sentence(name, value, bounds, hint, "a whole number"))
+    return int(found)
+
+
+def number(name: str, value: object, bounds: tuple[float, float], hint: str = "", kind: str = "a number") -> float:
+    """``value`` as a finite ``float`` inside ``bounds``.
+
+    Raises:
+        InvalidInputError: not a number, not finite, or out of range.
+    """
+    found = math.nan
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            found = float(value)
+        except (ValueError, OverflowError):  # no number, or a whole number too large for a float
+            found = math.nan
+    if not bounds[0] <= found <= bounds[1]:  # false for NaN as well
+        raise InvalidInputError(_sentence(name, value, bounds, hint, kind))
+    return found
+
+
+def _sentence(name: str, value: object, bounds: tuple[float, float], hint: str, kind: str) -> str:
+    given = "empty" if empty(value) else str(value)[:40]
+    return f"{name} is {given}; give {kind} from {bounds[0]:g} to {bounds[1]:.10g}{hint}."

@@ -1,0 +1,69 @@
+"""What the service hands to the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from app.catalogue import Entry
+from app.settings import Settings
+
+Report = Callable[[float, str], None]
+"""Told how far a request is, 0 to 1, and one line of words."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One sampled roll, its notes as ``(start, seconds, pitch)`` and the files made of it."""
+
+    roll: Tensor
+    """``[T, 88]``, 0/1."""
+    notes: tuple[tuple[float, float, int], ...]
+    seconds: float
+    midi: Path
+    wav: Path
+
+
+@dataclass(frozen=True)
+class Music:
+    """Sampled pieces."""
+
+    settings: Settings
+    entry: Entry
+    pieces: tuple[Piece, ...]
+    seconds_per_beat: float
+    engine: str
+    note: str
+    """How to get real instruments when there are none; otherwise empty."""
+    took: float | None
+    """Seconds the model needed; None for a sample that came with the app."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One sampled line: its symbols and the probability the model gave to each."""
+
+    symbols: tuple[str, ...]
+    sureness: tuple[float, ...]
+
+    @property
+    def text(self) -> str:
+        """The line as it is read."""
+        return "".join(self.symbols)
+
+
+@dataclass(frozen=True)
+class Text:
+    """Sampled lines."""
+
+    settings: Settings
+    entry: Entry
+    lines: tuple[Line, ...]
+    file: Path
+    took: float | None
+
+
+Result = Music | Text

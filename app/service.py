@@ -1,0 +1,128 @@
+"""Everything the page can ask for, in terms of ``lnf_core`` alone; it knows nothing of Gradio."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import lnf_core
+from app import catalogue
+from app.limits import LIMITS
+from app.models import ModelCache
+from app.results import Line, Music, Piece, Report, Result, Text
+from app.settings import Settings
+from lnf_core.music import INSTRUMENTS, Synthesizer, held_notes, roll_to_midi, write_midi, write_wav
+from lnf_core.results import Sample
+
+STEPS_PER_BEAT = 2
+_MODEL_SHARE = 0.8  # of the progress bar; the rest is writing files and rendering sound
+
+
+def _silent(_fraction: float, _words: str) -> None:
+    """For callers that want no progress."""
+
+
+class Service:
+    """Samples from bundled checkpoints and turns what came out into files."""
+
+    def __init__(self) -> None:
+        self._models = ModelCache()
+        self._synthesizer = Synthesizer()
+
+    def max_length(self, name: str) -> int:
+        """Most steps the model takes; loads it, so that the first sample does not have to.
+
+        Raises:
+            CheckpointError: it cannot be loaded.
+        """
+        return self._models.get(name).model.config.max_length
+
+    def sample(self, settings: Settings, folder: Path, report: Report = _silent) -> Result:
+        """Draw what ``settings`` ask for and write its files into ``folder``.
+
+        Raises:
+            LNFError: the checkpoint cannot be loaded, or the model takes no such length.
+        """
+        entry = catalogue.find(settings.checkpoint)
+        report(0.0, f"Loading {entry.title}")
+        checkpoint = self._models.get(entry.name)
+        generator = torch.Generator().manual_seed(settings.seed)
+        started = time.perf_counter()
+
+        def progress(done: int, total: int) -> None:
+            report(_MODEL_SHARE * done / max(total, 1), _words(done, total, time.perf_counter() - started))
+
+        with torch.no_grad():
+            sample = checkpoint.model.sample(
+                settings.count,
+                settings.length,
+                temperature=settings.temperature,
+                generator=generator,
+                progress=progress,
+            )
+        took = time.perf_counter() - started
+        folder.mkdir(parents=True, exist_ok=True)
+        if checkpoint.vocabulary is not None:
+            return self._text(settings, sample, checkpoint.vocabulary, folder, took)
+        return self.music(settings, [roll.cpu() for roll in sample], folder, took, report)
+
+    def music(
+        self,
+        settings: Settings,
+        rolls: list[Tensor],
+        folder: Path,
+        took: float | None = None,
+        report: Report = _silent,
+    ) -> Music:
+        """Turn rolls ``[T, 88]`` into notes, MIDI files and sound."""
+        entry = catalogue.describe(settings.checkpoint)
+        folder.mkdir(parents=True, exist_ok=True)
+        seconds_per_step = 60.0 / settings.tempo / STEPS_PER_BEAT
+        pieces: list[Piece] = []
+        engine = "sine"
+        for index, roll in enumerate(rolls):
+            report(_MODEL_SHARE + (1 - _MODEL_SHARE) * index / len(rolls), f"Rendering sound {index + 1}/{len(rolls)}")
+            midi = roll_to_midi(roll, tempo=settings.tempo, program=INSTRUMENTS[settings.instrument])
+            stem = f"{entry.dataset}-{entry.variant.name}-seed{settings.seed}-{index + 1}"
+            write_midi(folder / f"{stem}.mid", midi)
+            audio = self._synthesizer.render(midi, seconds_limit=LIMITS.sound_seconds)
+            write_wav(folder / f"{stem}.wav", audio)
+            engine = audio.engine
+            notes = tuple(
+                (note.start * seconds_per_step, (note.end - note.start) * seconds_per_step, note.pitch)
+                for note in held_notes(roll)
+            )
+            seconds = len(roll) * seconds_per_step
+            pieces.append(Piece(roll, notes, seconds, folder / f"{stem}.mid", folder / f"{stem}.wav"))
+        reason = "" if self._synthesizer.available else self._synthesizer.reason
+        return Music(settings, entry, tuple(pieces), seconds_per_step * STEPS_PER_BEAT, engine, reason, took)
+
+    def _text(
+        self, settings: Settings, sample: Sample, vocabulary: lnf_core.data.Vocabulary, folder: Path, took: float
+    ) -> Text:
+        lines = []
+        for index, ids in enumerate(sample):
+            chances = sample.probabilities[: len(ids), index].gather(-1, ids[:, None])[:, 0]
+            lines.append(Line(tuple(vocabulary.symbols[i] for i in ids.tolist()), tuple(chances.tolist())))
+        return self.text(settings, lines, folder, took)
+
+    def text(self, settings: Settings, lines: list[Line], folder: Path, took: float | None = None) -> Text:
+        """Write lines, one a row, and hand them back as a result."""
+        entry = catalogue.describe(settings.checkpoint)
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{entry.dataset}-{entry.variant.name}-seed{settings.seed}.txt"
+        file.write_text("".join(f"{line.text}\n" for line in lines), encoding="utf-8")
+        return Text(settings, entry, tuple(lines), file, took)
+
+
+def _words(done: int, total: int, elapsed: float) -> str:
+    """How far the model is, with an estimate once there is something to base it on."""
+    if done >= total:
+        return "Decoding"
+    words = f"Step {done} of {total}"
+    if done and elapsed > 0.5:
+        words += f", about {max(1, round(elapsed / done * (total - done)))} s left"
+    return words

@@ -1,0 +1,263 @@
+const NAMES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
+const noteName = (pitch) => NAMES[pitch % 12] + (Math.floor(pitch / 12) - 1);
+const isBlack = (pitch) => [1, 3, 6, 8, 10].includes(pitch % 12);
+const clock = (seconds) => Math.floor(seconds / 60) + ":" + String(Math.floor(seconds % 60)).padStart(2, "0");
+const RULER = 20; // pixels above the keys, for the beats
+const LEAST_BEAT = 13; // pixels; a longer piece scrolls
+
+const audio = find("audio"), scroll = find(".scroll"), space = find(".space"), tip = find(".tip");
+const notes = find(".notes"), keys = find(".keys"), play = find(".play");
+let index = 0, frame = 0;
+const view = { low: 48, high: 84, scale: 1, width: 0, height: 0 };
+const music = () => (isWhole(props.value) ? props.value : null);
+const sample = () => (music() ? music().samples[index] : null);
+
+// Geometry ----------------------------------------------------------------------------------------------------------
+
+function measure() {
+  const pitches = music() ? music().samples.flatMap((item) => item.notes.map((note) => note[2])) : [];
+  view.low = pitches.length ? Math.min(...pitches) - 2 : 48;
+  view.high = pitches.length ? Math.max(...pitches) + 2 : 84;
+  while (view.high - view.low < 23) { view.low -= 1; view.high += 1; }
+  view.width = scroll.clientWidth;
+  view.height = scroll.clientHeight;
+  const seconds = sample() ? sample().seconds : 1;
+  const least = sample() ? (seconds / music().seconds_per_beat) * LEAST_BEAT : 0;
+  const total = Math.max(view.width, Math.round(least));
+  view.scale = total / seconds;
+  space.style.width = total + "px";
+  for (const [canvas, width] of [[notes, view.width], [keys, keys.offsetWidth]]) {
+    const ratio = window.devicePixelRatio || 1;
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(view.height * ratio);
+    canvas.getContext("2d").setTransform(ratio, 0, 0, ratio, 0, 0);
+  }
+  notes.style.width = view.width + "px";
+}
+const rowHeight = (height) => (height - RULER) / (view.high - view.low + 1);
+const rowTop = (pitch, height) => RULER + (view.high - pitch) * rowHeight(height);
+
+// Drawing -----------------------------------------------------------------------------------------------------------
+
+function palette() {
+  const style = getComputedStyle(element);
+  const read = (name) => style.getPropertyValue("--lnf-" + name).trim();
+  return { ink: read("ink"), soft: read("soft"), line: read("line"), faint: read("faint"), card: read("card"),
+    roll: read("roll"), black: read("black-key"), notes: variantColour(music() ? music().variant : "ink"), sans: read("sans") };
+}
+const soundsAt = (note, now) => note[0] <= now + 1e-3 && now < note[0] + note[1] - 1e-3;
+
+function drawNotes(context, colours, width, height, left, scale, now) {
+  context.fillStyle = colours.roll;
+  context.fillRect(0, 0, width, height);
+  const row = rowHeight(height);
+  for (let pitch = view.low; pitch <= view.high; pitch++) {
+    context.fillStyle = colours.black;
+    if (isBlack(pitch)) context.fillRect(0, rowTop(pitch, height), width, row);
+    context.fillStyle = colours.line;
+    if (pitch % 12 === 0) context.fillRect(0, rowTop(pitch, height) + row - 0.5, width, 1);
+  }
+  if (!sample()) return;
+  const beat = music().seconds_per_beat * scale;
+  context.font = "11px " + colours.sans;
+  context.textBaseline = "middle";
+  const every = beat * 4 < 28 ? 8 : 4;
+  for (let number = Math.floor(left / beat); number * beat <= left + width; number++) {
+    const x = number * beat - left, strong = number % every === 0;
+    context.fillStyle = strong ? colours.line : colours.faint;
+    if (strong || beat > 9) context.fillRect(x, strong ? 0 : RULER, 1, height);
+    context.fillStyle = colours.soft;
+    if (strong) context.fillText(number === 0 ? "beat 1" : number + 1, x + 5, RULER / 2);
+  }
+  for (const note of sample().notes) {
+    const x = note[0] * scale - left, w = note[1] * scale;
+    if (x + w < 0 || x > width) continue;
+    const sounding = now !== null && soundsAt(note, now);
+    context.fillStyle = sounding ? colours.ink : colours.notes;
+    context.beginPath();
+    context.roundRect(x + 0.5, rowTop(note[2], height) + 0.5, Math.max(2, w - 1.5), Math.max(2, row - 1), Math.min(3, row / 2));
+    context.fill();
+  }
+}
+
+function drawKeys(context, colours, width, height, now) {
+  context.fillStyle = colours.card;
+  context.fillRect(0, 0, width, height);
+  const row = rowHeight(height);
+  const sounding = new Set(sample() && now !== null ? sample().notes.filter((note) => soundsAt(note, now)).map((note) => note[2]) : []);
+  context.font = "11px " + colours.sans;
+  context.textBaseline = "middle";
+  for (let pitch = view.low; pitch <= view.high; pitch++) {
+    const top = rowTop(pitch, height);
+    const on = sounding.has(pitch);
+    context.fillStyle = on ? colours.notes : isBlack(pitch) ? colours.soft : colours.card;
+    context.fillRect(0, top + (isBlack(pitch) ? 0.5 : 0), isBlack(pitch) && !on ? width * 0.45 : width, row - (isBlack(pitch) ? 1 : 0));
+    context.fillStyle = colours.line;
+    if (pitch % 12 === 0 || pitch % 12 === 5) context.fillRect(0, top + row - 0.5, width, 1);
+  }
+  // Names last, so that no neighbouring key is drawn over them.
+  context.textAlign = "right";
+  for (let pitch = view.low; pitch <= view.high; pitch++) {
+    if (pitch % 12) continue;
+    context.fillStyle = sounding.has(pitch) ? colours.card : colours.ink;
+    context.fillText(noteName(pitch), width - 4, rowTop(pitch, height) + row / 2);
+  }
+  context.textAlign = "left";
+  context.fillStyle = colours.line;
+  context.fillRect(width - 1, 0, 1, height);
+}
+
+function draw() {
+  if (!view.width) return;
+  const colours = palette(), left = scroll.scrollLeft;
+  const started = !audio.paused || audio.currentTime > 0;
+  const now = sample() && started ? Math.min(audio.currentTime, sample().seconds) : null;
+  const context = notes.getContext("2d");
+  drawNotes(context, colours, view.width, view.height, left, view.scale, now);
+  if (sample()) {
+    const x = (now || 0) * view.scale - left;
+    context.fillStyle = colours.ink;
+    context.fillRect(x, 0, 2, view.height);
+    context.beginPath();
+    context.moveTo(x - 5, 0); context.lineTo(x + 7, 0); context.lineTo(x + 1, 8);
+    context.fill();
+  }
+  drawKeys(keys.getContext("2d"), colours, keys.offsetWidth, view.height, now);
+}
+
+// Sound -------------------------------------------------------------------------------------------------------------
+
+function tell() {
+  const piece = sample();
+  const now = piece ? Math.min(audio.currentTime, piece.seconds) : 0;
+  find(".time").textContent = clock(now) + " / " + clock(piece ? piece.seconds : 0);
+  notes.setAttribute("aria-valuenow", now.toFixed(1));
+  const sounding = piece ? piece.notes.filter((note) => soundsAt(note, now)).map((note) => noteName(note[2])) : [];
+  notes.setAttribute("aria-valuetext", now.toFixed(1) + " seconds, " + (sounding.length ? "sounding " + sounding.join(" ") : "silence"));
+  play.textContent = audio.paused ? "Play" : "Pause";
+}
+
+function follow() {
+  const x = audio.currentTime * view.scale;
+  if (x < scroll.scrollLeft || x > scroll.scrollLeft + view.width * 0.9) scroll.scrollLeft = x - view.width * 0.1;
+}
+
+function tick() {
+  follow(); draw(); tell();
+  frame = audio.paused ? 0 : requestAnimationFrame(tick);
+}
+
+function seek(seconds) {
+  if (!sample()) return;
+  audio.currentTime = Math.max(0, Math.min(sample().seconds - 0.01, seconds));
+  follow(); draw(); tell();
+}
+
+const toggle = () => {
+  if (!sample()) return;
+  if (!audio.paused) return audio.pause();
+  for (const other of document.querySelectorAll("audio")) if (other !== audio) other.pause();
+  audio.play().catch(() => { find(".note").hidden = false; find(".note").textContent = "This browser could not play the sound; the WAV can still be downloaded."; });
+};
+
+// Samples -----------------------------------------------------------------------------------------------------------
+
+function tabs() {
+  const samples = music() ? music().samples : [];
+  find(".tabs").hidden = samples.length < 2;
+  find(".tabs").replaceChildren(...samples.map((_, at) => {
+    const button = make("button", "", at + 1);
+    button.type = "button";
+    button.setAttribute("aria-pressed", String(at === index));
+    button.setAttribute("aria-label", "Sample " + (at + 1));
+    button.addEventListener("click", () => { show(at); find(".tabs").children[at].focus(); });
+    return button;
+  }));
+}
+
+function link(selector, file) {
+  const anchor = find(selector);
+  anchor.hidden = !file;
+  if (file) { anchor.href = file.url; anchor.download = file.orig_name; }
+}
+
+function show(at) {
+  index = at;
+  const value = music(), piece = sample();
+  audio.pause();
+  if (piece) { audio.src = piece.audio.url; audio.load(); } else audio.removeAttribute("src");
+  play.disabled = find(".png").disabled = !piece;
+  link(".midi", piece && piece.midi);
+  link(".wav", piece && piece.audio);
+  find(".title").textContent = value ? value.marker + " " + value.title : "Nothing sampled yet";
+  find(".details").textContent = value && piece ? (value.opening ? "ready-made, " : "") + value.details + ", " + piece.steps + " steps" : "";
+  find(".caption").textContent = value ? value.caption : "Press Sample and the music appears here.";
+  find(".note").hidden = !(value && value.note);
+  find(".note").textContent = value ? value.note : "";
+  notes.setAttribute("aria-valuemax", piece ? piece.seconds.toFixed(1) : "0");
+  scroll.scrollLeft = 0;
+  tabs(); measure(); draw(); tell();
+}
+
+function savePicture() {
+  const value = music(), piece = sample(), height = 420, side = 46, head = 34;
+  const width = Math.max(640, Math.min(6000, Math.round((piece.seconds / value.seconds_per_beat) * 26)));
+  const layer = (w) => Object.assign(document.createElement("canvas"), { width: w, height });
+  const page = Object.assign(document.createElement("canvas"), { width: width + side, height: height + head });
+  const colours = palette(), context = page.getContext("2d"), left = layer(side), right = layer(width);
+  drawKeys(left.getContext("2d"), colours, side, height, null);
+  drawNotes(right.getContext("2d"), colours, width, height, 0, width / piece.seconds, null);
+  context.fillStyle = colours.card;
+  context.fillRect(0, 0, page.width, page.height);
+  context.drawImage(left, 0, head);
+  context.drawImage(right, side, head);
+  context.fillStyle = colours.ink;
+  context.font = "15px " + colours.sans;
+  context.fillText(value.marker + " " + value.title + ", " + value.details, 12, 22);
+  page.toBlob((blob) => {
+    const anchor = make("a");
+    anchor.href = URL.createObjectURL(blob);
+    anchor.download = piece.midi.orig_name.replace(/\.mid$/, ".png");
+    anchor.click();
+    setTimeout(() => URL.revokeObjectURL(anchor.href), 10000);
+  }, "image/png");
+}
+
+// Hands -------------------------------------------------------------------------------------------------------------
+
+const timeAt = (event) => (event.clientX - notes.getBoundingClientRect().left + scroll.scrollLeft) / view.scale;
+notes.addEventListener("click", (event) => seek(timeAt(event)));
+notes.addEventListener("pointermove", (event) => {
+  const box = notes.getBoundingClientRect(), y = event.clientY - box.top;
+  const pitch = view.high - Math.floor((y - RULER) / rowHeight(view.height));
+  const inside = sample() && y > RULER && pitch >= view.low;
+  tip.hidden = !inside;
+  if (!inside) return;
+  const held = sample().notes.find((note) => note[2] === pitch && soundsAt(note, timeAt(event)));
+  const beats = held ? held[1] / music().seconds_per_beat : 0;
+  tip.textContent = noteName(pitch) + (held ? ", " + Number(beats.toFixed(2)) + (beats === 1 ? " beat" : " beats") : "");
+  const x = event.clientX - find(".stage").getBoundingClientRect().left;
+  tip.style.left = Math.min(x + 12, find(".stage").clientWidth - tip.offsetWidth - 4) + "px";
+  tip.style.top = Math.max(2, y - 30) + "px";
+});
+notes.addEventListener("pointerleave", () => { tip.hidden = true; });
+notes.addEventListener("keydown", (event) => {
+  if (!sample()) return;
+  const beat = music().seconds_per_beat;
+  const moves = { ArrowLeft: audio.currentTime - beat, ArrowRight: audio.currentTime + beat, ArrowDown: audio.currentTime - beat,
+    ArrowUp: audio.currentTime + beat, Home: 0, End: sample().seconds };
+  if (event.key in moves) seek(moves[event.key]);
+  else if (event.key === " ") toggle();
+  else return;
+  event.preventDefault();
+});
+play.addEventListener("click", toggle);
+find(".png").addEventListener("click", savePicture);
+scroll.addEventListener("scroll", () => { if (!frame) draw(); });
+for (const name of ["play", "pause", "seeked", "ended", "loadedmetadata"])
+  audio.addEventListener(name, () => { if (!frame) frame = requestAnimationFrame(tick); });
+new ResizeObserver(() => { measure(); draw(); }).observe(scroll);
+onThemeChange(draw);
+
+show(0);
+watch("value", () => show(0));

@@ -1,0 +1,65 @@
+const group = "lnf-" + Math.random().toString(36).slice(2);
+const options = () => props.options || [];
+const chosen = () => options().find((option) => option.name === props.value);
+let shown = "";
+
+function radio(name, text, checked, disabled, onChoose) {
+  const label = make("label");
+  const input = make("input");
+  Object.assign(input, { type: "radio", name: group + name, checked, disabled });
+  input.addEventListener("change", onChoose);
+  label.append(input, make("span", "", text));
+  return label;
+}
+
+function choose(option) {
+  if (option && !option.problem) props.value = option.name;
+  draw();
+}
+
+// Going to another data set keeps the variant when it works there.
+function enter(dataset) {
+  const there = options().filter((option) => option.dataset === dataset && !option.problem);
+  const current = chosen();
+  choose(there.find((option) => current && option.variant === current.variant) || there[0]);
+}
+
+function draw() {
+  const current = chosen();
+  const key = JSON.stringify([props.value, options()]);
+  if (key === shown) return;
+  const focused = element.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  shown = key;
+  const sets = new Map(options().map((option) => [option.dataset, option]));
+  find(".sets").replaceChildren(...[...sets.values()].map((option) => {
+    const usable = options().some((other) => other.dataset === option.dataset && !other.problem);
+    const checked = Boolean(current) && current.dataset === option.dataset;
+    const label = radio("set", option.dataset_title, checked, !usable, () => enter(option.dataset));
+    label.firstChild.dataset.key = "set " + option.dataset;
+    label.append(make("span", "kind", option.domain));
+    return label;
+  }));
+  const here = options().filter((option) => current && option.dataset === current.dataset);
+  find(".variants").replaceChildren(...here.map((option) => {
+    const label = radio("variant", option.title, option.name === props.value, Boolean(option.problem), () => choose(option));
+    const input = label.firstChild;
+    input.dataset.key = "variant " + option.variant;
+    input.setAttribute("aria-label", option.title + ": " + (option.problem || option.blurb));
+    label.title = option.problem || option.blurb;
+    label.style.setProperty("--lnf-choice", "var(--lnf-" + option.variant + ", var(--lnf-ink))");
+    const marker = make("span", "marker", option.marker);
+    marker.setAttribute("aria-hidden", "true");
+    label.insertBefore(marker, label.children[1]);
+    return label;
+  }));
+  const missing = here.filter((option) => option.problem);
+  const about = current ? current.title + ": " + current.blurb + "." : "No model can be used here yet: train one, or fetch the bundled checkpoints.";
+  find(".reason").textContent = [about, ...missing.map((option) => option.title + ": " + option.problem)].join(" ");
+  if (focused) {
+    const again = [...element.querySelectorAll("input")].find((input) => input.dataset.key === focused);
+    if (again) again.focus();
+  }
+}
+
+draw();
+watch(["value", "options"], draw);
