@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lnf_core.checks import check_sequences, check_temperature, resolve_lengths
+from lnf_core.checks import check_samples, check_sequences, check_temperature, check_total, resolve_lengths
 from lnf_core.config import BaselineConfig
 from lnf_core.emission import Emission
-from lnf_core.errors import InvalidInputError
 from lnf_core.flows.time import Progress
 from lnf_core.lengths import LengthPrior
 from lnf_core.nets.positions import PositionFeatures, step_mask
@@ -46,7 +45,7 @@ class LSTMBaseline(nn.Module):
 
     def elbo(self, x: Tensor, lengths: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Elbo:
         """The exact likelihood in the shape of a bound: no latents, so the KL is zero and every sample the same."""
-        log_prob = self.log_prob(x, lengths)[..., None].expand(-1, -1, samples)
+        log_prob = self.log_prob(x, lengths)[..., None].expand(-1, -1, check_samples(samples))
         mask = step_mask(lengths, len(x))
         return Elbo(log_prob, torch.zeros_like(log_prob), self.length_prior.log_prob(lengths), mask)
 
@@ -64,6 +63,7 @@ class LSTMBaseline(nn.Module):
         max_rows: int = 256,
     ) -> Tensor:
         """Exact ``log p(x, T)`` in nats, ``[B]``; ``samples`` and ``generator`` change nothing here."""
+        lengths = check_sequences(x, lengths, self.config)
         parts = zip(x.split(max_rows, 1), lengths.split(max_rows), strict=True)
         return torch.cat([self.log_prob(*part).sum(0) for part in parts]) + self.length_prior.log_prob(lengths)
 
@@ -105,11 +105,8 @@ class LSTMBaseline(nn.Module):
             InvalidInputError: an empty prefix, one that is not shorter than ``length``, or a bad argument.
         """
         temperature = check_temperature(temperature)
+        check_total(len(prefix), length)
         total = resolve_lengths(count, length, self.length_prior, self.config.max_length, generator)
-        if not 1 <= len(prefix) < length:
-            raise InvalidInputError(
-                f"the prefix has {len(prefix)} steps; give at least 1 and fewer than the {length} asked for."
-            )
         x = torch.stack([prefix] * count, 1)
         check_sequences(x, torch.full_like(total, len(prefix)), self.config)
         return self._roll_out(x, total, temperature, argmax=argmax, generator=generator, progress=progress)

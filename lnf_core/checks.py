@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lnf_core.config import ModelConfig
+from lnf_core.config import LatentFlowConfig, ModelConfig
 from lnf_core.errors import InvalidInputError
 from lnf_core.lengths import LengthPrior
 
@@ -22,7 +22,8 @@ def check_temperature(temperature: float) -> float:
     Raises:
         InvalidInputError: anything else.
     """
-    if not (isinstance(temperature, int | float) and math.isfinite(temperature) and 0.0 < temperature <= 10.0):
+    number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
+    if not (number and math.isfinite(temperature) and 0.0 < temperature <= 10.0):
         raise InvalidInputError(f"temperature is {temperature}; give a number above 0 and at most 10 (1 is the model).")
     return float(temperature)
 
@@ -36,6 +37,17 @@ def check_count(count: int) -> int:
     if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MAX_COUNT:
         raise InvalidInputError(f"count is {count}; give a whole number from 1 to {MAX_COUNT}.")
     return count
+
+
+def check_samples(samples: int) -> int:
+    """A whole number of posterior samples, at least 1.
+
+    Raises:
+        InvalidInputError: anything else.
+    """
+    if not isinstance(samples, int) or isinstance(samples, bool) or samples < 1:
+        raise InvalidInputError(f"samples is {samples}; give a whole number of at least 1.")
+    return samples
 
 
 def check_lengths(lengths: Tensor, max_length: int) -> Tensor:
@@ -68,8 +80,10 @@ def resolve_lengths(
     count = check_count(count)
     if lengths is None:
         return prior.sample(count, generator)
-    if isinstance(lengths, int):
-        return check_lengths(torch.full((count,), lengths, device=device), max_length)
+    if isinstance(lengths, int) and not isinstance(lengths, bool):
+        if not 1 <= lengths <= max_length:  # a huge one would not even fit into a tensor
+            raise InvalidInputError(f"a length of {lengths} steps was asked for; this model takes 1 to {max_length}.")
+        return torch.full((count,), lengths, device=device)
     try:
         row = torch.as_tensor(lengths, device=device)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -79,6 +93,34 @@ def resolve_lengths(
         raise InvalidInputError(f"count is {count} but {len(row)} lengths were given; leave one of them out.")
     check_count(len(row))
     return row
+
+
+def check_total(known: int, length: int) -> None:
+    """A continuation's total ``length``: a whole number above the prefix's ``known`` steps, of which there is one.
+
+    Raises:
+        InvalidInputError: anything else.
+    """
+    if not isinstance(length, int) or isinstance(length, bool):
+        raise InvalidInputError(f"length is {length}; give the total steps, prefix included, as one whole number.")
+    if not 1 <= known < length:
+        raise InvalidInputError(f"the prefix has {known} steps; give at least 1 and fewer than the {length} asked for.")
+
+
+def check_latents(z: Tensor, lengths: Tensor, config: LatentFlowConfig) -> Tensor:
+    """Check ``z`` or base noise ``[T, B, D]`` against a model; returns lengths as int64.
+
+    Raises:
+        InvalidInputError: wrong shape or a length out of range.
+    """
+    lengths = check_lengths(lengths, config.max_length)
+    fits = z.ndim == 3 and z.is_floating_point() and z.shape[1:] == (len(lengths), config.latent_size)
+    if not fits or len(z) < int(lengths.max()):
+        raise InvalidInputError(
+            f"the latents have shape {list(z.shape)}; floats of [T, {len(lengths)}, {config.latent_size}] are needed, "
+            f"with T at least the longest length, {int(lengths.max())}."
+        )
+    return lengths
 
 
 def check_sequences(x: Tensor, lengths: Tensor, config: ModelConfig) -> Tensor:
@@ -97,7 +139,8 @@ def check_sequences(x: Tensor, lengths: Tensor, config: ModelConfig) -> Tensor:
         raise InvalidInputError(
             f"x has {x.shape[0]} steps and {x.shape[1]} sequences, too few for the {len(lengths)} lengths given."
         )
-    if categorical and (x.is_floating_point() or int(x.min()) < 0 or int(x.max()) >= config.vocab_size):
+    whole = not (x.is_floating_point() or x.dtype == torch.bool)
+    if categorical and not (whole and int(x.min()) >= 0 and int(x.max()) < config.vocab_size):
         raise InvalidInputError(f"x must hold whole numbers from 0 to {config.vocab_size - 1}, the model's symbols.")
     if not categorical and not bool(((x == 0) | (x == 1)).all()):
         raise InvalidInputError("a piano roll holds 0 (silent) and 1 (sounding) only.")

@@ -24,6 +24,17 @@ class Posterior:
         """Standard deviations, ``[T, B, D]``."""
         return torch.exp(0.5 * self.log_variance)
 
+    def noise(self, samples: int, generator: torch.Generator | None = None) -> Tensor:
+        """Standard normal noise for ``samples`` draws of z, ``[K, T, B, D]``.
+
+        Drawn sample by sample: the numbers of a sample do not depend on how many are drawn together.
+        """
+        like = self.mean
+        draws = [
+            torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype) for _ in range(samples)
+        ]
+        return torch.stack(draws)
+
     def log_prob(self, z: Tensor) -> Tensor:
         """``log q(z_t | x)`` in nats, summed over D: ``[..., T, B, D] -> [..., T, B]``."""
         log_density: Tensor = Normal(self.mean, self.std, validate_args=False).log_prob(z)

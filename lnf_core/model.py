@@ -13,12 +13,18 @@ import torch
 from torch import Tensor, nn
 
 from lnf_core.baseline import LSTMBaseline
-from lnf_core.checks import check_lengths, check_sequences, check_temperature, resolve_lengths
+from lnf_core.checks import (
+    check_latents,
+    check_samples,
+    check_sequences,
+    check_temperature,
+    check_total,
+    resolve_lengths,
+)
 from lnf_core.config import LatentFlowConfig, ModelConfig
 from lnf_core.decoder import Decoder
 from lnf_core.emission import Emission
 from lnf_core.encoder import Encoder, Posterior
-from lnf_core.errors import InvalidInputError
 from lnf_core.flows.time import Progress, TimeFlow
 from lnf_core.lengths import LengthPrior
 from lnf_core.nets.positions import PositionFeatures, step_mask
@@ -90,10 +96,9 @@ class LatentFlow(nn.Module):
             samples: K.
             generator: randomness of the draws; its numbers are read sample by sample.
         """
+        check_samples(samples)
         posterior = self.encode(x, lengths)
-        shape = (samples, *posterior.mean.shape)
-        noise = torch.randn(shape, generator=generator, device=posterior.mean.device, dtype=posterior.mean.dtype)
-        return self.elbo_at(x, lengths, posterior, noise)
+        return self.elbo_at(x, lengths, posterior, posterior.noise(samples, generator))
 
     def elbo_at(self, x: Tensor, lengths: Tensor, posterior: Posterior, noise: Tensor) -> Elbo:
         """The terms of the bound at ``z = mean + std * noise`` for given noise ``[K, T, B, D]``."""
@@ -128,14 +133,12 @@ class LatentFlow(nn.Module):
         At most ``max_rows`` sequences (B times samples) are in flight at once; the result does not depend
         on it. A lower bound in expectation, tighter with more samples (Burda et al., ICLR 2016).
         """
-        if samples < 1:
-            raise InvalidInputError(f"samples is {samples}; importance sampling needs at least 1.")
+        check_samples(samples)
         posterior = self.encode(x, lengths)
         at_once = max(1, max_rows // len(lengths))
         weights: list[Tensor] = []
         for start in range(0, samples, at_once):
-            shape = (min(at_once, samples - start), *posterior.mean.shape)
-            noise = torch.randn(shape, generator=generator, device=posterior.mean.device, dtype=posterior.mean.dtype)
+            noise = posterior.noise(min(at_once, samples - start), generator)
             weights.append(self.elbo_at(x, lengths, posterior, noise).log_weights)
         return torch.cat(weights, -1).logsumexp(-1) - math.log(samples)
 
@@ -187,7 +190,7 @@ class LatentFlow(nn.Module):
         progress: Progress | None = None,
     ) -> Sample:
         """Push base noise ``[T, B, D]`` through the prior and the decoder."""
-        lengths = check_lengths(lengths, self.config.max_length)
+        lengths = check_latents(eps, lengths, self.config)
         z, _ = self.prior.inverse(eps, lengths, self.positions(lengths, len(eps)), progress)
         eps = eps.masked_fill(~step_mask(lengths, len(eps))[..., None], 0.0)
         return self._emit(z, eps, lengths, argmax=argmax, generator=generator)
@@ -204,7 +207,7 @@ class LatentFlow(nn.Module):
     @torch.no_grad()
     def decode(self, z: Tensor, lengths: Tensor) -> Tensor:
         """What each x_t would be drawn from given ``z`` ``[T, B, D]``: probabilities ``[T, B, V]``."""
-        return self.emission.probabilities(self._logits(z, check_lengths(lengths, self.config.max_length)))
+        return self.emission.probabilities(self._logits(z, check_latents(z, lengths, self.config)))
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, lengths: Tensor) -> Sample:
@@ -215,7 +218,7 @@ class LatentFlow(nn.Module):
     @torch.no_grad()
     def invert(self, z: Tensor, lengths: Tensor) -> Inversion:
         """Push ``z`` ``[T, B, D]`` to the base noise and back, and say how far it came back from where it was."""
-        lengths = check_lengths(lengths, self.config.max_length)
+        lengths = check_latents(z, lengths, self.config)
         positions = self.positions(lengths, len(z))
         eps, _ = self.prior(z, lengths, positions)
         back, _ = self.prior.inverse(eps, lengths, positions)
@@ -252,17 +255,13 @@ class LatentFlow(nn.Module):
             InvalidInputError: an empty prefix, one that is not shorter than ``length``, or a bad argument.
         """
         temperature = check_temperature(temperature)
-        total = resolve_lengths(count, length, self.length_prior, self.config.max_length, generator)
         known = len(prefix)
-        if not 1 <= known < length:
-            raise InvalidInputError(
-                f"the prefix has {known} steps; give at least 1 and fewer than the {length} asked for."
-            )
+        check_total(known, length)
+        total = resolve_lengths(count, length, self.length_prior, self.config.max_length, generator)
         x = torch.stack([prefix] * count, 1)
         posterior = self.encode(x, torch.full_like(total, known), total)
         eps = temperature * self._noise(length, count, generator)
-        noise = torch.randn(posterior.mean.shape, generator=generator, device=eps.device, dtype=eps.dtype)
-        z_known = posterior.mean + posterior.std * noise
+        z_known = posterior.mean + posterior.std * posterior.noise(1, generator)[0]
         eps_known, _ = self.prior(z_known, torch.full_like(total, known), self.positions(total, length)[:known])
         eps = torch.cat([eps_known, eps[known:]], 0)
         z, _ = self.prior.inverse(eps, total, self.positions(total, length), progress)

@@ -41,8 +41,8 @@ class TimeContext(nn.Module):
 
     def initial_state(self, positions: Tensor) -> LSTMState:
         """The state before step 0, from positions ``[T, B, F]``."""
-        both = self.initial(positions[0]).float().unflatten(-1, (self.layers, self.hidden, 2))  # [B, layers, H, 2]
-        hidden, cell = both.permute(3, 1, 0, 2).contiguous().unbind(0)
+        both = self.initial(positions[0]).to(positions.dtype)  # autocast may have made it bf16
+        hidden, cell = both.unflatten(-1, (self.layers, self.hidden, 2)).permute(3, 1, 0, 2).contiguous().unbind(0)
         return hidden, cell
 
     def parallel(self, sequence: Tensor, positions: Tensor) -> Tensor:
