@@ -119,7 +119,7 @@ class FluidSynth:
         """Play notes into ``length`` samples, both stereo channels mixed to one."""
         blocks = -(-length // _BLOCK)
         stereo = np.zeros((blocks * _BLOCK, 2), dtype=np.float32)
-        with self._lock:
+        with self._lock:  # the soundfont is shared, and one render at a time bounds memory and work
             synth, font = self._open()
             try:
                 self._play(synth, font, strikes, stereo)

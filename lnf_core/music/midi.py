@@ -82,7 +82,7 @@ def roll_to_midi(
     tempo, program, steps_per_beat = check_tempo(tempo), check_program(program), check_steps_per_beat(steps_per_beat)
     import pretty_midi  # a quarter of a second, so not before it is needed
 
-    # A step must be a whole number of ticks, or the grid could not be read back exactly.
+    # A step is a whole number of ticks, so every note starts exactly on the grid.
     ticks_per_step = -(-480 // steps_per_beat)
     midi = pretty_midi.PrettyMIDI(resolution=ticks_per_step * steps_per_beat, initial_tempo=tempo)
     seconds = 60.0 / (tempo * steps_per_beat)

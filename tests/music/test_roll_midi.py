@@ -85,6 +85,17 @@ def test_pitch_time_tempo_and_program_reach_the_file(tmp_path: Path) -> None:
     assert read.get_tempo_changes()[1] == pytest.approx([120.0], rel=1e-4)
 
 
+@pytest.mark.parametrize("steps_per_beat", [1, 2, 7, 31, 48])
+def test_every_step_starts_exactly_on_a_tick_of_the_grid(steps_per_beat: int) -> None:
+    midi = roll_to_midi(roll_of((39, 1, 2), (40, 30, 31), steps=31), tempo=97.0, steps_per_beat=steps_per_beat)
+    ticks_per_step, rest = divmod(midi.resolution, steps_per_beat)
+    assert rest == 0
+    assert [midi.time_to_tick(note.start) for note in midi.instruments[0].notes] == [
+        ticks_per_step,
+        30 * ticks_per_step,
+    ]
+
+
 def test_an_empty_roll_gives_a_file_without_notes() -> None:
     assert roll_to_midi(torch.zeros(0, 88)).instruments[0].notes == []
     assert roll_to_midi(torch.zeros(5, 88)).instruments[0].notes == []

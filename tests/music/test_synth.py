@@ -98,6 +98,18 @@ def test_sound_starts_with_the_note_and_dies_away_after_it(synth: Synthesizer) -
     assert rms(after) < 0.02 * rms(during)
 
 
+def test_a_note_without_duration_does_not_hang(synth: Synthesizer) -> None:
+    midi = one_note(60, steps=12, program=19)
+    midi.instruments[0].notes[0].end = 0.0
+    midi.instruments[0].notes += one_note(90, steps=12).instruments[0].notes[:1]  # keeps the music going
+    with_both = synth.render(midi).samples.astype(int)
+    del midi.instruments[0].notes[0]
+    alone = synth.render(midi).samples
+    heard = (with_both - alone).astype(np.int16)
+    assert np.abs(heard[:4410]).max() > 100
+    assert np.abs(heard[88200:]).max() <= 8
+
+
 @pytest.mark.parametrize("steps", [0, 1, 12])
 def test_an_empty_roll_is_silence_of_its_length(synth: Synthesizer, steps: int) -> None:
     audio = synth.render(roll_to_midi(torch.zeros(steps, 88), tempo=120.0))
