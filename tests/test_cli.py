@@ -11,6 +11,7 @@ from pathlib import Path
 import pretty_midi
 import pytest
 import torch
+from safetensors.torch import load_file
 from tiny_models import SYMBOLS, save_tiny, tiny_model
 from typer.testing import CliRunner, Result
 
@@ -246,3 +247,28 @@ def test_import_textflow_refuses_what_is_no_reference_model(tmp_path: Path) -> N
     failed(run("import-textflow", tmp_path / "ours.pt", "--out", tmp_path / "o", "--dataset", "jsb"), "no latent flow")
     failed(run("import-textflow", tmp_path / "ours.pt", "--out", tmp_path / "o", "--dataset", "bach"), "bach")
     assert not (tmp_path / "o").exists()
+
+
+def test_a_reference_model_becomes_a_checkpoint(tmp_path: Path) -> None:
+    state = _reference_weights()
+    torch.save(state, tmp_path / "model.pt")
+    out = tmp_path / "imported"
+    failed(run("import-textflow", tmp_path / "model.pt", "--out", out), "--variant")
+    (tmp_path / "symbols.json").write_text(json.dumps(["<unk>", "<pad>", *"abcde"]))
+    options = ["--variant", "af-scf", "--vocabulary", tmp_path / "symbols.json", "--out", out]
+    assert run("import-textflow", tmp_path / "model.pt", *options).exit_code == 0
+    imported = load(out)
+    assert imported.variant == "af-scf"
+    assert torch.equal(imported.model.emission.embedding.weight, state["input_embedding.weight"])
+    drawn = run("sample", out, "--length", 5, "--out", tmp_path, "--json")
+    assert drawn.exit_code == 0, drawn.output
+    assert run("import-textflow", tmp_path / "model.pt", *options[:2], "--out", out).exit_code == 0
+    failed(run("sample", out, "--length", 5, "--out", tmp_path), "no vocabulary")
+
+
+def _reference_weights() -> dict[str, torch.Tensor]:
+    """The weights of a parity case: a small model under the reference implementation's names."""
+    case = next(Path(__file__).parent.glob("fixtures/**/af-scf_categorical.safetensors"))
+    return {
+        name.removeprefix("weight."): value for name, value in load_file(case).items() if name.startswith("weight.")
+    }

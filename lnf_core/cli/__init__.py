@@ -10,11 +10,13 @@ import typer
 from lnf_core.cli.card import card
 from lnf_core.cli.common import Commands
 from lnf_core.cli.convert import import_textflow, release
+from lnf_core.cli.curves import curves
 from lnf_core.cli.data import app as data_app
 from lnf_core.cli.evaluate import evaluate
 from lnf_core.cli.push import push
 from lnf_core.cli.results import results
 from lnf_core.cli.sample import sample
+from lnf_core.cli.train import train
 
 app = typer.Typer(
     cls=Commands,
@@ -24,6 +26,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(data_app, name="data")
+app.command("train")(train)
+app.command("curves")(curves)
 app.command("evaluate")(evaluate)
 app.command("sample")(sample)
 app.command("release")(release)

@@ -16,6 +16,7 @@ CheckpointName = Annotated[
 ]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub checkpoint.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Threads = Annotated[int, typer.Option(min=0, help="Processor threads; 0 leaves torch's choice.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 MAX_SEED = 2**63 - 1  # the largest a torch.Generator takes
@@ -33,14 +34,16 @@ class Commands(TyperGroup):
             raise typer.Exit(1) from error
 
 
-def resolve_device(name: str) -> str:
-    """``auto`` is CUDA where there is one, else the CPU.
+def resolve_device(name: str, threads: int = 0) -> str:
+    """``auto`` is CUDA where there is one, else the CPU; ``threads`` above 0 bounds torch's threads.
 
     Raises:
         InvalidInputError: a device this machine or torch does not have.
     """
     import torch
 
+    if threads:
+        torch.set_num_threads(threads)
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -62,7 +62,7 @@ def import_textflow(
     if not fits:
         typer.echo(
             f"p(T) is flat, because the data of {dataset} is not here or has other lengths; "
-            "likelihoods include it, samples need --length.",
+            "likelihoods and drawn lengths follow it.",
             err=True,
         )
     if vocabulary is None and not music:

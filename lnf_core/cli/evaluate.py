@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, command_line, resolve_device
+from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, Threads, command_line, resolve_device
 from lnf_core.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the posterior draws.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Sequences encoded together.")] = 16,
     device: Device = "auto",
+    threads: Threads = 0,
     revision: Revision = None,
 ) -> None:
     """Measure a checkpoint on the valid or test split: NLL, ELBO and its parts, in nats (and bits for text)."""
@@ -50,7 +51,7 @@ def evaluate(
     from lnf_core.data import load_dataset
     from lnf_core.evaluation import evaluate as measure
 
-    loaded = load(checkpoint, revision=revision, device=resolve_device(device))
+    loaded = load(checkpoint, revision=revision, device=resolve_device(device, threads))
     if write and split is Split.test and "test" in loaded.metrics and not force:
         raise CheckpointError(
             f"{checkpoint} already has test figures; test is evaluated once for a released checkpoint "

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, resolve_device
+from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, Threads, resolve_device
 from lnf_core.errors import CheckpointError, InvalidInputError
 
 if TYPE_CHECKING:
     from lnf_core.checkpoint import Checkpoint
+    from lnf_core.data import Vocabulary
     from lnf_core.results import Sample
 
 
@@ -29,6 +30,7 @@ def sample(
     program: Annotated[int, typer.Option(help="Music: General MIDI instrument, from 0.")] = 0,
     as_json: Json = False,
     device: Device = "auto",
+    threads: Threads = 0,
     revision: Revision = None,
 ) -> None:
     """Draw sequences: a .mid and a .wav each for music, a .txt each for text."""
@@ -40,7 +42,8 @@ def sample(
 
     check_program(program)  # before minutes of sampling rather than after
     check_tempo(tempo)
-    loaded = load(checkpoint, revision=revision, device=resolve_device(device))
+    loaded = load(checkpoint, revision=revision, device=resolve_device(device, threads))
+    _check_can_be_written(loaded)
     where = loaded.model.length_prior.log_probs.device
     started = time.perf_counter()
     drawn = loaded.model.sample(
@@ -54,8 +57,8 @@ def sample(
     stem = f"{loaded.dataset}-{loaded.variant}-seed{seed}"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if loaded.domain == "text":
-            files, engine = _write_text(loaded, drawn, out, stem), None
+        if loaded.vocabulary is not None:
+            files, engine = _write_text(loaded.vocabulary, drawn, out, stem), None
         else:
             files, engine = _write_music(drawn, out, stem, tempo, program)
     except OSError as error:
@@ -79,16 +82,24 @@ def sample(
     typer.echo(f"{len(drawn)} drawn in {seconds:.2f} s" + (f", sound by {engine}" if engine else ""))
 
 
-def _write_text(checkpoint: Checkpoint, drawn: Sample, out: Path, stem: str) -> list[Path]:
-    if checkpoint.vocabulary is None:
+def _check_can_be_written(checkpoint: Checkpoint) -> None:
+    from lnf_core.music import KEYS
+
+    size = checkpoint.model.config.vocab_size
+    if checkpoint.domain == "text" and checkpoint.vocabulary is None:
         raise CheckpointError(
             f"{checkpoint.path} has no vocabulary, so its symbols cannot be written as text; "
             "import it again with --vocabulary."
         )
+    if checkpoint.domain == "music" and size not in (KEYS, KEYS + 1):
+        raise CheckpointError(f"{checkpoint.path} has {size} keys; music is written from {KEYS}, those of a piano.")
+
+
+def _write_text(vocabulary: Vocabulary, drawn: Sample, out: Path, stem: str) -> list[Path]:
     files = []
     for number, ids in enumerate(drawn, start=1):
         files.append(out / f"{stem}-{number}.txt")
-        files[-1].write_text(checkpoint.vocabulary.decode(ids.cpu()) + "\n", encoding="utf-8")
+        files[-1].write_text(vocabulary.decode(ids.cpu()) + "\n", encoding="utf-8")
     return files
 
 
