@@ -7,7 +7,7 @@ import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read by Gradio while it is imported
 
-from app.build import launch  # noqa: E402
+from app.build import launch
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ class Limits:
 
 
 LIMITS = Limits()
+LENGTH_HINT = ", or leave it empty to draw it from p(T)"
 
 
 def empty(value: object) -> bool:

@@ -58,6 +58,11 @@ def status(result: Result) -> dict[str, Any]:
     }
 
 
+def opening_status() -> dict[str, Any]:
+    """What stands there before the first request."""
+    return {"kind": "opening", "text": "Below is a ready-made sample. Press Sample for a new one."}
+
+
 def _head(result: Result, opening: bool) -> dict[str, Any]:
     settings, entry = result.settings, result.entry
     return {

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import lnf_core
 from app import catalogue
-from app.limits import LIMITS
+from app.limits import LENGTH_HINT, LIMITS, whole
 from app.models import ModelCache
 from app.results import Line, Music, Piece, Report, Result, Text
 from app.settings import Settings
@@ -39,6 +39,16 @@ class Service:
             CheckpointError: it cannot be loaded.
         """
         return self._models.get(name).model.config.max_length
+
+    def check_length(self, settings: Settings) -> None:
+        """Refuse a length the model does not take, before anything is drawn.
+
+        Raises:
+            InvalidInputError: too long for this model.
+        """
+        longest = min(self.max_length(settings.checkpoint), LIMITS.length[1])
+        if settings.length is not None:
+            whole("The length", settings.length, (LIMITS.length[0], longest), LENGTH_HINT)
 
     def sample(self, settings: Settings, folder: Path, report: Report = _silent) -> Result:
         """Draw what ``settings`` ask for and write its files into ``folder``.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from app import catalogue
-from app.limits import LIMITS, empty, number, whole
+from app.limits import LENGTH_HINT, LIMITS, empty, number, whole
 from lnf_core.errors import InvalidInputError
 from lnf_core.music import INSTRUMENTS
 
@@ -56,7 +56,7 @@ class Settings:
             )
         return cls(
             checkpoint=entry.name,
-            length=None if empty(length) else whole("The length", length, LIMITS.length, " (empty draws it from p(T))"),
+            length=None if empty(length) else whole("The length", length, LIMITS.length, LENGTH_HINT),
             count=whole("The number of samples", count, LIMITS.count),
             temperature=number("The temperature", temperature, LIMITS.temperature, " (1 is the model as trained)"),
             seed=secrets.randbelow(100_000) if empty(seed) else whole("The seed", seed, LIMITS.seed),

@@ -42,25 +42,30 @@ class Controls:
         entry = catalogue.first()
         with gr.Row(elem_classes="lnf-settings"):
             self.temperature = _unjudged(
-                gr.Slider(*LIMITS.temperature, value=1.0, step=0.05, label="Temperature", min_width=220)
+                gr.Slider(*LIMITS.temperature, value=1.0, step=0.05, label="Temperature", min_width=140)
             )
             self.count = _unjudged(
-                gr.Slider(*LIMITS.count, value=DEFAULT_COUNT, step=1, label="How many", min_width=160)
+                gr.Slider(*LIMITS.count, value=DEFAULT_COUNT, step=1, label="How many", min_width=140)
             )
             # Text fields, because a number field of Gradio shows 0 where it should be empty.
             self.length = gr.Textbox(
-                "", placeholder="drawn from p(T)", min_width=150, max_lines=1, elem_id="length", **self._length_words(entry)
+                "",
+                placeholder="drawn from p(T)",
+                min_width=140,
+                max_lines=1,
+                elem_id="length",
+                **self._length_words(entry),
             )
             self.seed = gr.Textbox(
-                "", label="Seed", placeholder="new each time", min_width=150, max_lines=1, elem_id="seed"
+                "", label="Seed", placeholder="new each time", min_width=140, max_lines=1, elem_id="seed"
             )
         self.music_row = gr.Row(visible=entry is None or entry.domain == "music", elem_classes="lnf-settings")
         with self.music_row:
             self.tempo = _unjudged(
-                gr.Slider(*LIMITS.tempo, value=DEFAULT_TEMPO, step=1, label="Tempo (beats per minute)", min_width=220)
+                gr.Slider(*LIMITS.tempo, value=DEFAULT_TEMPO, step=1, label="Tempo (beats a minute)", min_width=140)
             )
             self.instrument = _unjudged(
-                gr.Dropdown(list(INSTRUMENTS), value=DEFAULT_INSTRUMENT, label="Instrument", min_width=220)
+                gr.Dropdown(list(INSTRUMENTS), value=DEFAULT_INSTRUMENT, label="Instrument", min_width=140)
             )
         self.button = gr.Button("Sample", variant="primary", size="lg", elem_id="sample-button")
 

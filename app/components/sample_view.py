@@ -48,7 +48,8 @@ class SampleView:
         text = self._ready(ready.text)
         is_music = entry.domain == "music" if entry else True
         # Its own event sends the seed back, see status.js.
-        self.status = widget("status", label="summary", elem_id="status", min_height=30)
+        opening = present.opening_status() if music or text else None
+        self.status = widget("status", value=opening, label="summary", elem_id="status")
         self.roll = widget(
             "piano_roll",
             value=present.roll_payload(music, opening=True) if isinstance(music, Music) else None,
@@ -97,6 +98,7 @@ class SampleView:
             progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio knows that progress is wanted
         ) -> tuple[Any, ...]:
             settings = Settings.check(checkpoint, length, count, temperature, seed, tempo, instrument)
+            self._service.check_length(settings)
 
             def report(fraction: float, words: str) -> None:
                 progress(fraction, desc=words)

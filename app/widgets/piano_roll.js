@@ -3,7 +3,7 @@ const noteName = (pitch) => NAMES[pitch % 12] + (Math.floor(pitch / 12) - 1);
 const isBlack = (pitch) => [1, 3, 6, 8, 10].includes(pitch % 12);
 const clock = (seconds) => Math.floor(seconds / 60) + ":" + String(Math.floor(seconds % 60)).padStart(2, "0");
 const RULER = 20; // pixels above the keys, for the beats
-const LEAST_BEAT = 13; // pixels; a longer piece scrolls
+const LEAST_BEAT = 17; // pixels; a longer piece scrolls
 
 const audio = find("audio"), scroll = find(".scroll"), space = find(".space"), tip = find(".tip");
 const notes = find(".notes"), keys = find(".keys"), play = find(".play");
