@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 import time
 import wave
@@ -23,7 +20,6 @@ from lnf_core.data import load_dataset
 from lnf_core.errors import InvalidInputError, SynthesisError
 from lnf_core.music import INSTRUMENTS, Audio, Synthesizer, roll_to_midi, write_wav
 
-ROOT = Path(__file__).parents[2]
 Name = Literal["fluidsynth", "sine"]
 
 
@@ -263,54 +259,6 @@ def test_an_unknown_engine_is_refused() -> None:
         Synthesizer(engine="piano")  # type: ignore[arg-type]
 
 
-def python(program: str) -> str:
-    """Run a program in a fresh interpreter; its output."""
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-# What ctypes answers on a machine without libfluidsynth. It has to be in place before pyfluidsynth is first imported.
-WITHOUT_LIBRARY = (
-    "import ctypes.util, os\nctypes.util.find_library = lambda name: None\nos.environ.pop('HOMEBREW_PREFIX', 0)\n"
-)
-
-
-def test_without_the_library_sine_voices_play_and_say_how_to_get_better() -> None:
-    out = python(
-        WITHOUT_LIBRARY + "import torch\n"
-        "from lnf_core.errors import SynthesisError\n"
-        "from lnf_core.music import Synthesizer, roll_to_midi\n"
-        "synth = Synthesizer()\n"
-        "audio = synth.render(roll_to_midi(torch.eye(88)[40:44]))\n"
-        "print(synth.available, audio.engine, abs(audio.samples).max() > 1000)\n"
-        "print(synth.reason)\n"
-        "try:\n"
-        "    Synthesizer(engine='fluidsynth')\n"
-        "except SynthesisError as error:\n"
-        "    print(error)\n"
-    )
-    state, reason, raised = out.splitlines()
-    assert state == "False sine True"
-    assert "libfluidsynth was not found" in reason
-    assert "apt install fluidsynth" in reason
-    assert raised == reason
-
-
 def test_the_library_writes_nothing_to_the_terminal(fluid: Synthesizer, capfd: pytest.CaptureFixture[str]) -> None:
     fluid.render(roll_to_midi(torch.ones(8, 88), program=48, tie=False))  # more voices than it has
     assert capfd.readouterr() == ("", "")
-
-
-def test_importing_the_package_loads_no_synthesizer() -> None:
-    out = python(
-        "import sys, lnf_core.music\nprint([n for n in ('pretty_midi', 'mido', 'fluidsynth') if n in sys.modules])"
-    )
-    assert out.strip() == "[]"

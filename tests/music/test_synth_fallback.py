@@ -1,0 +1,58 @@
+"""What a fresh interpreter loads, and what it plays where libfluidsynth is missing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def python(program: str) -> str:
+    """Run a program in a fresh interpreter; its output."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# What ctypes answers on a machine without libfluidsynth. It has to be in place before pyfluidsynth is first imported.
+WITHOUT_LIBRARY = (
+    "import ctypes.util, os\nctypes.util.find_library = lambda name: None\nos.environ.pop('HOMEBREW_PREFIX', 0)\n"
+)
+
+
+def test_without_the_library_sine_voices_play_and_say_how_to_get_better() -> None:
+    out = python(
+        WITHOUT_LIBRARY + "import torch\n"
+        "from lnf_core.errors import SynthesisError\n"
+        "from lnf_core.music import Synthesizer, roll_to_midi\n"
+        "synth = Synthesizer()\n"
+        "audio = synth.render(roll_to_midi(torch.eye(88)[40:44]))\n"
+        "print(synth.available, audio.engine, abs(audio.samples).max() > 1000)\n"
+        "print(synth.reason)\n"
+        "try:\n"
+        "    Synthesizer(engine='fluidsynth')\n"
+        "except SynthesisError as error:\n"
+        "    print(error)\n"
+    )
+    state, reason, raised = out.splitlines()
+    assert state == "False sine True"
+    assert "libfluidsynth was not found" in reason
+    assert "apt install fluidsynth" in reason
+    assert raised == reason
+
+
+def test_importing_the_package_loads_no_synthesizer() -> None:
+    out = python(
+        "import sys, lnf_core.music\nprint([n for n in ('pretty_midi', 'mido', 'fluidsynth') if n in sys.modules])"
+    )
+    assert out.strip() == "[]"
