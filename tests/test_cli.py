@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import wave
@@ -16,7 +17,7 @@ from tiny_models import SYMBOLS, save_tiny, tiny_model
 from typer.testing import CliRunner, Result
 
 from lnf_core.baseline import LSTMBaseline
-from lnf_core.checkpoint import load
+from lnf_core.checkpoint import load, save_checkpoint
 from lnf_core.cli import app
 from lnf_core.config import BaselineConfig, LatentFlowConfig
 from lnf_core.data import load_dataset
@@ -145,9 +146,6 @@ def chorales(tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch) -
     sizes = {"vocab_size": 88, "likelihood": "bernoulli", "max_length": data.max_length}
     small = {"embedding_size": 4, "hidden_size": 4, "position_size": 2}
     config = LatentFlowConfig(**sizes, **small, latent_size=4, flow_layers=1, flow_hidden=4, prior_layers=1)
-    save_tiny(tmp_path / "c")  # the folder; its weights are replaced at once
-    from lnf_core.checkpoint import save_checkpoint
-
     model = build_model(config, data.length_counts)
     save_checkpoint(tmp_path / "c", model, dataset="jsb", vocabulary=None, training={})
     return tmp_path / "c"
@@ -181,10 +179,30 @@ def test_figures_are_kept_and_test_is_measured_once(chorales: Path) -> None:
     assert json.loads((chorales / "metrics.json").read_text())["test"]["seed"] == 9
 
 
+def test_the_command_that_repeats_a_run_is_kept(
+    tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lnf_core.training import preset
+
+    monkeypatch.setenv("LNF_DATA_DIR", str(data_root))
+    data = load_dataset("jsb")
+    changes = ["batch_size=3", "schedule=constant", "model.hidden_size=5", "model.embedding_size=4", "betas=0.5,0.75"]
+    config = preset("jsb/lstm", data).override(changes)
+    model = build_model(config.model, data.length_counts)
+    training = {"epochs": 2.0, "minutes": 0.5, "device": "cpu", "config": config.to_dict()}
+    save_checkpoint(tmp_path / "c", model, dataset="jsb", vocabulary=None, training=training)
+    assert run("evaluate", tmp_path / "c", "--write").exit_code == 0
+    kept = json.loads((tmp_path / "c" / "metrics.json").read_text())
+    assert (kept["epochs"], kept["minutes"], kept["device"]) == (2.0, 0.5, "cpu")
+    words = shlex.split(kept["command"])
+    assert words[:6] == ["python", "-m", "lnf_core", "train", "--preset", "jsb/lstm"]
+    settings = [word.removeprefix("--set=") for word in words if word.startswith("--set=")]
+    assert preset("jsb/lstm", data).override(settings) == config
+
+
 def test_symbols_numbered_differently_score_the_same(
     tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lnf_core.checkpoint import save_checkpoint
     from lnf_core.cli.evaluate import sequences_for
     from lnf_core.data import Vocabulary
 
@@ -203,7 +221,6 @@ def test_symbols_numbered_differently_score_the_same(
 
 
 def test_the_papers_roll_has_a_silent_output_first(tmp_path: Path, data_root: Path) -> None:
-    from lnf_core.checkpoint import save_checkpoint
     from lnf_core.cli.evaluate import sequences_for
 
     data = load_dataset("jsb", data_root)

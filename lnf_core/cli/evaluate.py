@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, Threads, command_line, resolve_device
-from lnf_core.errors import CheckpointError
+from lnf_core.errors import CheckpointError, LNFError
 
 if TYPE_CHECKING:
     from lnf_core.checkpoint import Checkpoint
@@ -153,14 +154,37 @@ def _circumstances(seed: int, batch_size: int, device: object, seconds: float) -
 
 
 def _merged(checkpoint: Checkpoint, dataset: Dataset, measured: dict[str, Any]) -> dict[str, Any]:
-    """``metrics.json`` with the new figures first and everything else kept."""
-    kept = {key: value for key, value in checkpoint.metrics.items() if key not in measured}
-    splits: dict[str, Any] = {key: (kept | measured)[key] for key in ("valid", "test") if key in kept | measured}
-    about = {
+    """``metrics.json`` with the figures first, then where model and data come from, then whatever else it held."""
+    everything = {**checkpoint.metrics, **measured}
+    splits: dict[str, Any] = {key: everything[key] for key in ("valid", "test") if key in everything}
+    training = checkpoint.training
+    about: dict[str, Any] = {
         "parameters": sum(parameter.numel() for parameter in checkpoint.model.parameters()),
         "data_sha256": dataset.sha256,
+        **{key: training[key] for key in _FROM_TRAINING if key in training},
     }
-    return {**splits, **about, **{key: value for key, value in kept.items() if key not in ("valid", "test")}}
+    if "command" not in about and (command := _training_command(training, dataset)):
+        about["command"] = command
+    return {**splits, **about, **{key: value for key, value in everything.items() if key not in splits | about}}
+
+
+_FROM_TRAINING = ("epochs", "steps", "minutes", "device", "precision", "code_version", "date", "command")
+
+
+def _training_command(training: dict[str, Any], dataset: Dataset) -> str | None:
+    """The command that repeats the run: its preset, with every setting that differs from it."""
+    from lnf_core.training import TrainConfig, preset
+
+    try:
+        used = TrainConfig.from_dict(training["config"])
+        changed = used.differences(preset(used.preset, dataset))
+    except (KeyError, LNFError):
+        return None  # imported, or trained by something else
+    settings = [
+        f"--set={key}={value if isinstance(value, str) else json.dumps(value)}" for key, (value, _) in changed.items()
+    ]
+    out = f"runs/{used.preset.replace('/', '-')}"
+    return shlex.join(["python", "-m", "lnf_core", "train", "--preset", used.preset, "--out", out, *settings])
 
 
 def _said(value: object) -> str:
