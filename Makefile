@@ -3,6 +3,7 @@
 # make lint   lint and types alone               make format      rewrites the layout of the code
 
 PYTHON ?= python3
+PORT ?= 7860
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -13,7 +14,7 @@ app: $(VENV)/.app-installed
 	@$(BIN)/python -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("fluidsynth"))' \
 		|| .ci/apt-install $$(cat packages.txt) \
 		|| echo "Going on without fluidsynth: the app plays sine voices."
-	@exec $(BIN)/python app.py
+	@exec $(BIN)/python app.py --port $(PORT)
 
 test: lint $(VENV)/.browser-looked-for
 	$(BIN)/python -m pytest -q
