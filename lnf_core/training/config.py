@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
@@ -90,8 +91,8 @@ class TrainConfig:
         for name in ("batch_size", "posterior_samples"):
             self._require(getattr(self, name) >= 1, name, "at least 1")
         for name in _NOT_NEGATIVE:
-            self._require(getattr(self, name) >= 0, name, "0 (off) or more")
-        self._require(self.learning_rate > 0, "learning_rate", "above 0")
+            self._require(0 <= getattr(self, name) < math.inf, name, "0 (off) or more, and finite")
+        self._require(0 < self.learning_rate < math.inf, "learning_rate", "above 0 and finite")
         self._require(len(self.betas) == 2 and all(0 <= b < 1 for b in self.betas), "betas", "two numbers in [0, 1)")
         self._require(0 <= self.ema_decay < 1, "ema_decay", "in [0, 1)")
         self._require(0 <= self.kl_floor <= 1, "kl_floor", "in [0, 1]")
@@ -156,11 +157,14 @@ class TrainConfig:
 
     def differences(self, other: TrainConfig) -> dict[str, tuple[Any, Any]]:
         """Fields that compute something else in ``other``: ``{name: (self's, other's)}``."""
-        mine, theirs = self.to_dict(), other.to_dict()
-        mine = {**mine, **{f"model.{k}": v for k, v in mine.pop("model").items()}}
-        theirs = {**theirs, **{f"model.{k}": v for k, v in theirs.pop("model").items()}}
+        mine, theirs = _flat(self), _flat(other)
         names = sorted((set(mine) | set(theirs)) - RUN_FIELDS)
         return {n: (mine.get(n), theirs.get(n)) for n in names if mine.get(n) != theirs.get(n)}
+
+
+def _flat(config: TrainConfig) -> dict[str, Any]:
+    values = config.to_dict()
+    return values | {f"model.{name}": value for name, value in values.pop("model").items()}
 
 
 _FIXED = frozenset({"preset", "dataset", "model"})

@@ -89,19 +89,21 @@ class Trainer:
         self.device = self._accelerator.device
         with private_global_generator(self.device):
             torch.manual_seed(derive_seed(config.seed, "init"))
-            self._model: SequenceModel = build_model(config.model, dataset.length_counts)
+            self.model: SequenceModel = build_model(config.model, dataset.length_counts)
+            """The network that is trained, not wrapped."""
         self._optimizer = torch.optim.AdamW(
-            self._model.to(self.device).parameters(),
+            self.model.to(self.device).parameters(),
             lr=config.learning_rate,
             betas=config.betas,
             weight_decay=config.weight_decay,
             fused=True,
         )
-        self._wrapped, self._stepper = self._accelerator.prepare(self._model, self._optimizer)
-        self._average = WeightAverage(self._model, config.ema_decay)
+        self._wrapped, self._stepper = self._accelerator.prepare(self.model, self._optimizer)
+        self.average = WeightAverage(self.model, config.ema_decay)
+        """Its averaged weights, the ones that are validated and released."""
         self._progress = Progress()
         if saved is not None:
-            self._progress = restore(saved, model=self._model, average=self._average, optimizer=self._optimizer)
+            self._progress = restore(saved, model=self.model, average=self.average, optimizer=self._optimizer)
 
         self._plan = BatchPlan(
             dataset.train,
@@ -209,11 +211,11 @@ class Trainer:
         self._require_finite(terms, step)
         # Gradients are averaged over the processes, but the loss is a sum over them.
         accelerator.backward(loss * accelerator.num_processes)
-        norm = float(accelerator.clip_grad_norm_(self._model.parameters(), config.grad_clip or math.inf))
+        norm = float(accelerator.clip_grad_norm_(self.model.parameters(), config.grad_clip or math.inf))
         self._require_finite({**terms, "gradient norm": norm}, step)
         self._stepper.step()
         self._stepper.zero_grad()
-        self._average.update()
+        self.average.update()
 
         progress.running_reconstruction = running_average(progress.running_reconstruction, shared[0])
         epoch = self._epoch
@@ -254,7 +256,7 @@ class Trainer:
             return
         said = ", ".join(f"{name} {value:g}" for name, value in terms.items())
         broken = [
-            name for name, p in self._model.named_parameters() if p.grad is not None and not p.grad.isfinite().all()
+            name for name, p in self.model.named_parameters() if p.grad is not None and not p.grad.isfinite().all()
         ]
         where = f" The gradients of {', '.join(broken[:5])} are not finite." if broken else ""
         raise TrainingError(
@@ -267,8 +269,8 @@ class Trainer:
     def _validate(self, *, last: bool = False) -> None:
         progress = self._progress
         weight = self._kl.weight(progress.step - 1, progress.ramp_start)
-        with self._average.applied():
-            result = self._validator(self._model, self._accelerator)
+        with self.average.applied():
+            result = self._validator(self.model, self._accelerator)
             # Before the KL weight is 1 a low ELBO says little about the model the run is after; at the end there is
             # nothing else left to choose.
             selectable = weight == 1.0 or (last and progress.best_step is None)
@@ -303,7 +305,7 @@ class Trainer:
 
         save_checkpoint(
             self.out / BEST_FOLDER,
-            self._model,
+            self.model,
             dataset=self.dataset.name,
             vocabulary=self.dataset.vocabulary,
             training=self._description(),
@@ -337,8 +339,8 @@ class Trainer:
             config=self.config,
             progress=self._progress,
             data_sums=self.dataset.sha256,
-            model=self._model,
-            average=self._average,
+            model=self.model,
+            average=self.average,
             optimizer=self._optimizer,
         )
         self._emit(CheckpointEvent(self._progress.step, self._epoch, path, self._minutes))
