@@ -49,8 +49,8 @@ $(VENV)/.made:
 # torch by itself and first: with its exact version known, nothing else can pull in another build of it.
 $(VENV)/.app-installed: requirements.txt constraints.txt | $(VENV)/.made
 	@echo "Installing dependencies into $(VENV) (a few minutes the first time) ..."
-	$(PIP) "$$(grep '^torch==' constraints.txt)"
-	$(PIP) -r requirements.txt -c constraints.txt
+	@$(PIP) "$$(grep '^torch==' constraints.txt)"
+	@$(PIP) -r requirements.txt -c constraints.txt
 	@touch $@
 
 $(VENV)/.dev-installed: requirements-dev.txt $(VENV)/.app-installed
