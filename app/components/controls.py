@@ -42,7 +42,9 @@ class Controls:
         entry = catalogue.first()
         with gr.Row(elem_classes="lnf-settings"):
             self.temperature = _unjudged(
-                gr.Slider(*LIMITS.temperature, value=1.0, step=0.05, label="Temperature", min_width=140)
+                gr.Slider(
+                    *LIMITS.temperature, value=1.0, step=0.05, label="Temperature", elem_id="temperature", min_width=140
+                )
             )
             self.count = _unjudged(
                 gr.Slider(*LIMITS.count, value=DEFAULT_COUNT, step=1, label="How many", min_width=140)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import math
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from lnf_core.music import midi_to_roll
+
+
+@pytest.fixture(scope="module")
+def client(server: str, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    return Client(server, verbose=False, download_files=str(tmp_path_factory.mktemp("downloads")))
+
+
+def sample(client: Client, **values: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401 - values of any type are the point
+    settings = {"checkpoint": "jsb/af-scf", "length": "12", "count": 2, "seed": "5", **values}
+    done, roll, lines = client.predict(**settings, api_name="/sample")
+    return done, roll, lines
+
+
+def test_music_comes_with_its_files(client: Client) -> None:
+    done, roll, _ = sample(client)
+    assert done["seed"] == 5 and "seed=5" in done["query"]
+    assert len(roll["samples"]) == 2
+    for piece in roll["samples"]:
+        assert midi_to_roll(Path(piece["midi"])).shape == (12, 88)
+        with wave.open(piece["audio"]) as sound:
+            assert sound.getnframes() > 44100
+
+
+def test_the_same_seed_gives_the_same_music(client: Client) -> None:
+    notes = [[piece["notes"] for piece in sample(client)[1]["samples"]] for _ in range(2)]
+    assert notes[0] == notes[1]
+
+
+def test_every_model_answers_and_broken_ones_say_why(client: Client) -> None:
+    models = client.predict(api_name="/models")
+    assert {"jsb/af-scf", "ptb/lstm", "ptb/iaf-scf"} <= {model["name"] for model in models}
+    for model in models:
+        if model["problem"]:
+            with pytest.raises(AppError, match="cannot be used"):
+                sample(client, checkpoint=model["name"], length="3", count=1)
+
+
+def test_lines_come_with_their_probabilities(client: Client) -> None:
+    _, _, lines = sample(client, checkpoint="ptb/lstm", length="9", count=3)
+    assert [len(line["symbols"]) for line in lines["lines"]] == [9, 9, 9]
+    assert all(0 <= value <= 100 for line in lines["lines"] for value in line["sure"])
+    assert Path(lines["file"]).read_text("utf-8").count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"temperature": -1}, "The temperature is -1"),
+        ({"temperature": "nan"}, "The temperature is nan"),
+        ({"temperature": None}, "The temperature is empty"),
+        ({"count": 0}, "The number of samples is 0"),
+        ({"count": 10**6}, "The number of samples is 1000000"),
+        ({"length": "0"}, "The length is 0"),
+        ({"length": "13"}, "from 1 to 12"),
+        ({"length": "999999999999"}, "The length is 999999999999"),
+        ({"seed": "-1"}, "The seed is -1"),
+        ({"tempo": 1e9}, "The tempo is"),
+        ({"instrument": "Kazoo"}, "The instrument is 'Kazoo'"),
+        ({"checkpoint": "jsb/nothing"}, "There is no checkpoint 'jsb/nothing'"),
+        ({"checkpoint": "../../etc"}, "There is no checkpoint"),
+    ],
+)
+def test_bad_input_is_one_plain_sentence(client: Client, values: dict[str, Any], words: str) -> None:
+    with pytest.raises(AppError) as caught:
+        sample(client, **values)
+    text = str(caught.value)
+    assert words in text and "Traceback" not in text and "\n" not in text.strip() and text.strip().endswith(".")
+
+
+def test_what_json_cannot_say_is_refused_as_well(client: Client) -> None:
+    with pytest.raises((AppError, ValueError)):  # some clients refuse to send it at all
+        sample(client, temperature=math.nan)
+    assert sample(client)[0]["kind"] == "done"
+
+
+def test_choosing_a_checkpoint_tells_its_longest_length(client: Client) -> None:
+    length = client.predict("ptb/lstm", api_name="/choose")[0]
+    assert "characters, 1 to 12" in length["label"]

@@ -1,0 +1,234 @@
+"""The page in a real Chromium."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lnf_core.music import midi_to_roll
+
+playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (Debian: apt install chromium)"),
+]
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+# How many different colours the canvas shows: an empty one has one.
+COLOURS = """(selector) => {
+  const canvas = document.querySelector(selector);
+  const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const seen = new Set();
+  for (let i = 0; i < data.length; i += 4) seen.add(data[i] + "," + data[i + 1] + "," + data[i + 2]);
+  return seen.size;
+}"""
+NOTES, AUDIO = "#roll canvas.notes", "#roll audio"
+Page = Any
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with playwright_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Any, server: str) -> Iterator[Open]:  # noqa: ANN401 - playwright may not be installed
+    contexts = []
+    complaints: list[str] = []
+
+    def opened(query: str = "", width: int = 1280, height: int = 900, scheme: str = "light") -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda request: complaints.append(request.url) if _elsewhere(request.url, server) else None)
+        page.goto(server + query)
+        page.wait_for_selector("#roll canvas.notes, #lines .lines", state="attached")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _elsewhere(url: str, server: str) -> bool:
+    return not url.startswith((server, "data:", "blob:"))
+
+
+def ready(page: Page) -> None:
+    """Wait until the first roll can be played."""
+    page.wait_for_function("() => document.querySelector('#roll audio')?.readyState >= 1")
+
+
+def press_sample(page: Page) -> None:
+    """Click and wait until the page says which seed it used."""
+    before = page.locator("#status .words").text_content()
+    page.click("#sample-button")
+    page.wait_for_function(
+        "(before) => { const words = document.querySelector('#status .words').textContent;"
+        " return words !== before && words.includes('seed'); }",
+        arg=before,
+    )
+
+
+def fetch(page: Page, selector: str) -> bytes:
+    with page.expect_download() as download:
+        page.click(selector)
+    return Path(download.value.path()).read_bytes()
+
+
+def test_music_is_drawn_and_can_be_heard_before_the_first_click(open_page: Open) -> None:
+    page = open_page()
+    ready(page)
+    assert page.evaluate(COLOURS, NOTES) > 5
+    assert page.evaluate("() => document.querySelector('#roll audio').duration") > 1
+    assert "ready-made" in page.locator("#roll .details").text_content()
+    page.click("#roll .play")
+    page.wait_for_function("() => document.querySelector('#roll audio').currentTime > 0.2")
+    assert page.locator("#roll .play").text_content() == "Pause"
+    assert float(page.get_attribute(NOTES, "aria-valuenow")) > 0
+
+
+def test_sample_brings_a_new_roll_and_new_sound(open_page: Open) -> None:
+    page = open_page()
+    ready(page)
+    picture, sound = page.evaluate("() => document.querySelector('#roll canvas.notes').toDataURL()"), None
+    sound = page.get_attribute(AUDIO, "src")
+    press_sample(page)
+    ready(page)
+    assert page.get_attribute(AUDIO, "src") != sound
+    assert page.evaluate("() => document.querySelector('#roll canvas.notes').toDataURL()") != picture
+    assert page.locator("#roll .tabs button").count() == 3
+    first = page.get_attribute(AUDIO, "src")
+    page.locator("#roll .tabs button").nth(1).click()
+    assert page.get_attribute(AUDIO, "src") != first
+    assert "seed=" in page.url
+
+
+def test_downloads_are_valid_files(open_page: Open, tmp_path: Path) -> None:
+    page = open_page()
+    press_sample(page)
+    assert midi_to_roll(fetch(page, "#roll .midi")).sum() > 0
+    with wave.open(io.BytesIO(fetch(page, "#roll .wav"))) as sound:
+        assert sound.getframerate() == 44100 and sound.getnframes() > 44100
+    assert fetch(page, "#roll .png").startswith(b"\x89PNG\r\n")
+
+
+def test_the_roll_works_by_keyboard(open_page: Open) -> None:
+    page = open_page()
+    ready(page)
+    page.focus(NOTES)
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => document.querySelector('#roll audio').currentTime > 0.5")
+    page.wait_for_function("() => +document.querySelector('#roll canvas.notes').ariaValueNow > 0.5")
+    page.keyboard.press("Home")
+    page.wait_for_function("() => document.querySelector('#roll audio').currentTime === 0")
+    page.keyboard.press(" ")
+    page.wait_for_function("() => !document.querySelector('#roll audio').paused")
+    page.keyboard.press(" ")
+    page.wait_for_function("() => document.querySelector('#roll audio').paused")
+
+
+def test_a_click_seeks_and_hovering_names_the_note(open_page: Open) -> None:
+    page = open_page()
+    ready(page)
+    box = page.locator(NOTES).bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert page.locator("#roll .tip").text_content()[0] in "CDEFGAB"
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_function("() => document.querySelector('#roll audio').currentTime > 0.5")
+
+
+def test_text_shows_tinted_lines(open_page: Open) -> None:
+    page = open_page()
+    page.locator("#model-bar label", has_text="Penn Treebank").click()
+    page.wait_for_selector("#lines .lines .line")
+    assert page.locator("#roll").is_hidden()
+    before = page.locator("#lines .lines").inner_text()
+    press_sample(page)
+    page.wait_for_function("(b) => document.querySelector('#lines .lines').innerText !== b", arg=before)
+    line = page.locator("#lines .lines li").first
+    heard = line.locator(".lnf-hear").text_content()
+    assert heard == line.locator(".line").text_content() and heard
+    assert line.locator(".line span").first.get_attribute("class") in ("s0", "s1", "s2", "s3")
+    assert fetch(page, "#lines .txt").decode().splitlines()[0] == heard
+
+
+def test_bad_settings_are_one_sentence_and_lose_nothing(open_page: Open) -> None:
+    page = open_page()
+    ready(page)
+    sound = page.get_attribute(AUDIO, "src")
+    page.locator("#length input").fill("-3")
+    page.click("#sample-button")
+    page.wait_for_function("() => document.body.innerText.includes('The length is -3; give a whole number from 1 to')")
+    assert "Traceback" not in page.locator("body").inner_text()
+    assert page.get_attribute(AUDIO, "src") == sound and page.evaluate(COLOURS, NOTES) > 5
+
+
+def test_a_link_with_a_bad_temperature_is_one_sentence_and_the_page_stays(open_page: Open) -> None:
+    page = open_page("?temperature=-1&seed=3")
+    page.wait_for_function(
+        "() => document.body.innerText.includes('The temperature is -1; give a number from 0.1 to 2')"
+    )
+    ready(page)
+    assert page.evaluate(COLOURS, NOTES) > 5
+    press_sample(page)
+
+
+def test_broken_models_are_greyed_out_with_their_reason(open_page: Open) -> None:
+    page = open_page("?dataset=ptb&variant=lstm")
+    page.wait_for_selector("#lines .lines .line")
+    broken = page.locator("#model-bar label", has_text="IAF/SCF")
+    assert broken.locator("input").is_disabled()
+    assert "IAF/SCF:" in page.locator("#model-bar .reason").text_content()
+
+
+def test_a_link_restores_and_samples(open_page: Open) -> None:
+    page = open_page("?dataset=ptb&variant=lstm&seed=7&length=9&temperature=0.6&count=2")
+    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('seed 7')")
+    assert page.locator("#lines .lines li").count() == 2
+    assert page.locator("#length input").input_value() == "9"
+    assert page.locator("#seed input").input_value() == "7"
+    assert "temperature 0.6" in page.locator("#lines .details").text_content()
+    assert "seed=7" in page.url and "variant=lstm" in page.url
+
+
+def test_the_seed_can_be_kept(open_page: Open) -> None:
+    page = open_page()
+    press_sample(page)
+    page.click("#status .reuse")
+    page.wait_for_function("() => document.querySelector('#seed input').value !== ''")
+    assert f"seed={page.locator('#seed input').input_value()}&" in page.url
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "dark")])
+def test_it_fits_the_screen_in_both_schemes(open_page: Open, width: int, scheme: str) -> None:
+    page = open_page(width=width, scheme=scheme)
+    ready(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    assert page.evaluate(COLOURS, NOTES) > 5
+    dark = page.evaluate("() => document.body.classList.contains('dark')")
+    assert dark == (scheme == "dark")

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import ast
+import itertools
+import wave
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+import lnf_core
+from app import catalogue, present, ready
+from app.errors import sentence, spoken
+from app.models import ModelCache
+from app.results import Music, Text
+from app.service import Service
+from app.settings import Settings
+from lnf_core.music import midi_to_roll
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def service() -> Service:
+    return Service()
+
+
+def music(service: Service, folder: Path, **values: object) -> Music:
+    result = service.sample(Settings.check("jsb/af-scf", **{"seed": 3, "length": 12, "count": 2, **values}), folder)
+    assert isinstance(result, Music)
+    return result
+
+
+def test_music_matches_its_midi_and_its_sound(here: Path, service: Service, tmp_path: Path) -> None:
+    result = music(service, tmp_path, tempo=120)
+    assert len(result.pieces) == 2
+    for piece in result.pieces:
+        assert torch.equal(midi_to_roll(piece.midi), piece.roll)
+        assert piece.seconds == pytest.approx(12 * 0.25)
+        drawn = torch.zeros_like(piece.roll)
+        for start, held, pitch in piece.notes:
+            drawn[round(start / 0.25) : round((start + held) / 0.25), pitch - 21] = 1.0
+        assert torch.equal(drawn, piece.roll) and piece.roll.sum() > 0
+        with wave.open(str(piece.wav)) as sound:
+            assert (sound.getframerate(), sound.getsampwidth()) == (44100, 2)
+            assert sound.getnframes() / 44100 >= piece.seconds
+
+
+def test_the_seed_decides(here: Path, service: Service, tmp_path: Path) -> None:
+    first, again, other = (music(service, tmp_path / str(i), seed=seed) for i, seed in enumerate((3, 3, 4)))
+    assert [piece.notes for piece in first.pieces] == [piece.notes for piece in again.pieces]
+    assert [piece.notes for piece in first.pieces] != [piece.notes for piece in other.pieces]
+
+
+def test_threads_do_not_disturb_each_other(here: Path, service: Service, tmp_path: Path) -> None:
+    alone = [music(service, tmp_path / f"alone{seed}", seed=seed).pieces[0].notes for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        made = pool.map(lambda seed: music(service, tmp_path / f"all{seed}", seed=seed).pieces[0].notes, range(4))
+    assert list(made) == alone
+
+
+@pytest.mark.parametrize("variant", ["af-scf", "lstm"])
+def test_lines_carry_the_probability_of_each_symbol(here: Path, service: Service, tmp_path: Path, variant: str) -> None:
+    settings = Settings.check(f"ptb/{variant}", length=9, count=3, seed=2)
+    result = service.sample(settings, tmp_path)
+    assert isinstance(result, Text) and len(result.lines) == 3
+    checkpoint = lnf_core.load(f"ptb/{variant}")
+    sample = checkpoint.model.sample(3, 9, generator=torch.Generator().manual_seed(2))
+    for index, line in enumerate(result.lines):
+        ids = sample.sequence(index)
+        assert checkpoint.vocabulary is not None
+        assert line.symbols == tuple(checkpoint.vocabulary.symbols[i] for i in ids.tolist())
+        expected = [float(sample.probabilities[t, index, i]) for t, i in enumerate(ids.tolist())]
+        assert line.sureness == pytest.approx(expected)
+    assert result.file.read_text("utf-8") == "".join(f"{line.text}\n" for line in result.lines)
+
+
+def test_progress_ends_with_all_steps_and_never_goes_back(here: Path, service: Service, tmp_path: Path) -> None:
+    told: list[tuple[float, str]] = []
+    service.sample(Settings.check("jsb/af-af", 12, 2, seed=1), tmp_path, lambda part, words: told.append((part, words)))
+    parts = [part for part, _ in told]
+    assert (
+        all(later >= earlier - 1e-9 for earlier, later in itertools.pairwise(parts))
+        and parts[0] >= 0.0
+        and parts[-1] < 1.0
+    )
+    assert any(words.startswith("Step 1 of ") for _, words in told) and told[-1][1] == "Rendering sound 2/2"
+
+
+def test_a_length_beyond_the_model_is_refused(here: Path, service: Service) -> None:
+    with pytest.raises(lnf_core.InvalidInputError, match="1 to 12"):
+        service.check_length(Settings.check("jsb/af-scf", length=13))
+
+
+def test_the_catalogue_lists_what_cannot_be_used_with_its_reason(here: Path, checkpoints: Path) -> None:
+    entries = {entry.name: entry for entry in catalogue.catalogue()}
+    for name in ("jsb/lstm", "ptb/iaf-scf"):
+        problem = entries[name].problem
+        assert problem and str(checkpoints) not in problem
+    assert entries["jsb/af-scf"].problem is None
+    assert catalogue.first() == entries["jsb/af-scf"] and catalogue.first("text") == entries["ptb/af-scf"]
+    assert [entry.domain for entry in entries.values()] == sorted((e.domain for e in entries.values()), key="mt".find)
+
+
+def test_the_cache_is_bounded_and_keeps_what_is_used(here: Path) -> None:
+    cache = ModelCache(2)
+    kept = cache.get("jsb/af-scf")
+    cache.get("jsb/af-af")
+    assert cache.get("jsb/af-scf") is kept
+    cache.get("ptb/lstm")
+    assert len(cache) == 2 and cache.get("jsb/af-scf") is kept
+    with pytest.raises(lnf_core.CheckpointError):
+        cache.get("ptb/iaf-scf")
+    assert len(cache) == 2
+
+
+def test_errors_become_one_sentence_without_markup() -> None:
+    import gradio as gr
+
+    @spoken
+    def refuse() -> None:
+        raise lnf_core.InvalidInputError("the name is <b>x</b>\n and no good")
+
+    with pytest.raises(gr.Error) as caught:
+        refuse()
+    assert caught.value.message == "The name is &lt;b&gt;x&lt;/b&gt; and no good."
+    assert sentence(ValueError("")) == "Something went wrong."
+
+
+def test_without_libfluidsynth_sine_voices_play_and_the_page_says_how_to_do_better(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "fluidsynth", None)  # what a missing library looks like to an import
+    result = music(Service(), tmp_path)
+    assert result.engine == "sine" and "fluidsynth" in present.roll_payload(result)["note"]
+
+
+def test_ready_made_samples_need_no_click(here: Path, service: Service, tmp_path: Path) -> None:
+    notes, lines = ready.music(service, tmp_path / "m"), ready.text(service, tmp_path / "t")
+    assert notes is not None and notes.pieces[0].notes and notes.pieces[0].wav.stat().st_size > 1000
+    assert lines is not None and lines.lines[0].text.strip() and lines.file.exists()
+
+
+def test_the_package_never_imports_the_app() -> None:
+    for path in (ROOT / "lnf_core").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            assert not any(name.split(".")[0] in ("app", "gradio") for name in names), path
