@@ -64,8 +64,8 @@ def check_gradients_are_finite(x: Tensor, parameters: Tensor) -> None:
 def check_forward(x: Tensor, parameters: Tensor) -> None:
     image, log_slope = NLSq().forward(x, parameters)
     exact, _ = NLSq().forward(x.double(), parameters.double())
-    # exp(0.4 * 60) costs 24 roundings of its argument.
-    assert ((image - exact).abs() <= 40 * EPSILON * terms(x, parameters)).all()
+    # exp(0.4 * 60) costs 24 roundings of its argument; the last term is room for subnormal numbers.
+    assert ((image - exact).abs() <= 40 * EPSILON * terms(x, parameters) + 2.0**-125).all()
     check_log_slope(log_slope, parameters)
 
 
