@@ -124,19 +124,19 @@ def _ptb(variant: str, dataset: Dataset) -> tuple[ModelConfig, dict[str, Any]]:
         baseline={"embedding_size": 64, "hidden_size": 400, "dropout": 0.0},
     )
     shared: dict[str, Any] = {
-        "batch_size": 48,
-        "learning_rate": 2e-3,
+        "batch_size": 48 if variant == BASELINE else 32 if iaf else 16,
+        "learning_rate": 2e-3 if iaf or variant == BASELINE else 1.5e-3,
         "grad_clip": 1.0,
         "schedule": "cosine",
         "ema_decay": 0.998,
         "max_epochs": 2,
-        "warmup_steps": 20,
-        "valid_every": 200,
+        "warmup_steps": 50,
+        "valid_every": 400,
         "valid_batches": 20,
     }
     if variant == BASELINE:
         return model, shared
-    return model, {**shared, **_geometric(wait=0.1), "kl_ramp_steps": 500}
+    return model, {**shared, **_geometric(wait=0.1), "kl_ramp_steps": 600 if iaf else 900}
 
 
 def _geometric(*, wait: float) -> dict[str, Any]:
