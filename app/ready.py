@@ -22,7 +22,7 @@ from app.settings import Settings
 from lnf_core.music import midi_to_roll
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets" / "ready"
-_MUSIC = {"length": 64, "count": 2, "seed": 1685, "temperature": 0.8}
+_MUSIC = {"length": 64, "count": 3, "seed": 1685, "temperature": 1.0}
 _TEXT = {"length": None, "count": 6, "seed": 1993, "temperature": 0.8}
 
 

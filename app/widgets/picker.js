@@ -52,9 +52,11 @@ function draw() {
     label.insertBefore(marker, label.children[1]);
     return label;
   }));
-  const missing = here.filter((option) => option.problem);
+  // Variants that share a reason share a sentence.
+  const reasons = new Map();
+  for (const option of here) if (option.problem) reasons.set(option.problem, [...(reasons.get(option.problem) || []), option.title]);
   const about = current ? current.title + ": " + current.blurb + "." : "No model can be used here yet: train one, or fetch the bundled checkpoints.";
-  find(".reason").textContent = [about, ...missing.map((option) => option.title + ": " + option.problem)].join(" ");
+  find(".reason").textContent = [about, ...[...reasons].map(([reason, titles]) => titles.join(", ") + ": " + reason)].join(" ");
   if (focused) {
     const again = [...element.querySelectorAll("input")].find((input) => input.dataset.key === focused);
     if (again) again.focus();

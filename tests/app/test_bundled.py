@@ -1,0 +1,47 @@
+"""The released checkpoints and the ready-made samples, where this checkout has them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app import catalogue, ready
+from app.results import Music, Text
+from app.service import Service
+from app.settings import Settings
+from lnf_core.checkpoint import list_checkpoints
+from lnf_core.music import midi_to_roll
+
+BUNDLED = Path(__file__).resolve().parents[2] / "checkpoints"
+NAMES = [entry.name for entry in list_checkpoints() if entry.path.is_relative_to(BUNDLED)]
+
+
+@pytest.mark.skipif(not NAMES, reason="checkpoints/ holds no trained checkpoint yet")
+def test_every_bundled_checkpoint_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LNF_CHECKPOINTS", raising=False)
+    service = Service()
+    for name in NAMES:
+        assert catalogue.find(name).name == name
+        result = service.sample(Settings.check(name, length=6, count=1, seed=1), tmp_path / name)
+        if isinstance(result, Music):
+            assert midi_to_roll(result.pieces[0].midi).shape[0] == 6
+        else:
+            assert isinstance(result, Text) and len(result.lines[0].symbols) == 6
+
+
+@pytest.mark.parametrize("name", ["music", "text"])
+def test_ready_made_samples_belong_to_the_page(name: str, tmp_path: Path) -> None:
+    file = ready.FOLDER / f"{name}.json"
+    if not file.is_file():
+        pytest.skip(f"assets/ready/{name}.json is made from a trained checkpoint, which is not there yet")
+    settings = json.loads(file.read_text("utf-8"))["settings"]
+    result = getattr(ready, name)(Service(), tmp_path)
+    assert result.entry.domain == name and result.entry.name == settings["checkpoint"]
+    if isinstance(result, Music):
+        assert len(result.pieces) == settings["count"]
+        assert all(len(piece.roll) == settings["length"] and piece.notes for piece in result.pieces)
+    else:
+        assert len(result.lines) == settings["count"]
+        assert all(0.0 < chance <= 1.0 for line in result.lines for chance in line.sureness)
