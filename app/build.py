@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gradio as gr
+import torch
 
 from app.components.controls import Controls
 from app.components.header import Footer, Header
@@ -31,6 +32,8 @@ def build_app() -> gr.Blocks:
 
 def launch(host: str = "127.0.0.1", port: int = 7860, *, share: bool = False) -> None:
     """Serve the page until interrupted; Gradio prints the address."""
+    # Sampling is a chain of small steps: more threads only wait for each other, and badly so on a busy machine.
+    torch.set_num_threads(1)
     build_app().launch(
         server_name=host,
         server_port=port,

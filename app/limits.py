@@ -15,12 +15,12 @@ from lnf_core.errors import InvalidInputError
 class Limits:
     """Bounds of one request; both ends are allowed."""
 
-    count: tuple[int, int] = (1, 8)
+    count: tuple[int, int] = (1, 6)
     length: tuple[int, int] = (1, 1024)
     """Steps; a model's own ``max_length`` may be lower."""
     temperature: tuple[float, float] = (0.1, 2.0)
     seed: tuple[int, int] = (0, 2**31 - 1)
-    tempo: tuple[float, float] = (40.0, 200.0)
+    tempo: tuple[float, float] = (50.0, 200.0)
     """Beats per minute."""
     sound_seconds: float = 600.0
     """Longest sound rendered for one sample."""

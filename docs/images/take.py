@@ -1,0 +1,44 @@
+"""Take the pictures of the app again: ``python docs/images/take.py [ADDRESS]`` while ``python app.py`` runs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+FOLDER = Path(__file__).resolve().parent
+ADDRESS = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:7860"
+
+
+def take(browser: Browser, name: str, query: str = "", width: int = 1280, scheme: str = "light") -> None:
+    """Open the page, wait for its sample and save all of it as ``name``.png."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(ADDRESS + query)
+    if query:
+        page.wait_for_function("() => document.querySelector('#status .words')?.textContent.includes('seed')")
+    page.wait_for_selector("#lines .line" if "ptb" in query else "#roll audio[src]", state="attached")
+    if "ptb" not in query:
+        page.focus("#roll canvas.notes")
+        for _ in range(6):
+            page.keyboard.press("ArrowRight")
+            page.wait_for_timeout(150)
+        page.evaluate("() => document.activeElement.blur()")
+    page.wait_for_timeout(600)
+    page.screenshot(path=FOLDER / f"{name}.png", full_page=True)
+    context.close()
+
+
+if __name__ == "__main__":
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
+            args=["--headless", "--no-sandbox", "--disable-gpu"],
+        )
+        take(chromium, "app-music")
+        take(chromium, "app-text", "?dataset=ptb&variant=af-scf&seed=4&temperature=0.8&count=5")
+        take(chromium, "app-dark", scheme="dark")
+        take(chromium, "app-phone", width=390)
+        chromium.close()
