@@ -14,10 +14,10 @@ from app.limits import LENGTH_HINT, LIMITS, whole
 from app.models import ModelCache
 from app.results import Line, Music, Piece, Report, Result, Text
 from app.settings import Settings
+from lnf_core.data import steps_per_beat
 from lnf_core.music import INSTRUMENTS, Synthesizer, held_notes, roll_to_midi, write_midi, write_wav
 from lnf_core.results import Sample
 
-STEPS_PER_BEAT = 2
 _MODEL_SHARE = 0.8  # of the progress bar; the rest is writing files and rendering sound
 
 
@@ -70,6 +70,7 @@ class Service:
                 settings.count,
                 settings.length,
                 temperature=settings.temperature,
+                argmax=settings.likeliest,
                 generator=generator,
                 progress=progress,
             )
@@ -90,12 +91,15 @@ class Service:
         """Turn rolls ``[T, 88]`` into notes, MIDI files and sound."""
         entry = catalogue.describe(settings.checkpoint)
         folder.mkdir(parents=True, exist_ok=True)
-        seconds_per_step = 60.0 / settings.tempo / STEPS_PER_BEAT
+        grid = steps_per_beat(entry.dataset)
+        seconds_per_step = 60.0 / settings.tempo / grid
         pieces: list[Piece] = []
         engine = "sine"
         for index, roll in enumerate(rolls):
             report(_MODEL_SHARE + (1 - _MODEL_SHARE) * index / len(rolls), f"Rendering sound {index + 1}/{len(rolls)}")
-            midi = roll_to_midi(roll, tempo=settings.tempo, program=INSTRUMENTS[settings.instrument])
+            midi = roll_to_midi(
+                roll, tempo=settings.tempo, program=INSTRUMENTS[settings.instrument], steps_per_beat=grid
+            )
             stem = f"{entry.dataset}-{entry.variant.name}-seed{settings.seed}-{index + 1}"
             write_midi(folder / f"{stem}.mid", midi)
             audio = self._synthesizer.render(midi, seconds_limit=LIMITS.sound_seconds)
@@ -108,7 +112,7 @@ class Service:
             seconds = len(roll) * seconds_per_step
             pieces.append(Piece(roll, notes, seconds, folder / f"{stem}.mid", folder / f"{stem}.wav"))
         reason = "" if self._synthesizer.available else self._synthesizer.reason
-        return Music(settings, entry, tuple(pieces), seconds_per_step * STEPS_PER_BEAT, engine, reason, took)
+        return Music(settings, entry, tuple(pieces), seconds_per_step * grid, engine, reason, took)
 
     def _text(
         self, settings: Settings, sample: Sample, vocabulary: lnf_core.data.Vocabulary, folder: Path, took: float

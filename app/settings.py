@@ -29,6 +29,8 @@ class Settings:
     seed: int
     tempo: float
     instrument: str
+    likeliest: bool = False
+    """The likeliest x given z in place of a draw: cleaner, but no longer a sample of the model."""
 
     @classmethod
     def check(
@@ -40,6 +42,7 @@ class Settings:
         seed: object = None,
         tempo: object = DEFAULT_TEMPO,
         instrument: object = DEFAULT_INSTRUMENT,
+        likeliest: object = False,
     ) -> Settings:
         """Judge values that came over the network.
 
@@ -62,6 +65,7 @@ class Settings:
             seed=secrets.randbelow(100_000) if empty(seed) else whole("The seed", seed, LIMITS.seed),
             tempo=number("The tempo", tempo, LIMITS.tempo, " (beats per minute)"),
             instrument=str(instrument),
+            likeliest=_yes("Likeliest symbols", likeliest),
         )
 
     def query(self) -> str:
@@ -74,7 +78,22 @@ class Settings:
         values["count"] = self.count
         if catalogue.describe(self.checkpoint).domain == "music":
             values |= {"tempo": f"{self.tempo:g}", "instrument": self.instrument}
+        if self.likeliest:
+            values["likeliest"] = 1
         return urlencode(values)
+
+
+def _yes(name: str, value: object) -> bool:
+    """A switch that may have come through a link.
+
+    Raises:
+        InvalidInputError: neither on nor off.
+    """
+    if value in (True, "1", "true"):
+        return True
+    if empty(value) or value in (False, "0", "false"):
+        return False
+    raise InvalidInputError(f"{name} is {str(value)[:40]!r}; it is either on or off.")
 
 
 def read_query(query: Mapping[str, str], checkpoint: str | None) -> Settings | None:
@@ -83,7 +102,7 @@ def read_query(query: Mapping[str, str], checkpoint: str | None) -> Settings | N
     Raises:
         LNFError: the link holds a value out of range, or names a checkpoint that cannot be used.
     """
-    known = ("dataset", "variant", "seed", "length", "temperature", "count", "tempo", "instrument")
+    known = ("dataset", "variant", "seed", "length", "temperature", "count", "tempo", "instrument", "likeliest")
     given = {name: query[name] for name in known if query.get(name)}
     if not given:
         return None

@@ -11,6 +11,7 @@ from app import catalogue
 from app.limits import LIMITS
 from app.service import Service
 from app.settings import DEFAULT_COUNT, DEFAULT_INSTRUMENT, DEFAULT_TEMPO, Settings
+from lnf_core.data import steps_per_beat
 from lnf_core.music import INSTRUMENTS
 
 Part = TypeVar("Part", bound=gr.components.Component)
@@ -32,6 +33,7 @@ class Controls:
     tempo: gr.Slider
     instrument: gr.Dropdown
     music_row: gr.Row
+    likeliest: gr.Checkbox
     button: gr.Button
 
     def __init__(self, service: Service) -> None:
@@ -69,6 +71,12 @@ class Controls:
             self.instrument = _unjudged(
                 gr.Dropdown(list(INSTRUMENTS), value=DEFAULT_INSTRUMENT, label="Instrument", min_width=140)
             )
+        self.likeliest = gr.Checkbox(
+            False,
+            label="Likeliest symbols: no draw after the flow, only what the decoder thinks most likely",
+            elem_id="likeliest",
+            container=False,
+        )
         self.button = gr.Button("Sample", variant="primary", size="lg", elem_id="sample-button")
 
     def listen(self) -> None:
@@ -77,7 +85,7 @@ class Controls:
     @property
     def inputs(self) -> list[gr.components.Component]:
         """What a request is made of, after the checkpoint."""
-        return [self.length, self.count, self.temperature, self.seed, self.tempo, self.instrument]
+        return [self.length, self.count, self.temperature, self.seed, self.tempo, self.instrument, self.likeliest]
 
     def values(self, settings: Settings) -> list[Any]:
         """What :attr:`inputs` show for ``settings``."""
@@ -88,6 +96,7 @@ class Controls:
             str(settings.seed),
             settings.tempo,
             settings.instrument,
+            settings.likeliest,
         ]
 
     def for_checkpoint(self, name: str) -> tuple[Any, Any]:
@@ -98,7 +107,8 @@ class Controls:
     def _length_words(self, entry: catalogue.Entry | None) -> dict[str, str]:
         if entry is None:
             return {"label": "Length"}
-        unit = "half beats" if entry.domain == "music" else "characters"
+        beats = {1: "beats", 2: "half beats"}
+        unit = beats[steps_per_beat(entry.dataset)] if entry.domain == "music" else "characters"
         try:
             longest = min(self._service.max_length(entry.name), LIMITS.length[1])
         except lnf_core.LNFError:

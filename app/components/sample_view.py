@@ -25,7 +25,8 @@ _LOG = logging.getLogger("app")
 # A link with settings samples by itself; a bare address keeps the ready-made sample.
 _RUN_LINK = """() => {
   const asked = new URLSearchParams(window.location.search);
-  const names = ["dataset", "variant", "seed", "length", "temperature", "count", "tempo", "instrument"];
+  const names = ["dataset", "variant", "seed", "length", "temperature", "count", "tempo", "instrument",
+    "likeliest"];
   if (names.some((name) => asked.has(name)))
     setTimeout(() => document.querySelector("#sample-button").click(), 150);
 }"""
@@ -95,9 +96,10 @@ class SampleView:
             seed: str,
             tempo: float,
             instrument: str,
+            likeliest: bool = False,
             progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio knows that progress is wanted
         ) -> tuple[Any, ...]:
-            settings = Settings.check(checkpoint, length, count, temperature, seed, tempo, instrument)
+            settings = Settings.check(checkpoint, length, count, temperature, seed, tempo, instrument, likeliest)
             self._service.check_length(settings)
 
             def report(fraction: float, words: str) -> None:

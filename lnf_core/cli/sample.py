@@ -37,6 +37,7 @@ def sample(
     import torch
 
     from lnf_core.checkpoint import load
+    from lnf_core.data import steps_per_beat
     from lnf_core.music import check_program
     from lnf_core.music.midi import check_tempo
 
@@ -60,7 +61,7 @@ def sample(
         if loaded.vocabulary is not None:
             files, engine = _write_text(loaded.vocabulary, drawn, out, stem), None
         else:
-            files, engine = _write_music(drawn, out, stem, tempo, program)
+            files, engine = _write_music(drawn, out, stem, tempo, program, steps_per_beat(loaded.dataset))
     except OSError as error:
         raise InvalidInputError(f"cannot write into {out}: {error.strerror or error}; name another folder.") from error
     result: dict[str, Any] = {
@@ -103,14 +104,14 @@ def _write_text(vocabulary: Vocabulary, drawn: Sample, out: Path, stem: str) -> 
     return files
 
 
-def _write_music(drawn: Sample, out: Path, stem: str, tempo: float, program: int) -> tuple[list[Path], str]:
+def _write_music(drawn: Sample, out: Path, stem: str, tempo: float, program: int, grid: int) -> tuple[list[Path], str]:
     from lnf_core.music import KEYS, Synthesizer, roll_to_midi, write_midi, write_wav
 
     synthesizer = Synthesizer()
     files, engine = [], ""
     for number, roll in enumerate(drawn, start=1):
         # The paper's roll has one output more, at index 0, that never sounds.
-        midi = roll_to_midi(roll[:, -KEYS:].cpu(), tempo=tempo, program=program)
+        midi = roll_to_midi(roll[:, -KEYS:].cpu(), tempo=tempo, program=program, steps_per_beat=grid)
         audio = synthesizer.render(midi, seconds_limit=3600.0)
         engine = audio.engine
         files += [out / f"{stem}-{number}.mid", out / f"{stem}-{number}.wav"]

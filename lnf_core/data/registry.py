@@ -33,6 +33,8 @@ class DatasetInfo:
     """``files`` -> hexadecimal SHA-256."""
     licence: str
     credit: str
+    steps_per_beat: int | None = None
+    """Music: rows of a roll in a quarter note. The chorales were sampled at quarter notes, the others at eighths."""
 
 
 def _text() -> DatasetInfo:
@@ -53,10 +55,12 @@ def _text() -> DatasetInfo:
     )
 
 
-def _music(name: str, title: str, file: str, sha256: str, licence: str, credit: str) -> DatasetInfo:
+def _music(
+    name: str, title: str, file: str, sha256: str, licence: str, credit: str, *, steps_per_beat: int = 2
+) -> DatasetInfo:
     path = f"music/{file}"
     sums = MappingProxyType({path: sha256})
-    return DatasetInfo(name, title, "music", (path,), _MUSIC_URL, sums, licence, f"{credit}. {_ROLLS}")
+    return DatasetInfo(name, title, "music", (path,), _MUSIC_URL, sums, licence, f"{credit}. {_ROLLS}", steps_per_beat)
 
 
 DATASETS: dict[str, DatasetInfo] = {
@@ -70,6 +74,7 @@ DATASETS: dict[str, DatasetInfo] = {
             "ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4",
             "Music in the public domain; no licence stated for the encoding; not redistributed here",
             "Chorales of J. S. Bach; splits of Allan & Williams, 2005",
+            steps_per_beat=1,
         ),
         _music(
             "nottingham",
@@ -108,3 +113,9 @@ def dataset_info(name: str) -> DatasetInfo:
     if name not in DATASETS:
         raise InvalidInputError(f"There is no data set {name!r}; choose one of {', '.join(DATASETS)}.")
     return DATASETS[name]
+
+
+def steps_per_beat(name: str) -> int:
+    """Rows of a roll in a quarter note, for sound and MIDI; 2 for a data set of one's own."""
+    info = DATASETS.get(name)
+    return (info.steps_per_beat if info else None) or 2
