@@ -48,9 +48,11 @@ class TimeContext(nn.Module):
     def parallel(self, sequence: Tensor, positions: Tensor) -> Tensor:
         """All ``h_t`` at once: ``[T, B, D]`` and ``[T, B, F]`` to ``[T, B, H]``."""
         state = self.initial_state(positions)
-        # Input s is element s with the positions of step s + 1, the first it helps to predict; the last helps none.
-        outputs, _ = self.lstm(torch.cat([sequence[:-1], positions[1:].to(sequence.dtype)], -1), state)
-        context: Tensor = self.dropout(torch.cat([state[0][-1:].to(outputs.dtype), outputs], 0))
+        # Input s is element s with the positions of step s + 1, the first it helps to predict. The last input helps
+        # none and its output is dropped; it is there because an LSTM takes no empty sequence, which T = 1 would give.
+        ahead = torch.cat([positions[1:], positions[-1:]], 0)
+        outputs, _ = self.lstm(torch.cat([sequence, ahead.to(sequence.dtype)], -1), state)
+        context: Tensor = self.dropout(torch.cat([state[0][-1:].to(outputs.dtype), outputs[:-1]], 0))
         return context
 
     def stepper(self, positions: Tensor) -> Callable[[int, Tensor, LSTMState], LSTMState]:

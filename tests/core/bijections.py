@@ -19,7 +19,8 @@ from torch.func import functional_call
 from lnf_core.flows.base import ConditionalFlow
 from lnf_core.transforms import ElementwiseTransform
 
-Map = Callable[..., tuple[Tensor, Tensor]]
+Pair = tuple[Tensor, Tensor]
+Map = Callable[..., Pair]
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,16 @@ def of_flow(flow: ConditionalFlow, context: Tensor) -> Bijection:
     names = [name for name, _ in flow.named_parameters()]
     weights = tuple(parameter.detach().clone() for parameter in flow.parameters())
 
-    def forward(value: Tensor, context: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
-        return functional_call(flow, dict(zip(names, weights, strict=True)), (value, context))
+    def call(module: nn.Module, prefix: str, value: Tensor, context: Tensor, weights: tuple[Tensor, ...]) -> Pair:
+        tensors = {prefix + name: weight for name, weight in zip(names, weights, strict=True)}
+        tensors |= {prefix + name: buffer.to(value.dtype) for name, buffer in flow.named_buffers()}
+        return functional_call(module, tensors, (value, context))  # type: ignore[no-any-return]
 
-    def inverse(value: Tensor, context: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
-        named = {f"flow.{name}": weight for name, weight in zip(names, weights, strict=True)}
-        return functional_call(_Inverse(flow), named, (value, context))
+    def forward(value: Tensor, context: Tensor, *weights: Tensor) -> Pair:
+        return call(flow, "", value, context, weights)
+
+    def inverse(value: Tensor, context: Tensor, *weights: Tensor) -> Pair:
+        return call(_Inverse(flow), "flow.", value, context, weights)
 
     return Bijection(forward, inverse, (context, *weights))
 

@@ -1,0 +1,145 @@
+"""The estimators against brute force on models small enough to integrate, and the evaluation's bookkeeping."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import torch
+from small import LIKELIHOODS, random_x, small_flow, small_model
+from torch import Tensor
+
+from lnf_core.config import Likelihood
+from lnf_core.evaluation import evaluate
+from lnf_core.model import LatentFlow
+
+GRID = torch.linspace(-25.0, 25.0, 1201)
+
+
+def every_x(likelihood: Likelihood, steps: int, vocab: int) -> list[Tensor]:
+    """All sequences of ``steps`` steps, each ``[T, 1]`` or ``[T, 1, V]``."""
+    if likelihood == "categorical":
+        return [torch.tensor(ids)[:, None] for ids in itertools.product(range(vocab), repeat=steps)]
+    keys = list(itertools.product((0.0, 1.0), repeat=vocab))
+    return [torch.tensor(rows)[:, None] for rows in itertools.product(keys, repeat=steps)]
+
+
+@torch.no_grad()
+def integrated(model: LatentFlow, x: Tensor) -> float:
+    """``log p(x, T)`` by the trapezoid rule over every latent of a model with D = 1."""
+    steps = len(x)
+    axes = torch.meshgrid(*[GRID if steps == 1 else GRID[::4]] * steps, indexing="ij")
+    z = torch.stack([axis.flatten() for axis in axes])[..., None]  # [T, points, 1]
+    lengths = torch.full((z.shape[1],), steps)
+    log_joint = model.log_prior(z, lengths) + model.log_emission(x.expand(steps, z.shape[1], *x.shape[2:]), z, lengths)
+    width = float(axes[0].flatten().unique().diff().mean())
+    total = torch.logsumexp(log_joint.sum(0).double(), 0) + steps * math.log(width)
+    return float(total + model.length_prior.log_prob(torch.tensor(steps)))
+
+
+def one_dimensional(variant: str, likelihood: Likelihood) -> LatentFlow:
+    vocab = 3 if likelihood == "categorical" else 2
+    sizes = {"latent_size": 1, "flow_hidden": 4, "vocab_size": vocab, "max_length": 3, "hidden_size": 4}
+    return small_flow(variant, likelihood, **sizes)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("variant", ["af-af", "hidden-flow-only", "af-only"])
+@pytest.mark.parametrize("steps", [1, 2])
+def test_importance_sampling_agrees_with_integration(variant: str, likelihood: Likelihood, steps: int) -> None:
+    model = one_dimensional(variant, likelihood)
+    x = every_x(likelihood, steps, model.config.vocab_size)[3 % (2 + steps)]
+    lengths = torch.tensor([steps])
+    exact = integrated(model, x)
+    generator = torch.Generator().manual_seed(0)
+    weights = (
+        torch.cat([model.elbo(x, lengths, 2000, generator).log_weights for _ in range(5)], -1)[0].detach().double()
+    )
+    estimate = float(weights.logsumexp(0)) - math.log(len(weights))
+    relative = (weights - estimate).exp()
+    error = float(relative.std() / math.sqrt(len(weights)))
+    assert error < 0.05
+    assert abs(estimate - exact) < 5 * error + 1e-3
+    assert float(weights.mean()) < exact  # the ELBO is a lower bound
+    assert float(model.log_likelihood(x, lengths, 4000, generator)) == pytest.approx(exact, abs=0.1)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_the_joint_sums_to_p_of_t(likelihood: Likelihood) -> None:
+    model = one_dimensional("af-af", likelihood)
+    total = sum(math.exp(integrated(model, x)) for x in every_x(likelihood, 2, model.config.vocab_size))
+    assert total == pytest.approx(math.exp(model.length_prior.log_prob(torch.tensor(2))), rel=2e-3)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_the_baseline_sums_to_p_of_t(likelihood: Likelihood) -> None:
+    model = small_model("lstm", likelihood, vocab_size=3)
+    every = torch.cat(every_x(likelihood, 3, 3), 1)
+    lengths = torch.full((every.shape[1],), 3)
+    total = model.log_likelihood(every, lengths).double().exp().sum()
+    assert float(total) == pytest.approx(math.exp(model.length_prior.log_prob(torch.tensor(3))), rel=1e-4)
+
+
+def test_draws_follow_the_integrated_probabilities() -> None:
+    model = one_dimensional("af-af", "categorical")
+    exact = [
+        math.exp(integrated(model, x) - float(model.length_prior.log_prob(torch.tensor(1))))
+        for x in every_x("categorical", 1, 3)
+    ]
+    sample = model.sample(4000, 1, generator=torch.Generator().manual_seed(1))
+    counts = torch.bincount(sample.x[0], minlength=3).double()
+    expected = 4000 * torch.tensor(exact, dtype=torch.float64)
+    assert float(((counts - expected) ** 2 / expected).sum()) < 13.8  # chi-square, 2 degrees of freedom: p = 0.001
+
+
+LENGTHS = (4, 2, 7, 1, 5)
+
+
+def sequences(model: object, likelihood: Likelihood) -> list[Tensor]:
+    lengths = torch.tensor(LENGTHS)
+    x = random_x(model, lengths)  # type: ignore[arg-type]
+    return [x[:length, b] for b, length in enumerate(LENGTHS)]
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_evaluation_of_an_exact_model_divides_as_the_protocol_says(likelihood: Likelihood) -> None:
+    model = small_model("lstm", likelihood)
+    data = sequences(model, likelihood)
+    total = -sum(float(model.log_likelihood(x[:, None], torch.tensor([len(x)]))) for x in data)
+    text = evaluate(model, data, domain="text", samples=1, batch_size=2)
+    assert text.nll == pytest.approx(total / (sum(LENGTHS) + len(LENGTHS)), rel=1e-5)
+    assert text.nll_per_step == pytest.approx(total / sum(LENGTHS), rel=1e-5)
+    assert text.bpc == pytest.approx(text.nll / math.log(2.0))
+    assert (text.kl, text.sequences) == (0.0, len(LENGTHS))
+    assert text.elbo == pytest.approx(text.nll, rel=1e-6)
+    assert evaluate(model, data, domain="music", samples=1).bpc is None
+
+
+@pytest.mark.parametrize("variant", ["af-scf", "iaf-scf"])
+def test_evaluation_does_not_depend_on_how_much_memory_it_may_use(variant: str) -> None:
+    model = small_model(variant, "bernoulli")
+    data = sequences(model, "bernoulli")
+
+    def run(max_rows: int) -> dict[str, float]:
+        generator = torch.Generator().manual_seed(3)
+        found = evaluate(model, data, domain="music", samples=6, max_rows=max_rows, generator=generator).to_dict()
+        assert found.pop("bpc") is None
+        return found
+
+    assert run(5) == pytest.approx(run(10_000), rel=1e-5)
+
+
+def test_the_parts_of_an_evaluation_add_up_and_more_samples_tighten_it() -> None:
+    model = small_model("af-scf", "categorical")
+    data = sequences(model, "categorical")
+
+    def run(samples: int):  # noqa: ANN202
+        return evaluate(model, data, domain="text", samples=samples, generator=torch.Generator().manual_seed(5))
+
+    few, many = run(1), run(400)
+    log_p_length = sum(float(model.length_prior.log_prob(torch.tensor(length))) for length in LENGTHS)
+    symbols = sum(LENGTHS) + len(LENGTHS)
+    assert many.reconstruction + many.kl - log_p_length / symbols == pytest.approx(many.elbo, rel=1e-5)
+    assert few.nll == pytest.approx(few.elbo, rel=1e-6)  # with one sample the two are the same
+    assert many.nll < many.elbo

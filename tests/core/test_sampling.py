@@ -1,0 +1,174 @@
+"""Sampling, inverting, continuing and reconstructing; and every argument that is refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from small import ALL, FLOWS, LIKELIHOODS, random_x, small_flow, small_model
+
+from lnf_core.config import LatentFlowConfig, Likelihood
+from lnf_core.errors import InvalidInputError
+from lnf_core.model import build_model
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("variant", ALL)
+def test_equal_seeds_give_equal_samples_and_other_seeds_others(variant: str, likelihood: Likelihood) -> None:
+    model = small_model(variant, likelihood)
+    before = torch.random.get_rng_state()
+    one, same, other = (model.sample(3, [5, 2, 9], generator=generator(seed)) for seed in (1, 1, 2))
+    assert torch.equal(torch.random.get_rng_state(), before)  # no global generator was touched
+    assert torch.equal(one.x, same.x)
+    assert torch.equal(one.probabilities, same.probabilities)
+    assert not torch.equal(one.probabilities, other.probabilities)
+    assert [len(x) for x in one] == [5, 2, 9] == one.lengths.tolist()
+    if likelihood == "categorical":
+        assert one.x.dtype == torch.int64
+        torch.testing.assert_close(one.probabilities[:2].sum(-1), torch.ones(2, 3))
+    else:
+        assert set(one.x.unique().tolist()) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("variant", FLOWS)
+def test_a_sequence_s_noise_does_not_depend_on_how_many_follow_it(variant: str) -> None:
+    model = small_flow(variant, "categorical")
+    few, many = model.sample(2, 6, generator=generator()), model.sample(5, 6, generator=generator())
+    assert few.eps is not None
+    assert many.eps is not None
+    assert torch.equal(few.eps, many.eps[:, :2])
+
+
+@pytest.mark.parametrize("variant", FLOWS)
+def test_latents_go_to_the_noise_and_back(variant: str) -> None:
+    model = small_flow(variant, "categorical")
+    sample = model.sample(3, [9, 4, 1], generator=generator(3))
+    assert sample.z is not None
+    assert sample.eps is not None
+    inversion = model.invert(sample.z, sample.lengths)
+    torch.testing.assert_close(inversion.eps, sample.eps, atol=2e-4, rtol=2e-4)
+    assert inversion.error < 1e-3
+    scaled = model.sample(3, [9, 4, 1], temperature=0.5, generator=generator(3))
+    torch.testing.assert_close(scaled.eps, 0.5 * sample.eps)
+
+
+def test_lengths_follow_the_histogram() -> None:
+    counts = torch.tensor([5.0, 1.0, 0.0, 3.0, 4.0])
+    config = LatentFlowConfig(2, "categorical", 4, embedding_size=2, hidden_size=2, latent_size=2, flow_hidden=2)
+    model = build_model(config, counts).eval()
+    drawn = torch.bincount(model.length_prior.sample(8000, generator()), minlength=5).double()
+    assert drawn[0] == drawn[2] == 0  # length 0 is never drawn, and length 2 has no mass
+    expected = 8000 * torch.tensor([1.0, 3.0, 4.0], dtype=torch.float64) / 8
+    assert float(((drawn[[1, 3, 4]] - expected) ** 2 / expected).sum()) < 13.8
+    assert float(model.length_prior.log_prob(torch.tensor(3))) == pytest.approx(math.log(3 / 13))
+    assert model.length_prior.log_prob(torch.tensor([2, 5, -1])).tolist() == [-math.inf] * 3
+
+
+@pytest.mark.parametrize("variant", ALL)
+def test_argmax_takes_the_most_likely_symbol(variant: str) -> None:
+    model = small_model(variant, "categorical")
+    sample = model.sample(2, 5, argmax=True, generator=generator())
+    assert torch.equal(sample.x, sample.probabilities.argmax(-1))
+
+
+@pytest.mark.parametrize("variant", ALL)
+def test_progress_ends_at_the_last_step(variant: str) -> None:
+    calls: list[tuple[int, int]] = []
+    small_model(variant, "categorical").sample(2, 6, progress=lambda done, total: calls.append((done, total)))
+    assert calls[-1] == (6, 6)
+    assert calls == sorted(calls)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("variant", ALL)
+def test_a_continuation_keeps_its_beginning(variant: str, likelihood: Likelihood) -> None:
+    model = small_model(variant, likelihood)
+    prefix = random_x(model, torch.tensor([3]))[:, 0]
+    sample = model.continue_from(prefix, 8, count=2, generator=generator(1))
+    assert sample.lengths.tolist() == [8, 8]
+    for x in sample:
+        assert torch.equal(x[:3].to(prefix.dtype), prefix)
+    if variant in FLOWS:
+        flow = small_flow(variant, likelihood)
+        assert sample.z is not None
+        assert sample.eps is not None
+        inverted = flow.invert(sample.z, sample.lengths)
+        torch.testing.assert_close(inverted.eps, sample.eps, atol=1e-3, rtol=1e-3)
+    with pytest.raises(InvalidInputError, match="prefix"):
+        model.continue_from(prefix, 3)
+    with pytest.raises(InvalidInputError, match="prefix"):
+        model.continue_from(prefix[:0], 3)
+    with pytest.raises(InvalidInputError):
+        model.continue_from(prefix + 7, 8)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_a_reconstruction_is_what_the_posterior_mean_decodes_to(likelihood: Likelihood) -> None:
+    model = small_flow("af-scf", likelihood)
+    lengths = torch.tensor([4, 6])
+    x = random_x(model, lengths)
+    found = model.reconstruct(x, lengths)
+    mean = model.encode(x, lengths).mean
+    assert found.z is not None
+    torch.testing.assert_close(found.z[:4], mean[:4])
+    assert found.x.shape == x.shape
+    torch.testing.assert_close(found.probabilities[:4], model.decode(found.z, lengths)[:4])
+
+
+Call = Callable[[Any], object]
+BAD: dict[str, Call] = {
+    **{
+        f"temperature {t}": (lambda m, t=t: m.sample(1, 3, temperature=t))
+        for t in (math.nan, -1.0, 0.0, math.inf, 11.0)
+    },
+    "temperature text": lambda m: m.sample(1, 3, temperature="hot"),
+    **{f"count {c}": (lambda m, c=c: m.sample(c, 3)) for c in (0, -1, 10**9, 2.5, True)},
+    **{f"length {n}": (lambda m, n=n: m.sample(1, n)) for n in (0, -3, 10, 10**30, 2.5, True, [], [2.5], "long")},
+    "count and lengths": lambda m: m.sample(3, [2, 2]),
+    "samples": lambda m: m.elbo(random_x(m, torch.tensor([3])), torch.tensor([3]), 0),
+}
+
+
+@pytest.mark.parametrize("call", BAD.values(), ids=BAD.keys())
+@pytest.mark.parametrize("variant", ["af-scf", "iaf-scf", "lstm"])
+def test_bad_arguments_are_refused_in_words(variant: str, call: Call) -> None:
+    if variant == "lstm" and call is BAD["samples"]:
+        return  # exact: there is nothing to draw
+    with pytest.raises(InvalidInputError) as caught:
+        call(small_model(variant, "categorical"))
+    assert str(caught.value).endswith((".", ")."))
+
+
+X = torch.zeros(4, 2, dtype=torch.int64)
+TWO = torch.tensor([4, 2])
+
+
+@pytest.mark.parametrize("variant", ["af-scf", "lstm"])
+@pytest.mark.parametrize(
+    ("likelihood", "x", "lengths"),
+    [
+        ("categorical", X + 5, TWO),  # a symbol outside the vocabulary
+        ("categorical", X - 1, TWO),
+        ("categorical", X.float(), TWO),
+        ("categorical", X[None], TWO),
+        ("categorical", X, torch.tensor([5, 2])),  # longer than x
+        ("categorical", X, torch.tensor([4, 2, 1])),
+        ("categorical", X, torch.tensor([4, 0])),
+        ("categorical", X, torch.tensor([4.0, 2.0])),
+        ("bernoulli", torch.full((4, 2, 5), 0.5), TWO),
+        ("bernoulli", torch.full((4, 2, 5), math.nan), TWO),
+        ("bernoulli", torch.zeros(4, 2, 88), TWO),  # keys the model does not have
+    ],
+)
+def test_bad_batches_are_refused(variant: str, likelihood: Likelihood, x: torch.Tensor, lengths: torch.Tensor) -> None:
+    model = small_model(variant, likelihood)
+    for call in (model.elbo, model.log_likelihood):
+        with pytest.raises(InvalidInputError):
+            call(x, lengths)
