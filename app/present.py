@@ -69,7 +69,8 @@ def _head(result: Result, opening: bool) -> dict[str, Any]:
         "title": entry.title,
         "variant": entry.variant.name,
         "marker": entry.variant.marker,
-        "details": f"seed {settings.seed}, temperature {settings.temperature:g}",
+        "details": f"seed {settings.seed}, temperature {settings.temperature:g}"
+        + (", likeliest symbols" if settings.likeliest else ""),
         "opening": opening,
     }
 

@@ -19,10 +19,11 @@ from app import catalogue
 from app.results import Line, Music, Result, Text
 from app.service import Service
 from app.settings import Settings
+from lnf_core.data import steps_per_beat
 from lnf_core.music import midi_to_roll
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets" / "ready"
-_MUSIC = {"length": 64, "count": 3, "seed": 1685, "temperature": 1.0}
+_MUSIC = {"length": 64, "count": 3, "seed": 1685, "temperature": 1.0, "likeliest": True}
 _TEXT = {"length": None, "count": 6, "seed": 1993, "temperature": 0.8}
 
 
@@ -31,8 +32,11 @@ def music(service: Service, folder: Path) -> Music | None:
     values = _read("music.json")
     if values is None:
         return _drawn_now(service, folder, "music", _MUSIC)
-    rolls = [midi_to_roll(FOLDER / name) for name in values["files"]]
-    return service.music(Settings(**values["settings"]), rolls, folder)
+    settings = Settings(**values["settings"])
+    grid = steps_per_beat(settings.checkpoint.split("/")[0])
+    return service.music(
+        settings, [midi_to_roll(FOLDER / name, steps_per_beat=grid) for name in values["files"]], folder
+    )
 
 
 def text(service: Service, folder: Path) -> Text | None:
@@ -74,6 +78,7 @@ def make_music(name: str) -> None:
         command = [sys.executable, "-m", "lnf_core", "sample", name, "--out", made, "--json"]
         command += ["--count", str(settings.count), "--length", str(settings.length)]
         command += ["--seed", str(settings.seed), "--temperature", str(settings.temperature)]
+        command += ["--argmax"] if settings.likeliest else []
         subprocess.run(command, check=True, capture_output=True)
         files = []
         for index, path in enumerate(sorted(Path(made).rglob("*.mid"))):
