@@ -120,4 +120,5 @@ def _summary(event: FinishedEvent) -> str:
     best = "no weights selected yet"
     if event.best_elbo is not None:
         best = f"best valid ELBO {event.best_elbo:.4f} nats at step {event.best_step}, in {event.best_path}"
-    return f"{reasons[event.reason]} after {event.step} steps and {event.minutes:.1f} minutes; {best}."
+    steps = f"{event.step} step" + ("" if event.step == 1 else "s")
+    return f"{reasons[event.reason]} after {steps} and {event.minutes:.1f} minutes; {best}."

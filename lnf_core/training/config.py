@@ -30,6 +30,9 @@ class TrainConfig:
     model: ModelConfig
     """The network, sizes of the data set filled in."""
 
+    start_from: str = ""
+    """A checkpoint (name or folder) of the same network whose weights the run starts from; empty: fresh ones."""
+
     batch_size: int = 16
     """Sequences in one optimiser step, over all processes together."""
     learning_rate: float = 1e-3

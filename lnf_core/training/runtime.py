@@ -54,7 +54,7 @@ def make_accelerator(device: str, precision: Precision) -> Accelerator:
 
 
 class StopRequest:
-    """Set by SIGTERM or SIGINT, or by a caller in another thread; the trainer looks after every step."""
+    """Set by SIGTERM or SIGINT, or by a caller in another thread; the trainer looks at every step."""
 
     def __init__(self) -> None:
         self._event = threading.Event()

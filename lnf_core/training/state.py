@@ -50,6 +50,24 @@ class Progress:
     """Validations since the best one."""
     since_cut: int = 0
     """Validations since the best one or since the learning rate was last cut."""
+    started_from: dict[str, Any] | None = None
+    """The checkpoint whose weights the run began with and how it was trained; None for fresh weights."""
+
+    def count_validation(self, elbo: float, stall_patience: int) -> bool:
+        """Take note of a validation that may be selected. Returns whether it is the best so far.
+
+        After ``stall_patience`` validations in a row that are not (0: never), the learning rate is quartered.
+        """
+        if self.best_elbo is None or elbo < self.best_elbo:
+            self.best_elbo, self.best_step = elbo, self.step
+            self.since_best = self.since_cut = 0
+            return True
+        self.since_best += 1
+        self.since_cut += 1
+        if 0 < stall_patience <= self.since_cut:
+            self.learning_rate_scale /= 4.0
+            self.since_cut = 0
+        return False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -30,14 +29,16 @@ from lnf_core.training.events import (
     StopReason,
     ValidEvent,
 )
+from lnf_core.training.finite import require_finite
+from lnf_core.training.release import BEST_FOLDER, describe, save_best
 from lnf_core.training.runtime import StopRequest, make_accelerator, private_global_generator
 from lnf_core.training.schedule import KLPlan, learning_rate, running_average
-from lnf_core.training.state import Progress, load_state, restore, save_state, state_path
+from lnf_core.training.start import check_fit, find_saved, take_up
+from lnf_core.training.state import Progress, restore, save_state, state_path
 from lnf_core.training.validation import Validator
 from lnf_core.version import code_version
 
 METRICS_FILE = "metrics.jsonl"
-BEST_FOLDER = "best"
 
 
 class Trainer:
@@ -68,17 +69,11 @@ class Trainer:
         resume: bool = False,
         callbacks: Iterable[Callback] = (),
     ) -> None:
-        _check_fit(config, dataset)
+        check_fit(config, dataset)
         self.config, self.dataset, self.out = config, dataset, out
         self.stop = StopRequest()
-        """Set it to end the run after the current step, state saved; signals do the same."""
-        saved = load_state(state_path(out)) if resume and state_path(out).exists() else None
-        if not resume and state_path(out).exists():
-            raise TrainingError(f"{out} already holds a run; go on with it (--resume) or choose another folder.")
-        if saved is not None:
-            _check_same_run(config, saved.config, out)
-            if saved.data_sums != dataset.sha256:
-                raise TrainingError(f"the run in {out} was trained on other files of {dataset.name}; start anew.")
+        """Set it to end the run within the next step, state saved; SIGTERM and SIGINT do the same."""
+        saved = find_saved(out, config, dataset, resume=resume)
 
         self._accelerator = make_accelerator(device, config.precision)
         if config.batch_size < self._accelerator.num_processes:
@@ -91,6 +86,9 @@ class Trainer:
             torch.manual_seed(derive_seed(config.seed, "init"))
             self.model: SequenceModel = build_model(config.model, dataset.length_counts)
             """The network that is trained, not wrapped."""
+        self._progress = Progress()
+        if config.start_from and saved is None:
+            self._progress.started_from = take_up(self.model, config.start_from)
         self._optimizer = torch.optim.AdamW(
             self.model.to(self.device).parameters(),
             lr=config.learning_rate,
@@ -101,7 +99,6 @@ class Trainer:
         self._wrapped, self._stepper = self._accelerator.prepare(self.model, self._optimizer)
         self.average = WeightAverage(self.model, config.ema_decay)
         """Its averaged weights, the ones that are validated and released."""
-        self._progress = Progress()
         if saved is not None:
             self._progress = restore(saved, model=self.model, average=self.average, optimizer=self._optimizer)
 
@@ -208,11 +205,11 @@ class Trainer:
         local = [reconstruction.detach(), kl.detach(), kl.new_tensor(out_of_time), kl.new_tensor(bool(self.stop))]
         shared = accelerator.reduce(torch.stack(local).double()).tolist()
         terms = {"reconstruction": shared[0], "kl": shared[1], "loss": shared[0] + weight * shared[1]}
-        self._require_finite(terms, step)
+        require_finite(terms, step, self.model)
         # Gradients are averaged over the processes, but the loss is a sum over them.
         accelerator.backward(loss * accelerator.num_processes)
         norm = float(accelerator.clip_grad_norm_(self.model.parameters(), config.grad_clip or math.inf))
-        self._require_finite({**terms, "gradient norm": norm}, step)
+        require_finite({**terms, "gradient norm": norm}, step, self.model)
         self._stepper.step()
         self._stepper.zero_grad()
         self.average.update()
@@ -251,19 +248,6 @@ class Trainer:
             group["lr"] = rate
         return rate
 
-    def _require_finite(self, terms: dict[str, float], step: int) -> None:
-        if all(math.isfinite(value) for value in terms.values()):
-            return
-        said = ", ".join(f"{name} {value:g}" for name, value in terms.items())
-        broken = [
-            name for name, p in self.model.named_parameters() if p.grad is not None and not p.grad.isfinite().all()
-        ]
-        where = f" The gradients of {', '.join(broken[:5])} are not finite." if broken else ""
-        raise TrainingError(
-            f"step {step + 1} is not finite: {said}.{where} Resume from the last saved state with a lower "
-            "learning_rate or grad_clip, or in fp32."
-        )
-
     # --------------------------------------------------------------------------------- validation, best weights, state
 
     def _validate(self, *, last: bool = False) -> None:
@@ -274,18 +258,18 @@ class Trainer:
             # Before the KL weight is 1 a low ELBO says little about the model the run is after; at the end there is
             # nothing else left to choose.
             selectable = weight == 1.0 or (last and progress.best_step is None)
-            best = selectable and (progress.best_elbo is None or result.elbo < progress.best_elbo)
-            if best:
-                progress.best_elbo, progress.best_step = result.elbo, progress.step
-                progress.since_best = progress.since_cut = 0
-                if self._accelerator.is_main_process:
-                    self._save_best()
-            elif selectable:
-                progress.since_best += 1
-                progress.since_cut += 1
-                if 0 < self.config.stall_patience <= progress.since_cut:
-                    progress.learning_rate_scale /= 4.0
-                    progress.since_cut = 0
+            best = selectable and progress.count_validation(result.elbo, self.config.stall_patience)
+            if best and self._accelerator.is_main_process:
+                description = describe(
+                    self.config,
+                    self.dataset,
+                    progress,
+                    self._accelerator,
+                    steps_per_epoch=self._plan.steps_per_epoch,
+                    minutes=self._minutes,
+                    code_version=self._code,
+                )
+                save_best(self.out, self.model, self.dataset, description)
         self._emit(
             ValidEvent(
                 step=progress.step,
@@ -299,34 +283,6 @@ class Trainer:
                 minutes=self._minutes,
             )
         )
-
-    def _save_best(self) -> None:
-        from lnf_core.checkpoint import save_checkpoint
-
-        save_checkpoint(
-            self.out / BEST_FOLDER,
-            self.model,
-            dataset=self.dataset.name,
-            vocabulary=self.dataset.vocabulary,
-            training=self._description(),
-        )
-
-    def _description(self) -> dict[str, Any]:
-        progress = self._progress
-        return {
-            "preset": self.config.preset,
-            "epochs": round(progress.step / self._plan.steps_per_epoch, 2),
-            "steps": progress.step,
-            "minutes": round(self._minutes, 2),
-            "valid_elbo": progress.best_elbo,
-            "device": self.device.type,
-            "precision": "bf16" if self._accelerator.mixed_precision == "bf16" else "fp32",
-            "processes": self._accelerator.num_processes,
-            "threads": torch.get_num_threads(),
-            "code_version": self._code,
-            "data_sums": dict(self.dataset.sha256),
-            "config": self.config.to_dict(),
-        }
 
     def _save_state(self) -> None:
         self._progress.seconds = 60 * self._minutes
@@ -357,29 +313,3 @@ class Trainer:
         if self._accelerator.is_main_process:
             for callback in self._callbacks:
                 callback(event)
-
-
-def _check_fit(config: TrainConfig, dataset: Dataset) -> None:
-    if config.dataset != dataset.name:
-        raise TrainingError(f"the configuration is for {config.dataset!r}, the data given is {dataset.name!r}.")
-    wanted = {name: getattr(dataset, name) for name in ("vocab_size", "max_length", "likelihood")}
-    wrong = [
-        f"{n} is {getattr(config.model, n)} and should be {v}"
-        for n, v in wanted.items()
-        if getattr(config.model, n) != v
-    ]
-    if wrong:
-        raise TrainingError(f"the model does not fit {dataset.name}: {'; '.join(wrong)}.")
-    if not dataset.train or not dataset.valid:
-        raise TrainingError(f"{dataset.name} needs at least one sequence to train on and one to validate on.")
-
-
-def _check_same_run(config: TrainConfig, saved: TrainConfig, out: Path) -> None:
-    if saved.preset != config.preset:
-        raise TrainingError(
-            f"{out} holds a run of {saved.preset}, not of {config.preset}; resume that one or choose another folder."
-        )
-    changed = saved.differences(config)
-    if changed:
-        said = ", ".join(f"{name} was {before} and is now {now}" for name, (before, now) in changed.items())
-        raise TrainingError(f"the run in {out} cannot go on with other settings: {said}.")

@@ -1,0 +1,58 @@
+"""The checkpoint a run leaves behind: its best averaged weights and how they came about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from lnf_core.data import Dataset
+from lnf_core.training.config import TrainConfig
+from lnf_core.training.state import Progress
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from lnf_core.model import SequenceModel
+
+BEST_FOLDER = "best"
+
+
+def describe(
+    config: TrainConfig,
+    dataset: Dataset,
+    progress: Progress,
+    accelerator: Accelerator,
+    *,
+    steps_per_epoch: int,
+    minutes: float,
+    code_version: str,
+) -> dict[str, Any]:
+    """How the weights of this moment were trained, as plain values for ``config.json``."""
+    description = {
+        "preset": config.preset,
+        "epochs": round(progress.step / steps_per_epoch, 2),
+        "steps": progress.step,
+        "minutes": round(minutes, 2),
+        "valid_elbo": progress.best_elbo,
+        "device": accelerator.device.type,
+        "precision": "bf16" if accelerator.mixed_precision == "bf16" else "fp32",
+        "processes": accelerator.num_processes,
+        "threads": torch.get_num_threads(),
+        "code_version": code_version,
+        "data_sums": dict(dataset.sha256),
+        "config": config.to_dict(),
+    }
+    return description | ({"started_from": progress.started_from} if progress.started_from else {})
+
+
+def save_best(out: Path, model: SequenceModel, dataset: Dataset, description: dict[str, Any]) -> None:
+    """Write the checkpoint ``out/best`` with the weights ``model`` holds now.
+
+    Raises:
+        CheckpointError: weights that are not finite, or a folder that cannot be written.
+    """
+    from lnf_core.checkpoint import save_checkpoint
+
+    save_checkpoint(out / BEST_FOLDER, model, dataset=dataset.name, vocabulary=dataset.vocabulary, training=description)

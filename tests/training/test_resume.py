@@ -1,0 +1,142 @@
+"""Runs that are killed, stopped and resumed repeat the losses of a run that never was, to the last bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from training_runs import events_of, music_data, text_data, tiny_config, without_time
+
+from lnf_core.errors import TrainingError
+from lnf_core.training import Trainer
+from lnf_core.training.events import MetricsWriter, StepEvent
+from lnf_core.training.state import load_state, state_path
+
+SCRIPT = Path(__file__).with_name("training_runs.py")
+# Saved at steps 1, 2, ...: a kill always loses the step it strikes in.
+EVERY_STEP = {"checkpoint_minutes": 0, "valid_every": 4, "stall_patience": 1, "patience": 50}
+
+
+def process(out: Path, variant: str, *options: str, **settings: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPT), variant, str(out), "--settings", json.dumps(settings), *options]
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[2])}
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+
+
+def uninterrupted(out: Path, variant: str, *, text: bool = False, **settings: object) -> list[dict]:
+    data = text_data() if text else music_data()
+    Trainer(tiny_config(variant, data, **settings), data, out, device="cpu").run()
+    return without_time(events_of(out))
+
+
+@pytest.mark.slow
+def test_a_run_killed_twice_in_the_middle_of_an_epoch_repeats_the_same_losses(tmp_path: Path) -> None:
+    settings = {**EVERY_STEP, "max_epochs": 8, "transpose_semitones": 5}
+    expected = uninterrupted(tmp_path / "whole", "af-scf", **settings)
+    out = tmp_path / "killed"
+    # Three batches an epoch: steps 8 and 17 are in the middle of one; the KL ramp is from 5 to 15.
+    assert process(out, "af-scf", "--kill-at", "8", **settings).returncode == -9
+    assert load_state(state_path(out)).progress.step == 7
+    assert len(events_of(out)) == 8
+    assert process(out, "af-scf", "--resume", "--kill-at", "17", **settings).returncode == -9
+    done = process(out, "af-scf", "--resume", **settings)
+    assert (done.returncode, done.stdout.strip()) == (0, "completed"), done.stderr
+    assert without_time(events_of(out)) == expected
+    whole, killed = (without_time(events_of(tmp_path / name, "valid")) for name in ("whole", "killed"))
+    assert whole == killed
+    weights = [(tmp_path / name / "best" / "model.safetensors").read_bytes() for name in ("whole", "killed")]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signal", ["SIGTERM", "SIGINT"])
+def test_a_signal_saves_the_state_and_the_run_goes_on_from_there(tmp_path: Path, signal: str) -> None:
+    settings = {"max_epochs": 2, "checkpoint_minutes": 60}
+    out = tmp_path / "stopped"
+    stopped = process(out, "lstm", "--text", "--kill-at", "5", "--how", signal, **settings)
+    assert (stopped.returncode, stopped.stdout.strip()) == (0, "interrupted"), stopped.stderr
+    assert load_state(state_path(out)).progress.step == len(events_of(out)) == 6  # one step more
+    data = text_data()
+    Trainer(tiny_config("lstm", data, **settings), data, out, device="cpu", resume=True).run()
+    assert without_time(events_of(out)) == uninterrupted(tmp_path / "whole", "lstm", text=True, **settings)
+    assert [event["reason"] for event in events_of(out, "finished")] == ["completed"]
+
+
+def test_resuming_where_nothing_was_saved_starts_at_the_beginning(tmp_path: Path) -> None:
+    data = text_data()
+    (tmp_path / "metrics.jsonl").write_text('{"event": "step", "step": 1, "loss": 9}\n')  # killed before a save
+    Trainer(tiny_config("lstm", data, max_steps=2), data, tmp_path, device="cpu", resume=True).run()
+    assert [event["step"] for event in events_of(tmp_path)] == [1, 2]
+
+
+def test_resuming_a_completed_run_adds_no_step(tmp_path: Path) -> None:
+    before = uninterrupted(tmp_path, "lstm", max_steps=4)
+    data = music_data()
+    finished = Trainer(tiny_config("lstm", data, max_steps=4), data, tmp_path, device="cpu", resume=True).run()
+    assert (finished.reason, finished.step) == ("completed", 4)
+    assert without_time(events_of(tmp_path)) == before
+
+
+def test_a_run_out_of_time_goes_on_with_more(tmp_path: Path) -> None:
+    data = music_data()
+    config = tiny_config("lstm", data, max_epochs=200, max_minutes=0.002)
+    first = Trainer(config, data, tmp_path, device="cpu").run()
+    assert first.reason == "max_minutes"
+    more = config.override([f"max_minutes={first.minutes + 0.002}"])
+    second = Trainer(more, data, tmp_path, device="cpu", resume=True).run()
+    assert second.step > first.step
+    assert second.minutes > first.minutes
+
+
+def test_another_preset_or_other_settings_or_data_are_refused(tmp_path: Path) -> None:
+    uninterrupted(tmp_path, "lstm", max_steps=2)
+    data = music_data()
+    config = tiny_config("lstm", data, max_steps=2)
+
+    def resume(*assignments: str, **fields: str) -> None:
+        from dataclasses import replace
+
+        Trainer(replace(config.override(assignments), **fields), data, tmp_path, device="cpu", resume=True)  # type: ignore[arg-type]
+
+    with pytest.raises(TrainingError, match="a run of jsb/lstm, not of jsb/af-scf"):
+        resume(preset="jsb/af-scf")
+    with pytest.raises(TrainingError, match="batch_size was 8 and is now 4"):
+        resume("batch_size=4")
+    with pytest.raises(TrainingError, match=r"model\.hidden_size was 16 and is now 20"):
+        resume("model.hidden_size=20")
+    resume("checkpoint_minutes=1")
+    data.sha256["tiny"] = "changed"
+    with pytest.raises(TrainingError, match="other files of jsb"):
+        resume()
+
+
+@pytest.mark.parametrize("damage", ["cut", "foreign", "newer"])
+def test_a_damaged_state_is_named(tmp_path: Path, damage: str) -> None:
+    from safetensors.torch import save_file
+
+    path = state_path(tmp_path)
+    uninterrupted(tmp_path, "lstm", max_steps=1)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif damage == "foreign":
+        save_file(load_state(path).tensors, path)
+    else:
+        save_file(load_state(path).tensors, path, {"lnf_core": json.dumps({"version": 99})})
+    with pytest.raises(TrainingError, match="newer" if damage == "newer" else "cannot be|can be resumed"):
+        load_state(path)
+
+
+def test_the_log_loses_what_comes_after_the_saved_step_and_half_lines(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    lines = [{"event": "step", "step": n} for n in (1, 2, 3)]
+    lines += [{"event": "finished", "step": 2}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"event": "st')
+    writer = MetricsWriter(path, resume_step=2)
+    writer(StepEvent(3, 0, 9, 1.0, 1.0, 0.0, 1.0, 1e-3, 1.0, 1.0))
+    writer.close()
+    assert [event["step"] for event in events_of(tmp_path)] == [1, 2, 3]
+    assert not events_of(tmp_path, "finished")

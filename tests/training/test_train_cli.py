@@ -1,0 +1,90 @@
+"""The commands: a short real run, its curves, and one sentence for what cannot be."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+from training_runs import events_of, music_data, tiny_config
+from typer.testing import CliRunner, Result
+
+from lnf_core.checkpoint import load
+from lnf_core.cli.common import Commands
+from lnf_core.cli.curves import curves
+from lnf_core.cli.train import train
+from lnf_core.training import Trainer
+
+app = typer.Typer(cls=Commands)
+app.command("train")(train)
+app.command("curves")(curves)
+
+SMALL = ("model.hidden_size=8", "model.embedding_size=8", "precision=fp32", "batch_size=40")
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def set_all(*assignments: str) -> list[str]:
+    return [part for assignment in assignments for part in ("--set", assignment)]
+
+
+@pytest.fixture
+def real_data(data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LNF_DATA_DIR", str(data_root))
+
+
+@pytest.mark.usefixtures("real_data")
+def test_train_resume_and_curves_on_chorales(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    first = call("train", "--preset", "jsb/lstm", "--out", out, "--device", "cpu", "--max-minutes", 0.0001,
+                 *set_all(*SMALL, "max_steps=4"))  # fmt: skip
+    assert first.exit_code == 0, first.output
+    assert "Out of time after 1 step and" in first.output
+    again = call("train", "--preset", "jsb/lstm", "--out", out, "--device", "cpu", "--resume", "--max-minutes", 60)
+    assert again.exit_code == 0, again.output
+    assert re.search(r"Done after 4 steps .* best valid ELBO \d+\.\d+ nats", again.output)
+    assert [event["step"] for event in events_of(out)] == [1, 2, 3, 4]
+    assert load(out / "best").training["config"]["model"]["hidden_size"] == 8
+
+    other = call("train", "--preset", "jsb/af-scf", "--out", out, "--resume")
+    assert (other.exit_code, "holds a run of jsb/lstm, not of jsb/af-scf" in other.output) == (1, True)
+    twice = call("train", "--preset", "jsb/lstm", "--out", out)
+    assert (twice.exit_code, "already holds a run" in twice.output) == (1, True)
+
+
+@pytest.mark.usefixtures("real_data")
+def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
+    result = call("train", "--preset", "jsb/lstm", "--out", tmp_path, *set_all("batch_size=lots"))
+    assert result.exit_code == 1
+    assert result.output.strip() == "batch_size is 'lots'; it must be of type int, like " + result.output.split()[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_preset_is_one_sentence(tmp_path: Path) -> None:
+    result = call("train", "--preset", "jsb/gru", "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "there is no preset 'jsb/gru'" in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+def test_curves_draws_several_runs(tmp_path: Path) -> None:
+    data = music_data()
+    for variant in ("lstm", "af-scf"):
+        Trainer(tiny_config(variant, data), data, tmp_path / variant, device="cpu").run()
+    picture = tmp_path / "pictures" / "curves.png"
+    result = call("curves", tmp_path / "lstm", tmp_path / "af-scf" / "metrics.jsonl", "--out", picture)
+    assert result.exit_code == 0, result.output
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size > 20_000
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "has no metrics.jsonl"), ("not ours\n", "no training events")])
+def test_curves_of_nothing_is_one_sentence(tmp_path: Path, content: str | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / "metrics.jsonl").write_text(content)
+    result = call("curves", tmp_path, "--out", tmp_path / "a.png")
+    assert (result.exit_code, said in result.output) == (1, True)
+    assert not (tmp_path / "a.png").exists()

@@ -1,0 +1,271 @@
+"""Whole runs on tiny data: they learn, they stop, they refuse, they tell."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from training_runs import events_of, music_data, text_data, tiny_config, tiny_model_config, without_time
+
+from lnf_core.checkpoint import load
+from lnf_core.errors import TrainingError
+from lnf_core.training import CheckpointEvent, Event, FinishedEvent, StepEvent, Trainer, ValidEvent
+from lnf_core.training.runtime import has_bfloat16
+from lnf_core.training.validation import Validator
+
+
+def run(trainer_out: Path, variant: str = "af-scf", *, text: bool = True, **settings: object) -> list[Event]:
+    events: list[Event] = []
+    data = text_data() if text else music_data()
+    Trainer(tiny_config(variant, data, **settings), data, trainer_out, device="cpu", callbacks=[events.append]).run()
+    return events
+
+
+def steps(events: list[Event]) -> list[StepEvent]:
+    return [event for event in events if isinstance(event, StepEvent)]
+
+
+def valids(events: list[Event]) -> list[ValidEvent]:
+    return [event for event in events if isinstance(event, ValidEvent)]
+
+
+def test_the_baseline_learns_what_can_be_predicted(tmp_path: Path) -> None:
+    events = run(tmp_path, "lstm", max_epochs=16)
+    losses = [event.loss for event in steps(events)]
+    assert losses[0] > 1.6
+    # Only the first of about nine symbols is left to guess: log 6 / 9 = 0.2 nats.
+    assert sum(losses[-8:]) / 8 < 0.45
+    assert 0.15 < valids(events)[-1].reconstruction < 0.35
+
+
+@pytest.mark.parametrize(("variant", "text"), [("af-af", True), ("iaf-scf", True), ("af-scf", False)])
+def test_flows_learn(tmp_path: Path, variant: str, text: bool) -> None:
+    events = run(tmp_path, variant, text=text, max_epochs=10 if text else 20, kl_zero_steps=40)
+    rows = steps(events)
+    unweighted = [event for event in rows if event.kl_weight < 0.01]
+    assert unweighted[-1].reconstruction < 0.3 * unweighted[0].reconstruction
+    bounds = {
+        full: [event.elbo for event in valids(events) if (event.kl_weight == 1.0) is full] for full in (False, True)
+    }
+    assert min(bounds[True]) < 0.5 * max(bounds[False])
+
+
+def test_events_tell_the_run_in_order(tmp_path: Path) -> None:
+    events = run(tmp_path, max_epochs=3, valid_every=5)
+    rows = steps(events)
+    assert [event.step for event in rows] == list(range(1, 25))
+    assert [event.epoch for event in rows] == [0] * 8 + [1] * 8 + [2] * 8
+    assert [event.step for event in valids(events)] == [5, 10, 15, 20, 24]
+    assert [event.kl_weight for event in rows[:6]] == [1e-5] * 6
+    assert [event.kl_weight for event in rows[15:]] == [1.0] * 9
+    assert rows[0].learning_rate == pytest.approx(2e-2 / 3)
+    for event in rows:
+        assert event.loss == pytest.approx(event.reconstruction + event.kl_weight * event.kl, rel=1e-6)
+        assert event.grad_norm > 0
+        assert event.tokens_per_second > 0
+    assert [type(event) for event in events[-3:]] == [ValidEvent, CheckpointEvent, FinishedEvent]
+    finished = events[-1]
+    assert isinstance(finished, FinishedEvent)
+    assert (finished.reason, finished.step) == ("completed", 24)
+    assert len(events_of(tmp_path)) == 24
+    assert events_of(tmp_path, "finished")[0]["best_elbo"] == finished.best_elbo
+
+
+def test_step_terms_are_those_of_the_model(tmp_path: Path) -> None:
+    data = text_data(train=8)
+    config = tiny_config("af-scf", data, max_steps=1, model=tiny_model_config("af-scf", data, dropout=0.0))
+    trainer = Trainer(config, data, tmp_path, device="cpu")
+    with torch.no_grad():
+        from lnf_core.data import collate
+        from lnf_core.training.batches import BatchPlan, derive_generator
+
+        batch = collate(BatchPlan(data.train, 8, seed=0).batch(0))
+        elbo = trainer.model.elbo(batch.x, batch.lengths, 1, derive_generator(0, "posterior", 0, 0))
+    symbols = sum(len(sequence) + 1 for sequence in data.train)
+    trainer.run()
+    (row,) = events_of(tmp_path)
+    assert row["reconstruction"] == pytest.approx(-elbo.reconstruction.sum().item() / symbols, rel=1e-5)
+    assert row["kl"] == pytest.approx(elbo.kl.sum().item() / symbols, rel=1e-4)
+
+
+def test_only_full_kl_weight_is_selected_and_the_best_is_released(tmp_path: Path) -> None:
+    events = run(tmp_path, max_epochs=5, valid_every=4)
+    chosen = [event for event in valids(events) if event.best]
+    assert chosen
+    assert all(event.kl_weight == 1.0 for event in chosen)
+    finished = events[-1]
+    assert isinstance(finished, FinishedEvent)
+    best = min(event.elbo for event in valids(events) if event.kl_weight == 1.0)
+    assert finished.best_elbo == best == chosen[-1].elbo
+    checkpoint = load(tmp_path / "best")
+    assert checkpoint.training["valid_elbo"] == best
+    assert checkpoint.training["preset"] == "ptb/af-scf"
+    from accelerate import Accelerator
+
+    # The released weights are the averaged ones that were validated.
+    again = Validator(text_data().valid, 8, batches=0, seed=0)(checkpoint.model, Accelerator(cpu=True))
+    assert again.elbo == pytest.approx(best, rel=1e-6)
+
+
+def test_a_run_that_never_reaches_full_weight_still_releases_its_end(tmp_path: Path) -> None:
+    events = run(tmp_path, max_epochs=1, kl_ramp_steps=1000)
+    finished = events[-1]
+    assert isinstance(finished, FinishedEvent)
+    assert finished.best_step == 8
+    assert load(tmp_path / "best").dataset == "ptb"
+
+
+def test_the_ramp_waits_for_reconstruction(tmp_path: Path) -> None:
+    assert all(event.kl_weight == 1e-5 for event in steps(run(tmp_path / "never", kl_wait_reconstruction=1e-6)))
+    at_once = steps(run(tmp_path / "at once", kl_wait_reconstruction=1e6))
+    assert at_once[5].kl_weight == 1e-5 < at_once[6].kl_weight
+
+
+def test_early_stop_counts_only_from_full_weight_on(tmp_path: Path) -> None:
+    # A vanishing learning rate: after the first selectable validation nothing gets better by any margin that lasts.
+    events = run(tmp_path, max_epochs=50, learning_rate=1e-12, patience=2, valid_every=4)
+    finished = events[-1]
+    assert isinstance(finished, FinishedEvent)
+    assert finished.reason == "early_stop"
+    selectable = [event for event in valids(events) if event.kl_weight == 1.0]
+    assert [event.best for event in selectable[-2:]] == [False, False]
+
+
+def test_a_stall_quarters_the_learning_rate(tmp_path: Path) -> None:
+    rows = steps(run(tmp_path, max_epochs=8, learning_rate=1e-12, stall_patience=1, valid_every=4, schedule="constant"))
+    rates = sorted({event.learning_rate for event in rows if event.step > 3}, reverse=True)
+    assert len(rates) >= 2
+    assert rates[1] == pytest.approx(rates[0] / 4)
+
+
+def test_time_limit_ends_the_run_and_releases_what_there_is(tmp_path: Path) -> None:
+    events = run(tmp_path, max_epochs=1000, max_minutes=0.005)
+    finished = events[-1]
+    assert isinstance(finished, FinishedEvent)
+    assert finished.reason == "max_minutes"
+    assert finished.minutes < 0.5
+    assert (tmp_path / "best" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("variant", ["lstm", "af-scf"])
+def test_equal_seeds_give_equal_runs_and_others_do_not(tmp_path: Path, variant: str) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run(tmp_path / name, variant, seed=seed, text=False, transpose_semitones=4, max_epochs=2)
+    first, second, other = (without_time(events_of(tmp_path / name)) for name in "abc")
+    assert first == second
+    assert first[0]["loss"] != other[0]["loss"]
+
+
+def test_the_callers_random_numbers_are_left_alone(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    run(tmp_path, "lstm", max_epochs=1)
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_a_run_can_start_from_a_checkpoint_and_says_so(tmp_path: Path) -> None:
+    run(tmp_path / "first", "lstm", max_epochs=8)
+    first = tmp_path / "first" / "best"
+    rows = steps(run(tmp_path / "second", "lstm", max_steps=4, start_from=str(first), learning_rate=1e-6))
+    assert rows[0].loss < 0.8  # fresh weights: 1.7
+    training = load(tmp_path / "second" / "best").training
+    assert training["started_from"]["checkpoint"] == str(first)
+    assert training["started_from"]["steps"] == load(first).training["steps"]
+    data = text_data()
+    Trainer(
+        tiny_config("lstm", data, max_steps=4, start_from=str(first), learning_rate=1e-6),
+        data,
+        tmp_path / "second",
+        device="cpu",
+        resume=True,
+    ).run()  # the checkpoint is not taken up a second time
+    assert len(events_of(tmp_path / "second")) == 4
+    with pytest.raises(TrainingError, match="other sizes"):
+        run(tmp_path / "third", "af-scf", start_from=str(first))
+
+
+def test_several_posterior_samples(tmp_path: Path) -> None:
+    assert len(steps(run(tmp_path, posterior_samples=3, max_steps=4))) == 4
+
+
+def test_bfloat16_follows_float32_closely(tmp_path: Path) -> None:
+    full, half = (steps(run(tmp_path / precision, precision=precision, max_epochs=2)) for precision in ("fp32", "bf16"))
+    assert full[0].loss != half[0].loss
+    for one, other in zip(full, half, strict=True):
+        assert other.loss == pytest.approx(one.loss, rel=0.05)
+    assert isinstance(has_bfloat16("cpu"), bool)
+
+
+def test_a_loss_that_is_not_finite_names_step_and_terms(tmp_path: Path) -> None:
+    data = text_data()
+    trainer = Trainer(tiny_config("af-scf", data), data, tmp_path, device="cpu")
+
+    def break_at_three(event: Event) -> None:
+        if isinstance(event, StepEvent) and event.step == 3:
+            with torch.no_grad():
+                next(iter(trainer.model.parameters())).fill_(math.nan)
+
+    trainer._callbacks.append(break_at_three)
+    with pytest.raises(TrainingError, match=r"step 4 is not finite: reconstruction nan, kl nan, loss nan"):
+        trainer.run()
+    assert len(events_of(tmp_path)) == 3
+
+
+def test_a_gradient_that_is_not_finite_names_its_parameter(tmp_path: Path) -> None:
+    data = text_data()
+    trainer = Trainer(tiny_config("lstm", data), data, tmp_path, device="cpu")
+    name, parameter = next(iter(trainer.model.named_parameters()))
+    parameter.register_hook(lambda gradient: gradient * math.inf)
+    with pytest.raises(TrainingError, match=rf"gradient norm (nan|inf).*gradients of {name}"):
+        trainer.run()
+
+
+def test_a_set_stop_ends_the_run_with_its_state_saved(tmp_path: Path) -> None:
+    data = text_data()
+    trainer = Trainer(tiny_config("lstm", data), data, tmp_path, device="cpu")
+    trainer.stop.set()
+    finished = trainer.run()
+    assert (finished.reason, finished.step) == ("interrupted", 1)
+    assert (tmp_path / "state" / "state.safetensors").exists()
+
+
+def test_a_folder_with_a_run_is_not_overwritten(tmp_path: Path) -> None:
+    run(tmp_path, "lstm", max_steps=2)
+    with pytest.raises(TrainingError, match="already holds a run"):
+        run(tmp_path, "lstm", max_steps=2)
+
+
+def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
+    data = text_data()
+    config = tiny_config("lstm", data)
+    with pytest.raises(TrainingError, match="for 'ptb', the data given is 'jsb'"):
+        Trainer(config, music_data(), tmp_path)
+    with pytest.raises(TrainingError, match="max_length is 12 and should be 13"):
+        Trainer(config, replace(data, max_length=13), tmp_path)
+    with pytest.raises(TrainingError, match="at least one sequence"):
+        Trainer(config, replace(data, valid=()), tmp_path)
+    with pytest.raises(TrainingError, match="choose one of auto, cpu, cuda"):
+        Trainer(config, data, tmp_path, device="tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(TrainingError, match="no CUDA device"):
+            Trainer(config, data, tmp_path, device="cuda")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.cuda
+def test_a_run_on_cuda_learns_and_resumes(tmp_path: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    data = text_data()
+    config = tiny_config("af-scf", data, max_epochs=10, precision="auto")
+    first = Trainer(config, data, tmp_path, device="cuda")
+    first._callbacks.append(lambda event: first.stop.set() if getattr(event, "step", 0) == 30 else None)
+    assert first.run().reason == "interrupted"
+    assert Trainer(config, data, tmp_path, device="cuda", resume=True).run().reason == "completed"
+    rows = events_of(tmp_path)
+    assert [row["step"] for row in rows] == list(range(1, 81))
+    assert rows[-1]["reconstruction"] < 0.8 * rows[0]["reconstruction"]
