@@ -6,6 +6,8 @@ PYTHON ?= python3
 PORT ?= 7860
 VENV := .venv
 BIN := $(VENV)/bin
+# glibc hands large blocks back to the system at once; a training step that asks for the same ones again pays for it.
+KEEP_MEMORY := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=10000000000 MALLOC_TOP_PAD_=268435456
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: app test test-cuda train lint format clean
@@ -33,7 +35,7 @@ format: $(VENV)/.dev-installed
 
 train: $(VENV)/.app-installed
 	@test -n "$(PRESET)" -a -n "$(OUT)" || { echo "usage: make train PRESET=jsb/af-scf OUT=runs/jsb-af-scf"; exit 2; }
-	$(BIN)/python -m lnf_core train --preset $(PRESET) --out $(OUT)
+	$(KEEP_MEMORY) $(BIN)/python -m lnf_core train --preset $(PRESET) --out $(OUT) --resume
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
