@@ -78,6 +78,7 @@ def test_the_details_hold_every_figure() -> None:
     assert "| jsb/af-scf | test | 77 | 30 | 6.543 | 6.600 | 6.800 |  | 6.700 |  |" in text
     assert "parameters 12345, epochs 12, minutes 34.500, device cpu" in text
     assert "`python -m lnf_core train`" in text
+    assert "- **jsb/lstm**: not measured yet" in details({"jsb/lstm": {"variant": "lstm"}})
 
 
 def test_results_are_written_between_the_marks_and_only_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
