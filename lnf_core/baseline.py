@@ -23,7 +23,7 @@ class LSTMBaseline(nn.Module):
         """``length_counts`` ``[max_length + 1]`` is the histogram behind p(T)."""
         super().__init__()
         self.config = config
-        self.length_prior = LengthPrior(length_counts)
+        self.length_prior = LengthPrior(length_counts, config.max_length)
         self.positions = PositionFeatures(config.positions, config.max_length, config.position_size)
         self.emission = Emission(config.vocab_size, config.embedding_size, config.hidden_size, config.likelihood)
         between = config.dropout if config.layers > 1 else 0.0
@@ -64,7 +64,7 @@ class LSTMBaseline(nn.Module):
     ) -> Tensor:
         """Exact ``log p(x, T)`` in nats, ``[B]``; ``samples`` and ``generator`` change nothing here."""
         lengths = check_sequences(x, lengths, self.config)
-        parts = zip(x.split(max_rows, 1), lengths.split(max_rows), strict=True)
+        parts = zip(x.split(max(1, max_rows), 1), lengths.split(max(1, max_rows)), strict=True)
         return torch.cat([self.log_prob(*part).sum(0) for part in parts]) + self.length_prior.log_prob(lengths)
 
     @torch.no_grad()
@@ -105,7 +105,7 @@ class LSTMBaseline(nn.Module):
             InvalidInputError: an empty prefix, one that is not shorter than ``length``, or a bad argument.
         """
         temperature = check_temperature(temperature)
-        check_total(len(prefix), length)
+        check_total(len(prefix) if prefix.ndim else 0, length)
         total = resolve_lengths(count, length, self.length_prior, self.config.max_length, generator)
         x = torch.stack([prefix] * count, 1)
         check_sequences(x, torch.full_like(total, len(prefix)), self.config)

@@ -26,7 +26,8 @@ class Decoder(nn.Module):
     def context(self, z: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
         """``[T, B, 2H]`` from ``z`` ``[T, B, D]``: everything but ``z_t`` itself."""
         ahead, behind = self.lstm(torch.cat([z, positions.to(z.dtype)], -1), lengths)
-        behind = behind * step_mask(lengths, len(z))[..., None]  # past the end there is nothing to hear of
+        past_end = ~step_mask(lengths, len(z))[..., None]
+        behind = behind.masked_fill(past_end, 0.0)  # the last step has nothing behind it to hear of
         nothing = torch.zeros_like(ahead[:1])
         return torch.cat([torch.cat([nothing, ahead[:-1]], 0), torch.cat([behind[1:], nothing], 0)], -1)
 

@@ -28,7 +28,7 @@ class Emission(nn.Module):
     def embed(self, x: Tensor) -> Tensor:
         """``[T, B]`` or ``[T, B, V]`` to ``[T, B, E]``."""
         if self.likelihood == "categorical":
-            embedded: Tensor = self.embedding(x)
+            embedded: Tensor = self.embedding(x.long())
             return embedded
         return x.to(self.embedding.weight.dtype) @ self.embedding.weight
 
@@ -39,10 +39,10 @@ class Emission(nn.Module):
     def log_prob(self, logits: Tensor, x: Tensor) -> Tensor:
         """``log p(x_t)`` in nats: logits ``[..., T, B, V]`` and x to ``[..., T, B]``."""
         if self.likelihood == "categorical":
-            index = x.expand(logits.shape[:-1])[..., None]
+            index = x.long().expand(logits.shape[:-1])[..., None]
             return functional.log_softmax(logits, -1).gather(-1, index).squeeze(-1)
         # log p = x * logit - log(1 + e^logit), summed over keys.
-        return (x * logits - functional.softplus(logits)).sum(-1)
+        return (x.to(logits.dtype) * logits - functional.softplus(logits)).sum(-1)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Probability of each symbol (sums to 1) or of each key sounding, ``[..., V]``."""

@@ -13,16 +13,21 @@ class LengthPrior(nn.Module):
 
     log_probs: Tensor
 
-    def __init__(self, counts: Tensor) -> None:
+    def __init__(self, counts: Tensor, max_length: int) -> None:
         """``counts`` ``[max_length + 1]``: how often each length occurs; it need not be normalised.
 
         Raises:
-            ConfigError: counts that are negative, not finite, or all zero.
+            ConfigError: counts of another size, negative, not finite, or zero for every length above 0.
         """
         super().__init__()
         counts = counts.double()
-        if counts.ndim != 1 or not bool(torch.isfinite(counts).all()) or bool((counts < 0).any()) or counts.sum() <= 0:
-            raise ConfigError("length_counts must be one row of finite, non-negative counts with a positive sum.")
+        if counts.shape != (max_length + 1,):
+            raise ConfigError(
+                f"length_counts has shape {list(counts.shape)}; a max_length of {max_length} needs [{max_length + 1}]: "
+                "one count for each length from 0."
+            )
+        if not bool(torch.isfinite(counts).all()) or bool((counts < 0).any()) or not bool((counts[1:] > 0).any()):
+            raise ConfigError("length_counts must be finite and non-negative, with a length of 1 or more among them.")
         self.register_buffer("log_probs", torch.log(counts / counts.sum()).float())
 
     def log_prob(self, lengths: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ class LatentFlow(nn.Module):
         """``length_counts`` ``[max_length + 1]`` is the histogram behind p(T)."""
         super().__init__()
         self.config = config
-        self.length_prior = LengthPrior(length_counts)
+        self.length_prior = LengthPrior(length_counts, config.max_length)
         self.positions = PositionFeatures(config.positions, config.max_length, config.position_size)
         self.encoder = Encoder(config, self.positions.size)
         self.prior = TimeFlow(config, self.positions.size)
@@ -255,7 +255,7 @@ class LatentFlow(nn.Module):
             InvalidInputError: an empty prefix, one that is not shorter than ``length``, or a bad argument.
         """
         temperature = check_temperature(temperature)
-        known = len(prefix)
+        known = len(prefix) if prefix.ndim else 0
         check_total(known, length)
         total = resolve_lengths(count, length, self.length_prior, self.config.max_length, generator)
         x = torch.stack([prefix] * count, 1)

@@ -67,6 +67,8 @@ def infer_config(state: Mapping[str, Tensor], *, variant: Variant | None, likeli
             raise CheckpointError("AF/SCF and IAF/SCF have the same tensors; say which one with --variant.")
         no_context = _FLOW + "lstm.weight_ih_l0" not in state
         variant = "hidden-flow-only" if no_context else "af-af" if found == "af" else "af-only"
+    if variant not in VARIANTS:
+        raise CheckpointError(f"there is no variant {variant!r}; choose one of {', '.join(VARIANTS)}.")
     if VARIANTS[variant][1] != found:
         raise CheckpointError(f"these weights have a {found} flow over dimensions, which {variant} does not.")
     time_flow = VARIANTS[variant][0]
@@ -78,6 +80,8 @@ def infer_config(state: Mapping[str, Tensor], *, variant: Variant | None, likeli
         flow_layers, flow_hidden, parameters = _flow_sizes(state, found, latent)
     except KeyError as error:
         raise CheckpointError(f"the tensor {error} is missing; this is no latent flow of the reference.") from error
+    except (ValueError, IndexError, ZeroDivisionError) as error:
+        raise CheckpointError(f"the sizes of the tensors name no model of the reference: {error}.") from error
     recurrent = state.get(_FLOW + "lstm.weight_hh_l0")
     prior_hidden = 0 if recurrent is None else recurrent.shape[1]
     prior_layers = _count(state, _FLOW + r"lstm\.weight_hh_l(\d+)") or 1
