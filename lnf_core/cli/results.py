@@ -94,7 +94,9 @@ def details(measured: Mapping[str, Mapping[str, Any]]) -> str:
         about |= {key: metrics[key] for key in ("code_version", "date") if key in metrics}
         commands = [metrics.get("command"), *(_command(metrics, split) for split in ("valid", "test"))]
         said = ", ".join(f"{key.replace('_', ' ')} {_short(value)}" for key, value in about.items())
-        notes.append(f"- **{name}**: {said or 'not measured yet'}\n" + "".join(f"  - `{line}`\n" for line in commands if line))
+        notes.append(
+            f"- **{name}**: {said or 'not measured yet'}\n" + "".join(f"  - `{line}`\n" for line in commands if line)
+        )
     return "\n".join(lines) + "\n\n" + "".join(notes)
 
 
