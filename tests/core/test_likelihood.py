@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,8 +12,8 @@ from small import LIKELIHOODS, random_x, small_flow, small_model
 from torch import Tensor
 
 from lnf_core.config import Likelihood
-from lnf_core.evaluation import evaluate
-from lnf_core.model import LatentFlow
+from lnf_core.evaluation import Evaluation, evaluate
+from lnf_core.model import LatentFlow, build_model
 
 GRID = torch.linspace(-25.0, 25.0, 1201)
 
@@ -63,6 +64,61 @@ def test_importance_sampling_agrees_with_integration(variant: str, likelihood: L
     assert abs(estimate - exact) < 5 * error + 1e-3
     assert float(weights.mean()) < exact  # the ELBO is a lower bound
     assert float(model.log_likelihood(x, lengths, 4000, generator)) == pytest.approx(exact, abs=0.1)
+
+
+@torch.no_grad()
+def assert_estimates(model: LatentFlow, x: Tensor, lengths: Tensor, exact: Tensor) -> None:
+    """Importance sampling meets ``exact`` ``[B]`` within five of its standard errors."""
+    samples = 10_000
+    weights = model.elbo(x, lengths, samples, torch.Generator().manual_seed(2)).log_weights.double()
+    estimate = weights.logsumexp(-1) - math.log(samples)
+    error = (weights - estimate[:, None]).exp().std(-1) / math.sqrt(samples)
+    assert error.max() < 0.1
+    assert ((estimate - exact).abs() < 5 * error + 1e-3).all()
+
+
+@torch.no_grad()
+def integrated_step(model: LatentFlow, x: Tensor) -> float:
+    """``log p(x, T = 1)`` of a model with D = 2, which coupling needs, on a plane of latents."""
+    line = GRID[::3]
+    z = torch.cartesian_prod(line, line)[None]  # [1, points, 2]
+    lengths = torch.ones(z.shape[1], dtype=torch.int64)
+    log_joint = model.log_prior(z, lengths) + model.log_emission(x.expand(1, z.shape[1], *x.shape[2:]), z, lengths)
+    total = torch.logsumexp(log_joint[0].double(), 0) + 2 * math.log(float(line[1] - line[0]))
+    return float(total + model.length_prior.log_prob(torch.tensor(1)))
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("variant", ["af-scf", "iaf-scf", "af-scf-affine"])
+def test_coupling_agrees_with_integration(variant: str, likelihood: Likelihood) -> None:
+    sizes = {"latent_size": 2, "flow_hidden": 4, "vocab_size": 2, "max_length": 3, "hidden_size": 4}
+    model = small_flow(variant, likelihood, **sizes)
+    every = every_x(likelihood, 1, 2)
+    exact = torch.tensor([integrated_step(model, x) for x in every], dtype=torch.float64)
+    total = exact.exp().sum()
+    assert float(total) == pytest.approx(math.exp(model.length_prior.log_prob(torch.tensor(1))), rel=2e-3)
+    x = torch.cat(every, 1)
+    lengths = torch.ones(len(every), dtype=torch.int64)
+    assert_estimates(model, x, lengths, exact)
+    bound = model.elbo(x, lengths, 2000, torch.Generator().manual_seed(3)).value
+    assert (bound.double() < exact).all()
+
+
+def test_an_inverse_autoregressive_prior_agrees_with_integration() -> None:
+    """Two steps with the context read from eps: the density runs step by step."""
+    config = replace(one_dimensional("af-af", "categorical").config, time_flow="iaf", flow_layers=1)
+    model = build_model(config, torch.ones(4)).eval()
+    assert isinstance(model, LatentFlow)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0.0, 0.3, generator=generator)
+    every = every_x("categorical", 2, 3)
+    exact = torch.tensor([integrated(model, x) for x in every], dtype=torch.float64)
+    total = float(exact.exp().sum())
+    assert total == pytest.approx(math.exp(model.length_prior.log_prob(torch.tensor(2))), rel=2e-3)
+    lengths = torch.full((len(every),), 2)
+    assert_estimates(model, torch.cat(every, 1), lengths, exact)
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
@@ -134,7 +190,7 @@ def test_the_parts_of_an_evaluation_add_up_and_more_samples_tighten_it() -> None
     model = small_model("af-scf", "categorical")
     data = sequences(model, "categorical")
 
-    def run(samples: int):  # noqa: ANN202
+    def run(samples: int) -> Evaluation:
         return evaluate(model, data, domain="text", samples=samples, generator=torch.Generator().manual_seed(5))
 
     few, many = run(1), run(400)
@@ -143,3 +199,26 @@ def test_the_parts_of_an_evaluation_add_up_and_more_samples_tighten_it() -> None
     assert many.reconstruction + many.kl - log_p_length / symbols == pytest.approx(many.elbo, rel=1e-5)
     assert few.nll == pytest.approx(few.elbo, rel=1e-6)  # with one sample the two are the same
     assert many.nll < many.elbo
+
+
+def test_evaluation_does_not_depend_on_who_shares_a_batch() -> None:
+    exact = small_model("lstm", "categorical")
+    data = sequences(exact, "categorical")
+    found = [evaluate(exact, data, domain="text", samples=1, batch_size=size).nll for size in (1, 2, 5)]
+    assert found == pytest.approx([found[0]] * 3, rel=1e-6)
+    model = small_model("af-scf", "categorical", spread=0.05)  # near the identity, where few samples are enough
+    estimates = [
+        evaluate(model, order, domain="text", samples=500, batch_size=size, generator=torch.Generator().manual_seed(1))
+        for order, size in ((data, 1), (data[::-1], 5))
+    ]
+    assert estimates[0].nll == pytest.approx(estimates[1].nll, rel=0.01)
+
+
+@pytest.mark.parametrize("variant", ["af-scf", "lstm"])
+def test_log_likelihood_does_not_depend_on_how_many_rows_are_in_flight(variant: str) -> None:
+    model = small_model(variant, "categorical")
+    lengths = torch.tensor(LENGTHS)
+    x = random_x(model, lengths)
+    found = [model.log_likelihood(x, lengths, 7, torch.Generator().manual_seed(2), max_rows=n) for n in (0, 11, 999)]
+    torch.testing.assert_close(found[0], found[2], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found[1], found[2], atol=1e-5, rtol=1e-5)

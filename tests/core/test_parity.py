@@ -99,6 +99,24 @@ def test_the_wrong_variant_is_refused() -> None:
         from_state_dict(case.weights)
 
 
+def test_an_unknown_variant_a_wrapped_model_and_odd_sizes_are_refused(case: Case) -> None:
+    with pytest.raises(CheckpointError, match="choose one of"):
+        from_state_dict(case.weights, variant="af_scf")  # type: ignore[arg-type]
+    with pytest.raises(CheckpointError, match="no flow"):  # as saved from torch's DataParallel
+        from_state_dict({f"module.{name}": value for name, value in case.weights.items()}, **case.names)
+    with pytest.raises(CheckpointError, match="sizes"):
+        from_state_dict({**case.weights, "input_embedding.weight": torch.zeros(3)}, **case.names)
+    with pytest.raises(CheckpointError, match="length histogram"):
+        from_state_dict(case.weights, torch.ones(3), **case.names)
+
+
+def test_a_file_of_the_reference_s_own_age_is_read(case: Case, tmp_path: Path) -> None:
+    """PyTorch 0.4 wrote no zip files."""
+    torch.save(case.weights, tmp_path / "model.pt", _use_new_zipfile_serialization=False)
+    model = import_textflow(tmp_path / "model.pt", **case.names)
+    assert torch.equal(model.emission.embedding.weight, case.weights["input_embedding.weight"])
+
+
 class _Harmful:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return (io.open, ("should-not-exist", "w"))

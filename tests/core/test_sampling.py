@@ -11,7 +11,7 @@ import torch
 from small import ALL, FLOWS, LIKELIHOODS, random_x, small_flow, small_model
 
 from lnf_core.config import LatentFlowConfig, Likelihood
-from lnf_core.errors import InvalidInputError
+from lnf_core.errors import ConfigError, InvalidInputError
 from lnf_core.model import build_model
 
 
@@ -123,15 +123,25 @@ def test_a_reconstruction_is_what_the_posterior_mean_decodes_to(likelihood: Like
 
 
 Call = Callable[[Any], object]
+BAD_LENGTHS = (0, -3, 10, 10**30, 2.5, True, [], [2.5], [True], [4, 0], [10**30], [[2], [3, 4]], "long")
+PREFIX = torch.tensor([1, 2])
 BAD: dict[str, Call] = {
     **{
         f"temperature {t}": (lambda m, t=t: m.sample(1, 3, temperature=t))
-        for t in (math.nan, -1.0, 0.0, math.inf, 11.0)
+        for t in (math.nan, -1.0, 0.0, math.inf, 11.0, True)
     },
     "temperature text": lambda m: m.sample(1, 3, temperature="hot"),
     **{f"count {c}": (lambda m, c=c: m.sample(c, 3)) for c in (0, -1, 10**9, 2.5, True)},
-    **{f"length {n}": (lambda m, n=n: m.sample(1, n)) for n in (0, -3, 10, 10**30, 2.5, True, [], [2.5], "long")},
+    **{f"length {n}": (lambda m, n=n: m.sample(1, n)) for n in BAD_LENGTHS},
     "count and lengths": lambda m: m.sample(3, [2, 2]),
+    **{f"total {n}": (lambda m, n=n: m.continue_from(PREFIX, n)) for n in (None, 2.5, True, [5], "x", 2, 10, 10**30)},
+    **{
+        f"prefix {list(p.shape)}": (lambda m, p=p: m.continue_from(p, 5)) for p in (PREFIX[0], PREFIX[None], PREFIX[:0])
+    },
+    "prefix out of vocabulary": lambda m: m.continue_from(PREFIX + 5, 5),
+    "prefix of floats": lambda m: m.continue_from(PREFIX.float(), 5),
+    "continuations": lambda m: m.continue_from(PREFIX, 5, 0),
+    "temperature of a continuation": lambda m: m.continue_from(PREFIX, 5, temperature=math.nan),
     "samples": lambda m: m.elbo(random_x(m, torch.tensor([3])), torch.tensor([3]), 0),
 }
 
@@ -139,8 +149,6 @@ BAD: dict[str, Call] = {
 @pytest.mark.parametrize("call", BAD.values(), ids=BAD.keys())
 @pytest.mark.parametrize("variant", ["af-scf", "iaf-scf", "lstm"])
 def test_bad_arguments_are_refused_in_words(variant: str, call: Call) -> None:
-    if variant == "lstm" and call is BAD["samples"]:
-        return  # exact: there is nothing to draw
     with pytest.raises(InvalidInputError) as caught:
         call(small_model(variant, "categorical"))
     assert str(caught.value).endswith((".", ")."))
@@ -172,3 +180,50 @@ def test_bad_batches_are_refused(variant: str, likelihood: Likelihood, x: torch.
     for call in (model.elbo, model.log_likelihood):
         with pytest.raises(InvalidInputError):
             call(x, lengths)
+
+
+@pytest.mark.parametrize("method", ["decode", "invert", "from_noise"])
+@pytest.mark.parametrize("shape", [(4, 2, 4), (3, 2, 3), (4, 3, 3), (4, 3)])
+def test_latents_of_another_shape_are_refused(method: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(InvalidInputError, match="shape"):
+        getattr(small_flow("af-scf", "categorical"), method)(torch.zeros(shape), TWO)
+
+
+@pytest.mark.parametrize("variant", ["af-scf", "lstm"])
+@pytest.mark.parametrize(
+    ("likelihood", "dtype"),
+    [
+        ("categorical", torch.uint8),
+        ("categorical", torch.int32),
+        ("bernoulli", torch.bool),
+        ("bernoulli", torch.uint8),
+        ("bernoulli", torch.float64),
+    ],
+)
+def test_symbols_and_rolls_may_come_in_any_sensible_dtype(
+    variant: str, likelihood: Likelihood, dtype: torch.dtype
+) -> None:
+    model = small_model(variant, likelihood)
+    x = random_x(model, TWO)
+    expected, found = (model.log_likelihood(y, TWO, 2, generator()) for y in (x, x.to(dtype)))
+    assert torch.equal(expected, found)
+    assert model.continue_from(x[:2, 0].to(dtype), 4).x.shape[0] == 4
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        [1.0] * 3,
+        [1.0] * 5,
+        [[1.0] * 4],
+        [3.0, 0, 0, 0],
+        [0.0] * 4,
+        [1, -1, 1, 1],
+        [1, math.nan, 1, 1],
+        [1, math.inf, 1, 1],
+    ],
+)
+def test_a_histogram_that_gives_no_lengths_is_refused(counts: list[float]) -> None:
+    config = LatentFlowConfig(2, "categorical", 3, embedding_size=2, hidden_size=2, latent_size=2, flow_hidden=2)
+    with pytest.raises(ConfigError, match="length_counts"):
+        build_model(config, torch.tensor(counts))
