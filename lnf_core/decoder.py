@@ -1,4 +1,4 @@
-"""p(x_t | z): a bidirectional LSTM over z whose context leaves out z_t."""
+"""p(x_t | z): a bidirectional LSTM over z, read one step away from z_t on either side."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from lnf_core.nets.positions import step_mask
 class Decoder(nn.Module):
     """Features for the logits of step t: ``[z_t, forward_{t-1}, backward_{t+1}]``.
 
-    Because the context does not contain ``z_t``, the logits of many candidate ``z_t`` under one fixed
-    context are a linear map of them.
+    Under one fixed context the logits of many candidate ``z_t`` are a linear map of them. With one layer the
+    context does not contain ``z_t`` at all. With more it does, at second hand: as in the reference
+    implementation, every layer above the first reads both directions of the layer below.
     """
 
     def __init__(self, config: LatentFlowConfig, position_size: int) -> None:
@@ -24,7 +25,7 @@ class Decoder(nn.Module):
         self.size = config.latent_size + 2 * config.hidden_size
 
     def context(self, z: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
-        """``[T, B, 2H]`` from ``z`` ``[T, B, D]``: everything but ``z_t`` itself."""
+        """``[T, B, 2H]`` from ``z`` ``[T, B, D]``: the forward output of t - 1 and the backward one of t + 1."""
         ahead, behind = self.lstm(torch.cat([z, positions.to(z.dtype)], -1), lengths)
         past_end = ~step_mask(lengths, len(z))[..., None]
         behind = behind.masked_fill(past_end, 0.0)  # the last step has nothing behind it to hear of
