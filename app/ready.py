@@ -94,7 +94,7 @@ def make_text(name: str) -> None:
     if not isinstance(result, Text):
         raise lnf_core.InvalidInputError(f"{name} is no text model; give a checkpoint such as ptb/af-scf.")
     lines = [
-        {"symbols": list(line.symbols), "sureness": [round(value, 3) for value in line.sureness]}
+        {"symbols": list(line.symbols), "sureness": [float(f"{value:.3g}") for value in line.sureness]}
         for line in result.lines
     ]
     _write("text.json", {"settings": dataclasses.asdict(result.settings), "lines": lines})

@@ -26,7 +26,7 @@ def test_every_bundled_checkpoint_samples(tmp_path: Path, monkeypatch: pytest.Mo
         assert catalogue.find(name).name == name
         result = service.sample(Settings.check(name, length=6, count=1, seed=1), tmp_path / name)
         if isinstance(result, Music):
-            assert midi_to_roll(result.pieces[0].midi).shape[0] == 6
+            assert midi_to_roll(result.pieces[0].midi, steps_per_beat=1).shape[0] == 6
         else:
             assert isinstance(result, Text) and len(result.lines[0].symbols) == 6
 

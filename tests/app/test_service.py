@@ -36,11 +36,11 @@ def test_music_matches_its_midi_and_its_sound(here: Path, service: Service, tmp_
     result = music(service, tmp_path, tempo=120)
     assert len(result.pieces) == 2
     for piece in result.pieces:
-        assert torch.equal(midi_to_roll(piece.midi), piece.roll)
-        assert piece.seconds == pytest.approx(12 * 0.25)
+        assert torch.equal(midi_to_roll(piece.midi, steps_per_beat=1), piece.roll)
+        assert piece.seconds == pytest.approx(12 * 0.5)
         drawn = torch.zeros_like(piece.roll)
         for start, held, pitch in piece.notes:
-            drawn[round(start / 0.25) : round((start + held) / 0.25), pitch - 21] = 1.0
+            drawn[round(start / 0.5) : round((start + held) / 0.5), pitch - 21] = 1.0
         assert torch.equal(drawn, piece.roll) and piece.roll.sum() > 0
         with wave.open(str(piece.wav)) as sound:
             assert (sound.getframerate(), sound.getsampwidth()) == (44100, 2)

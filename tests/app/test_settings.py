@@ -92,3 +92,15 @@ def test_a_partial_link_keeps_the_rest(here: Path) -> None:
 def test_a_wrong_link_is_refused(here: Path, query: dict[str, str]) -> None:
     with pytest.raises(LNFError):
         read_query(query, NAME)
+
+
+@pytest.mark.parametrize(("given", "expected"), [(True, True), ("1", True), (None, False), ("", False), ("0", False)])
+def test_likeliest_symbols_are_switched_by_page_and_link(here: Path, given: object, expected: bool) -> None:
+    settings = Settings.check("jsb/af-scf", likeliest=given)
+    assert settings.likeliest is expected
+    assert ("likeliest=1" in settings.query()) is expected
+
+
+def test_a_switch_is_on_or_off(here: Path) -> None:
+    with pytest.raises(InvalidInputError, match="on or off"):
+        Settings.check("jsb/af-scf", likeliest="perhaps")
