@@ -39,10 +39,10 @@ def real_data(data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("real_data")
 def test_train_resume_and_curves_on_chorales(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    first = call("train", "--preset", "jsb/lstm", "--out", out, "--device", "cpu", "--max-minutes", 0.0001,
+    first = call("train", "--preset", "jsb/lstm", "--out", out, "--device", "cpu", "--max-minutes", 1e-7,
                  *set_all(*SMALL, "max_steps=4"))  # fmt: skip
     assert first.exit_code == 0, first.output
-    assert "Out of time after 1 step and" in first.output
+    assert re.search(r"Out of time after [1-3] steps? and", first.output)  # how many fit in is the machine's affair
     again = call("train", "--preset", "jsb/lstm", "--out", out, "--device", "cpu", "--resume", "--max-minutes", 60)
     assert again.exit_code == 0, again.output
     assert re.search(r"Done after 4 steps .* best valid ELBO \d+\.\d+ nats", again.output)
