@@ -121,7 +121,12 @@ def test_a_continuation_keeps_its_beginning_s_latents(variant: str) -> None:
     model = small_flow(variant, "categorical")
     prefix = torch.tensor([1, 4, 2])
     cold, warm = (model.continue_from(prefix, 7, 400, temperature=t, generator=generator(5)) for t in (0.5, 1.0))
-    posterior = model.encode(prefix[:, None], torch.tensor([3]), torch.tensor([7]))
+    # It is encoded as the first 3 of 7 steps: the position features count down to the end of the whole.
+    positions = model.positions(torch.tensor([7]), 3)
+    posterior = model.encoder(model.emission.embed(prefix[:, None]), torch.tensor([3]), positions)
+    assert not torch.allclose(posterior.mean, model.encode(prefix[:, None], torch.tensor([3])).mean, atol=1e-3)
+    as_beginning = model.encode(prefix[:, None], torch.tensor([3]), torch.tensor([7]))
+    torch.testing.assert_close(as_beginning.mean, posterior.mean)
     for sample in (cold, warm):
         assert sample.z is not None
         standard = (sample.z[:3] - posterior.mean) / posterior.std
