@@ -15,8 +15,8 @@ from app.models import ModelCache
 from app.results import Line, Music, Piece, Report, Result, Text
 from app.settings import Settings
 from lnf_core.data import steps_per_beat
+from lnf_core.models.results import Sample
 from lnf_core.music import INSTRUMENTS, Synthesizer, held_notes, roll_to_midi, write_midi, write_wav
-from lnf_core.results import Sample
 
 _MODEL_SHARE = 0.8  # of the progress bar; the rest is writing files and rendering sound
 

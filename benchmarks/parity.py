@@ -16,7 +16,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from lnf_core.nets.positions import step_mask
-from lnf_core.textflow import from_state_dict
+from lnf_core.storage.textflow import from_state_dict
 
 CASES = Path(__file__).resolve().parent.parent / "tests" / "fixtures" / "parity"
 COLUMNS = ("z", "log q", "log p", "recon", "sample z")

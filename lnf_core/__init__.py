@@ -11,18 +11,13 @@ from typing import TYPE_CHECKING, Any
 from lnf_core.version import __version__
 
 if TYPE_CHECKING:
-    from lnf_core.baseline import LSTMBaseline as LSTMBaseline
-    from lnf_core.checkpoint import Checkpoint as Checkpoint
-    from lnf_core.checkpoint import CheckpointEntry as CheckpointEntry
-    from lnf_core.checkpoint import list_checkpoints as list_checkpoints
-    from lnf_core.checkpoint import load as load
-    from lnf_core.checkpoint import save_checkpoint as save_checkpoint
     from lnf_core.config import BaselineConfig as BaselineConfig
     from lnf_core.config import LatentFlowConfig as LatentFlowConfig
     from lnf_core.data import load_dataset as load_dataset
     from lnf_core.errors import CheckpointError as CheckpointError
     from lnf_core.errors import ConfigError as ConfigError
     from lnf_core.errors import DataError as DataError
+    from lnf_core.errors import EngineError as EngineError
     from lnf_core.errors import InvalidInputError as InvalidInputError
     from lnf_core.errors import LNFError as LNFError
     from lnf_core.errors import MidiError as MidiError
@@ -30,19 +25,24 @@ if TYPE_CHECKING:
     from lnf_core.errors import UnknownSymbolError as UnknownSymbolError
     from lnf_core.evaluation import Evaluation as Evaluation
     from lnf_core.evaluation import evaluate as evaluate
-    from lnf_core.hub import push as push
-    from lnf_core.model import LatentFlow as LatentFlow
-    from lnf_core.model import build_model as build_model
+    from lnf_core.models.baseline import LSTMBaseline as LSTMBaseline
+    from lnf_core.models.latent_flow import LatentFlow as LatentFlow
+    from lnf_core.models.latent_flow import build_model as build_model
+    from lnf_core.storage.bundle import Checkpoint as Checkpoint
+    from lnf_core.storage.bundle import save_checkpoint as save_checkpoint
+    from lnf_core.storage.bundled import CheckpointEntry as CheckpointEntry
+    from lnf_core.storage.bundled import list_checkpoints as list_checkpoints
+    from lnf_core.storage.find import load as load
+    from lnf_core.storage.hub import push as push
 
 _HOMES = {
-    "baseline": ("LSTMBaseline",),
-    "checkpoint": ("Checkpoint", "CheckpointEntry", "list_checkpoints", "load", "save_checkpoint"),
     "config": ("BaselineConfig", "LatentFlowConfig"),
     "data": ("load_dataset",),
     "errors": (
         "CheckpointError",
         "ConfigError",
         "DataError",
+        "EngineError",
         "InvalidInputError",
         "LNFError",
         "MidiError",
@@ -50,8 +50,12 @@ _HOMES = {
         "UnknownSymbolError",
     ),
     "evaluation": ("Evaluation", "evaluate"),
-    "hub": ("push",),
-    "model": ("LatentFlow", "build_model"),
+    "models.baseline": ("LSTMBaseline",),
+    "models.latent_flow": ("LatentFlow", "build_model"),
+    "storage.bundle": ("Checkpoint", "save_checkpoint"),
+    "storage.bundled": ("CheckpointEntry", "list_checkpoints"),
+    "storage.find": ("load",),
+    "storage.hub": ("push",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

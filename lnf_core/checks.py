@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lnf_core.config import LatentFlowConfig, ModelConfig
 from lnf_core.errors import InvalidInputError
-from lnf_core.lengths import LengthPrior
+from lnf_core.models.length_prior import LengthPrior
 
 MAX_COUNT = 4096
 """Most sequences one call draws: a bound on memory, far above any use."""

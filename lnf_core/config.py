@@ -9,12 +9,12 @@ from lnf_core.errors import ConfigError
 
 Likelihood = Literal["categorical", "bernoulli"]
 Positions = Literal["learned", "onehot"]
-TimeFlow = Literal["af", "iaf", "none"]
-DimensionFlow = Literal["af", "scf", "diagonal"]
+TimeFlowName = Literal["af", "iaf", "none"]
+DimensionFlowName = Literal["af", "scf", "diagonal"]
 TransformName = Literal["nlsq", "affine"]
 
 # The paper's names (Ziegler & Rush 2019, section 5) and the flow each one stands for.
-VARIANTS: dict[str, tuple[TimeFlow, DimensionFlow]] = {
+VARIANTS: dict[str, tuple[TimeFlowName, DimensionFlowName]] = {
     "af-af": ("af", "af"),
     "af-scf": ("af", "scf"),
     "iaf-scf": ("iaf", "scf"),
@@ -69,9 +69,9 @@ class LatentFlowConfig(_SequenceConfig):
 
     latent_size: int = 50
     """D, the dimensions of each ``z_t``."""
-    time_flow: TimeFlow = "af"
+    time_flow: TimeFlowName = "af"
     """``af``: parallel density, sequential sampling. ``iaf``: the reverse. ``none``: no time context."""
-    dimension_flow: DimensionFlow = "af"
+    dimension_flow: DimensionFlowName = "af"
     """``af``: MADE. ``scf``: split coupling. ``diagonal``: dimensions independent given the context."""
     transform: TransformName = "nlsq"
     flow_layers: int = 5
@@ -90,8 +90,8 @@ class LatentFlowConfig(_SequenceConfig):
         for name in ("flow_layers", "flow_hidden", "prior_layers", "encoder_layers", "decoder_layers"):
             _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1.")
         _require(self.prior_hidden >= 0, f"prior_hidden is {self.prior_hidden}; give 0 (as hidden_size) or more.")
-        _require_choice("time_flow", self.time_flow, get_args(TimeFlow))
-        _require_choice("dimension_flow", self.dimension_flow, get_args(DimensionFlow))
+        _require_choice("time_flow", self.time_flow, get_args(TimeFlowName))
+        _require_choice("dimension_flow", self.dimension_flow, get_args(DimensionFlowName))
         _require_choice("transform", self.transform, get_args(TransformName))
         least = 2 if self.dimension_flow == "scf" else 1
         _require(self.latent_size >= least, f"latent_size is {self.latent_size}; {self.dimension_flow} needs {least}.")

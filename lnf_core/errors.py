@@ -51,5 +51,9 @@ class CheckpointError(LNFError):
     """A checkpoint is missing, truncated, foreign, or of a newer format."""
 
 
+class EngineError(LNFError, RuntimeError):
+    """A sampling engine was asked for by name that does not exist or cannot run this model here."""
+
+
 class TrainingError(LNFError, RuntimeError):
     """Training cannot start, resume or go on (for example, a loss that is not finite)."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lnf_core.data import batch_indices, collate
 from lnf_core.errors import InvalidInputError
-from lnf_core.model import SequenceModel
+from lnf_core.models.latent_flow import SequenceModel
 
 
 @dataclass(frozen=True)

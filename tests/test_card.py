@@ -9,10 +9,10 @@ import pytest
 from tiny_models import save_tiny
 from typer.testing import CliRunner
 
-from lnf_core.card import dataset_title, model_card, variant_title
 from lnf_core.cli import app
-from lnf_core.cli.results import REPORTED, comparison, details
-from lnf_core.files import read_config
+from lnf_core.cli.tables import REPORTED, comparison, details
+from lnf_core.storage.card import dataset_title, model_card, variant_title
+from lnf_core.storage.files import read_config
 
 FIGURES = {
     "valid": {"sequences": 76, "samples": 30, "nll": 6.789, "nll_per_step": 6.9, "elbo": 7.1, "kl": 7.0, "bpc": None},

@@ -15,8 +15,10 @@ from safetensors.torch import load_file, save_file
 from tiny_models import MAX_LENGTH, SYMBOLS, save_tiny, tiny_model
 
 import lnf_core
-from lnf_core.checkpoint import list_checkpoints, load, write_metrics
 from lnf_core.errors import CheckpointError, InvalidInputError
+from lnf_core.storage.bundle import write_metrics
+from lnf_core.storage.bundled import list_checkpoints
+from lnf_core.storage.find import load
 
 ALL = ["af-af", "af-scf", "iaf-scf", "af-only", "hidden-flow-only", "af-scf-affine", "lstm"]
 
@@ -70,7 +72,7 @@ def test_parameters_tied_by_hand_stay_tied(tmp_path: Path) -> None:
     model = tiny_model("lstm", "text")
     model.register_module("again", torch.nn.Embedding(len(SYMBOLS), 4))
     model.again.weight = model.emission.embedding.weight
-    from lnf_core.weights import fill, stored_tensors
+    from lnf_core.storage.weights import fill, stored_tensors
 
     save_file(stored_tensors(model, torch.float32, tmp_path), tmp_path / "w.safetensors")
     twin = tiny_model("lstm", "text")
@@ -109,7 +111,7 @@ def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
     model = tiny_model()
     with torch.no_grad():
         next(model.parameters()).view(-1)[0] = torch.nan
-    from lnf_core.checkpoint import save_checkpoint
+    from lnf_core.storage.bundle import save_checkpoint
 
     with pytest.raises(CheckpointError, match="not finite"):
         save_checkpoint(tmp_path, model, dataset="jsb", vocabulary=None, training={})

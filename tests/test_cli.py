@@ -16,13 +16,14 @@ from safetensors.torch import load_file
 from tiny_models import SYMBOLS, save_tiny, tiny_model
 from typer.testing import CliRunner, Result
 
-from lnf_core.baseline import LSTMBaseline
-from lnf_core.checkpoint import load, save_checkpoint
 from lnf_core.cli import app
 from lnf_core.config import BaselineConfig, LatentFlowConfig
 from lnf_core.data import load_dataset
 from lnf_core.evaluation import evaluate
-from lnf_core.model import build_model
+from lnf_core.models.baseline import LSTMBaseline
+from lnf_core.models.latent_flow import build_model
+from lnf_core.storage.bundle import save_checkpoint
+from lnf_core.storage.find import load
 
 KEYS = [
     "checkpoint",

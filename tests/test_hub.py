@@ -14,9 +14,9 @@ import torch
 from hub_server import TOKEN, Hub, running_hub
 from tiny_models import save_tiny
 
-from lnf_core.checkpoint import load
 from lnf_core.errors import CheckpointError
-from lnf_core.hub import download, push
+from lnf_core.storage.find import load
+from lnf_core.storage.hub import download, push
 
 REPOSITORY = "someone/tiny"
 

@@ -14,8 +14,8 @@ from lnf_core.cli.curves import curves
 from lnf_core.cli.data import app as data_app
 from lnf_core.cli.evaluate import evaluate
 from lnf_core.cli.push import push
-from lnf_core.cli.results import results
 from lnf_core.cli.sample import sample
+from lnf_core.cli.tables import results
 from lnf_core.cli.train import train
 
 app = typer.Typer(

@@ -14,9 +14,10 @@ def card(
     write: Annotated[bool, typer.Option("--write", help="Rewrite the checkpoint's README.md.")] = False,
 ) -> None:
     """Print a checkpoint's model card as its files describe it."""
-    from lnf_core.card import model_card
-    from lnf_core.checkpoint import find_checkpoint, write_card
-    from lnf_core.files import read_config, read_metrics
+    from lnf_core.storage.bundle import write_card
+    from lnf_core.storage.card import model_card
+    from lnf_core.storage.files import read_config, read_metrics
+    from lnf_core.storage.find import find_checkpoint
 
     folder = find_checkpoint(checkpoint)
     if write:

@@ -41,9 +41,9 @@ def import_textflow(
     ] = None,
 ) -> None:
     """Turn a state dict of the reference implementation (harvardnlp/TextFlow) into a checkpoint."""
-    from lnf_core.checkpoint import save_checkpoint
     from lnf_core.data import dataset_info
-    from lnf_core.textflow import import_textflow as read
+    from lnf_core.storage.bundle import save_checkpoint
+    from lnf_core.storage.textflow import import_textflow as read
 
     music = dataset_info(dataset).domain == "music"
     counts = _length_counts(dataset)
@@ -81,8 +81,9 @@ def release(
     """
     import torch
 
-    from lnf_core.checkpoint import load, save_checkpoint
-    from lnf_core.files import WEIGHTS, read_metrics
+    from lnf_core.storage.bundle import save_checkpoint
+    from lnf_core.storage.files import WEIGHTS, read_metrics
+    from lnf_core.storage.find import load
 
     loaded = load(source)
     if destination.resolve() == loaded.path.resolve():

@@ -15,8 +15,8 @@ from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision
 from lnf_core.errors import CheckpointError, LNFError
 
 if TYPE_CHECKING:
-    from lnf_core.checkpoint import Checkpoint
     from lnf_core.data import Dataset
+    from lnf_core.storage.bundle import Checkpoint
 
 # K of the paper: the two sets with long pieces use fewer samples.
 _FEWER_SAMPLES = {"piano-midi": 4, "muse": 4}
@@ -58,9 +58,10 @@ def evaluate(
     """Measure a checkpoint on the valid or test split: NLL, ELBO and its parts, in nats (and bits for text)."""
     import torch
 
-    from lnf_core.checkpoint import load, write_metrics
     from lnf_core.data import load_dataset
     from lnf_core.evaluation import evaluate as measure
+    from lnf_core.storage.bundle import write_metrics
+    from lnf_core.storage.find import load
 
     loaded = load(checkpoint, revision=revision, device=resolve_device(device, threads))
     if write and split is Split.test and "test" in loaded.metrics and not force:

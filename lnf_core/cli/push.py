@@ -17,8 +17,8 @@ def push(
     message: Annotated[str | None, typer.Option(help="Commit message.")] = None,
 ) -> None:
     """Upload a checkpoint to the Hugging Face Hub (log in first: hf auth login)."""
-    from lnf_core.checkpoint import find_checkpoint
-    from lnf_core.hub import push as upload
+    from lnf_core.storage.find import find_checkpoint
+    from lnf_core.storage.hub import push as upload
 
     commit = upload(find_checkpoint(checkpoint), repository, private=private, branch=branch, message=message)
     typer.echo(f"pushed; load it with lnf_core.load({repository!r}, revision={commit!r})")

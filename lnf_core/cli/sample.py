@@ -13,9 +13,9 @@ from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision
 from lnf_core.errors import CheckpointError, InvalidInputError
 
 if TYPE_CHECKING:
-    from lnf_core.checkpoint import Checkpoint
     from lnf_core.data import Vocabulary
-    from lnf_core.results import Sample
+    from lnf_core.models.results import Sample
+    from lnf_core.storage.bundle import Checkpoint
 
 
 def sample(
@@ -36,10 +36,10 @@ def sample(
     """Draw sequences: a .mid and a .wav each for music, a .txt each for text."""
     import torch
 
-    from lnf_core.checkpoint import load
     from lnf_core.data import steps_per_beat
     from lnf_core.music import check_program
     from lnf_core.music.midi import check_tempo
+    from lnf_core.storage.find import load
 
     check_program(program)  # before minutes of sampling rather than after
     check_tempo(tempo)

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from lnf_core.config import ModelConfig, config_from_dict, config_to_dict
-from lnf_core.errors import ConfigError
+from lnf_core.data import Dataset
+from lnf_core.errors import ConfigError, TrainingError
 
 Schedule = Literal["constant", "cosine"]
 Ramp = Literal["linear", "geometric"]
@@ -112,6 +113,21 @@ class TrainConfig:
     def _require(self, condition: bool, name: str, accepted: str) -> None:
         if not condition:
             raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be {accepted}.")
+
+    def check_fit(self, dataset: Dataset) -> None:
+        """Refuse data the configuration was not made for.
+
+        Raises:
+            TrainingError: another data set, other sizes, or an empty split.
+        """
+        if self.dataset != dataset.name:
+            raise TrainingError(f"the configuration is for {self.dataset!r}, the data given is {dataset.name!r}.")
+        for name in ("vocab_size", "max_length", "likelihood"):
+            given, wanted = getattr(self.model, name), getattr(dataset, name)
+            if given != wanted:
+                raise TrainingError(f"the model does not fit {dataset.name}: {name} is {given} and should be {wanted}.")
+        if not dataset.train or not dataset.valid:
+            raise TrainingError(f"{dataset.name} needs at least one sequence to train on and one to validate on.")
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """Optimiser steps of the whole planned run: the smaller of ``max_epochs`` and ``max_steps``."""

@@ -17,8 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from lnf_core.data import Dataset
 from lnf_core.errors import ConfigError, TrainingError
-from lnf_core.files import replace
+from lnf_core.storage.files import replace
 from lnf_core.training.config import TrainConfig
 from lnf_core.training.ema import WeightAverage
 
@@ -31,7 +32,7 @@ def state_path(out: Path) -> Path:
 
 
 @dataclass
-class Progress:
+class Counters:
     """How far a run is: all that changes besides tensors."""
 
     step: int = 0
@@ -75,7 +76,7 @@ class SavedState:
     """What a state file holds."""
 
     config: TrainConfig
-    progress: Progress
+    progress: Counters
     ema_updates: int
     data_sums: dict[str, str]
     tensors: dict[str, Tensor]
@@ -85,7 +86,7 @@ def save_state(
     path: Path,
     *,
     config: TrainConfig,
-    progress: Progress,
+    progress: Counters,
     data_sums: Mapping[str, str],
     model: nn.Module,
     average: WeightAverage,
@@ -134,7 +135,7 @@ def load_state(path: Path) -> SavedState:
             raise TrainingError(f"{path} was written by a newer lnf_core; resume with that one.")
         return SavedState(
             config=TrainConfig.from_dict(header["config"]),
-            progress=Progress(**header["progress"]),
+            progress=Counters(**header["progress"]),
             ema_updates=header["ema_updates"],
             data_sums=header["data_sums"],
             tensors=tensors,
@@ -143,9 +144,35 @@ def load_state(path: Path) -> SavedState:
         raise TrainingError(f"{path} is no training state that can be resumed ({error}); start anew.") from error
 
 
+def find_saved(out: Path, config: TrainConfig, dataset: Dataset, *, resume: bool) -> SavedState | None:
+    """The state to go on from; None for a run that starts at the beginning.
+
+    Raises:
+        TrainingError: ``out`` holds a run and ``resume`` was not asked for, or it is not the same run.
+    """
+    path = state_path(out)
+    if not path.exists():
+        return None
+    if not resume:
+        raise TrainingError(f"{out} already holds a run; go on with it (--resume) or choose another folder.")
+    saved = load_state(path)
+    if saved.config.preset != config.preset:
+        raise TrainingError(
+            f"{out} holds a run of {saved.config.preset}, not of {config.preset}; resume that one or choose another "
+            "folder."
+        )
+    changed = saved.config.differences(config)
+    if changed:
+        said = ", ".join(f"{name} was {before} and is now {now}" for name, (before, now) in changed.items())
+        raise TrainingError(f"the run in {out} cannot go on with other settings: {said}.")
+    if saved.data_sums != dataset.sha256:
+        raise TrainingError(f"the run in {out} was trained on other files of {dataset.name}; start anew.")
+    return saved
+
+
 def restore(
     saved: SavedState, *, model: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer
-) -> Progress:
+) -> Counters:
     """Put a saved state into a fresh model, average and optimiser.
 
     Raises:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from lnf_core.data import Dataset
 from lnf_core.errors import TrainingError
-from lnf_core.model import SequenceModel, build_model
+from lnf_core.models.latent_flow import SequenceModel, build_model
 from lnf_core.training.batches import BatchPlan, derive_generator, derive_seed, shard, symbol_count
+from lnf_core.training.checkpoints import BEST_FOLDER, describe, save_best, take_up
 from lnf_core.training.config import TrainConfig
 from lnf_core.training.ema import WeightAverage
 from lnf_core.training.events import (
@@ -29,12 +31,9 @@ from lnf_core.training.events import (
     StopReason,
     ValidEvent,
 )
-from lnf_core.training.finite import require_finite
-from lnf_core.training.release import BEST_FOLDER, describe, save_best
 from lnf_core.training.runtime import StopRequest, make_accelerator, private_global_generator
 from lnf_core.training.schedule import KLPlan, learning_rate, running_average
-from lnf_core.training.start import check_fit, find_saved, take_up
-from lnf_core.training.state import Progress, restore, save_state, state_path
+from lnf_core.training.state import Counters, find_saved, restore, save_state, state_path
 from lnf_core.training.validation import Validator
 from lnf_core.version import code_version
 
@@ -69,7 +68,7 @@ class Trainer:
         resume: bool = False,
         callbacks: Iterable[Callback] = (),
     ) -> None:
-        check_fit(config, dataset)
+        config.check_fit(dataset)
         self.config, self.dataset, self.out = config, dataset, out
         self.stop = StopRequest()
         """Set it to end the run within the next step, state saved; SIGTERM and SIGINT do the same."""
@@ -86,7 +85,7 @@ class Trainer:
             torch.manual_seed(derive_seed(config.seed, "init"))
             self.model: SequenceModel = build_model(config.model, dataset.length_counts)
             """The network that is trained, not wrapped."""
-        self._progress = Progress()
+        self._progress = Counters()
         if config.start_from and saved is None:
             self._progress.started_from = take_up(self.model, config.start_from)
         self._optimizer = torch.optim.AdamW(
@@ -313,3 +312,22 @@ class Trainer:
         if self._accelerator.is_main_process:
             for callback in self._callbacks:
                 callback(event)
+
+
+def require_finite(terms: Mapping[str, float], step: int, model: nn.Module) -> None:
+    """Check the loss terms, and the gradient norm once it is known, of a step counted from 0.
+
+    A run that has left the finite numbers ends at once: a skipped step would only hide why.
+
+    Raises:
+        TrainingError: one of them is NaN or infinite; it names the step, all terms and the gradients at fault.
+    """
+    if all(math.isfinite(value) for value in terms.values()):
+        return
+    said = ", ".join(f"{name} {value:g}" for name, value in terms.items())
+    broken = [name for name, p in model.named_parameters() if p.grad is not None and not p.grad.isfinite().all()]
+    where = f" The gradients of {', '.join(broken[:5])} are not finite." if broken else ""
+    raise TrainingError(
+        f"step {step + 1} is not finite: {said}.{where} Resume from the last saved state with a lower "
+        "learning_rate or grad_clip, or in fp32."
+    )

@@ -16,7 +16,7 @@ from lnf_core.training.batches import derive_generator, spread
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from lnf_core.model import SequenceModel
+    from lnf_core.models.latent_flow import SequenceModel
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from app import catalogue, ready
 from app.results import Music, Text
 from app.service import Service
 from app.settings import Settings
-from lnf_core.checkpoint import list_checkpoints
 from lnf_core.music import midi_to_roll
+from lnf_core.storage.bundled import list_checkpoints
 
 BUNDLED = Path(__file__).resolve().parents[2] / "checkpoints"
 NAMES = [entry.name for entry in list_checkpoints() if entry.path.is_relative_to(BUNDLED)]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lnf_core.config import VARIANTS, BaselineConfig, LatentFlowConfig, Likelihood
-from lnf_core.model import LatentFlow, SequenceModel, build_model
+from lnf_core.models.latent_flow import LatentFlow, SequenceModel, build_model
 
 FLOWS = (*VARIANTS, *(f"{name}-affine" for name in VARIANTS))
 ALL = (*FLOWS, "lstm")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lnf_core.config import Likelihood
 from lnf_core.evaluation import Evaluation, evaluate
-from lnf_core.model import LatentFlow, build_model
+from lnf_core.models.latent_flow import LatentFlow, build_model
 
 GRID = torch.linspace(-25.0, 25.0, 1201)
 

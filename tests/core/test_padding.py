@@ -8,7 +8,7 @@ from small import ALL, FLOWS, LIKELIHOODS, random_x, small_flow, small_model
 from torch import Tensor
 
 from lnf_core.config import Likelihood
-from lnf_core.model import LatentFlow
+from lnf_core.models.latent_flow import LatentFlow
 
 LENGTHS = torch.tensor([3, 7, 1, 5])
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lnf_core.errors import CheckpointError
 from lnf_core.nets.positions import step_mask
-from lnf_core.textflow import from_state_dict, import_textflow
+from lnf_core.storage.textflow import from_state_dict, import_textflow
 
 CASES = sorted((Path(__file__).resolve().parent.parent / "fixtures" / "parity").glob("*.safetensors"))
 assert len(CASES) == 6

@@ -10,8 +10,8 @@ import torch
 from small import FLOWS, LIKELIHOODS, random_x, small_flow, small_model
 from torch import Tensor
 
-from lnf_core.baseline import LSTMBaseline
 from lnf_core.config import Likelihood
+from lnf_core.models.baseline import LSTMBaseline
 from lnf_core.nets.lstm import reverse_within_lengths
 from lnf_core.nets.positions import PositionFeatures
 

@@ -10,10 +10,10 @@ import typer
 from training_runs import events_of, music_data, tiny_config
 from typer.testing import CliRunner, Result
 
-from lnf_core.checkpoint import load
 from lnf_core.cli.common import Commands
 from lnf_core.cli.curves import curves
 from lnf_core.cli.train import train
+from lnf_core.storage.find import load
 from lnf_core.training import Trainer
 
 app = typer.Typer(cls=Commands)

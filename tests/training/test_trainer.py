@@ -10,8 +10,8 @@ import pytest
 import torch
 from training_runs import events_of, music_data, text_data, tiny_config, tiny_model_config, without_time
 
-from lnf_core.checkpoint import load
 from lnf_core.errors import TrainingError
+from lnf_core.storage.find import load
 from lnf_core.training import CheckpointEvent, Event, FinishedEvent, StepEvent, Trainer, ValidEvent
 from lnf_core.training.runtime import has_bfloat16
 from lnf_core.training.validation import Validator

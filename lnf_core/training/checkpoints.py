@@ -1,4 +1,4 @@
-"""The checkpoint a run leaves behind: its best averaged weights and how they came about."""
+"""A run's checkpoints: the one it starts from, and the one it leaves behind with its best averaged weights."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lnf_core.data import Dataset
+from lnf_core.errors import TrainingError
+from lnf_core.storage.bundle import save_checkpoint
+from lnf_core.storage.find import load
 from lnf_core.training.config import TrainConfig
-from lnf_core.training.state import Progress
+from lnf_core.training.state import Counters
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from lnf_core.model import SequenceModel
+    from lnf_core.models.latent_flow import SequenceModel
 
 BEST_FOLDER = "best"
 
@@ -22,7 +25,7 @@ BEST_FOLDER = "best"
 def describe(
     config: TrainConfig,
     dataset: Dataset,
-    progress: Progress,
+    progress: Counters,
     accelerator: Accelerator,
     *,
     steps_per_epoch: int,
@@ -53,6 +56,22 @@ def save_best(out: Path, model: SequenceModel, dataset: Dataset, description: di
     Raises:
         CheckpointError: weights that are not finite, or a folder that cannot be written.
     """
-    from lnf_core.checkpoint import save_checkpoint
-
     save_checkpoint(out / BEST_FOLDER, model, dataset=dataset.name, vocabulary=dataset.vocabulary, training=description)
+
+
+def take_up(model: SequenceModel, name: str) -> dict[str, Any]:
+    """Give ``model`` the weights of the checkpoint ``name``; returns how those were trained.
+
+    Raises:
+        CheckpointError: it cannot be loaded.
+        TrainingError: it is of another network.
+    """
+    start = load(name)
+    if start.model.config != model.config:
+        raise TrainingError(
+            f"{name} has other sizes than this run's network; start from a checkpoint of the same preset, "
+            "or give its sizes with --set model.<field>=..."
+        )
+    model.load_state_dict(start.model.state_dict())
+    earlier = {key: value for key, value in start.training.items() if key not in ("config", "data_sums")}
+    return {"checkpoint": name, **earlier}

@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lnf_core.errors import CheckpointError
-from lnf_core.files import CARD, CONFIG, METRICS, WEIGHTS
+from lnf_core.storage.bundle import read_checkpoint
+from lnf_core.storage.files import CARD, CONFIG, METRICS, WEIGHTS
 
 _FETCHED = ["*.safetensors", "*.json", CARD]
 _PUSHED = [WEIGHTS, CONFIG, METRICS, CARD]
@@ -43,7 +44,7 @@ def download(
 
 
 def push(
-    folder: str | Path,
+    folder: Path,
     repo_id: str,
     *,
     private: bool = False,
@@ -57,7 +58,7 @@ def push(
     The checkpoint is loaded first, so that nothing broken is published.
 
     Args:
-        folder: a checkpoint's folder or bundled name.
+        folder: a checkpoint's folder.
         repo_id: ``user/repository``.
         private: whether a repository created now is private.
         branch: an existing branch to push to; the main branch when None.
@@ -73,9 +74,7 @@ def push(
     """
     from huggingface_hub import HfApi
 
-    from lnf_core.checkpoint import load
-
-    checkpoint = load(folder)
+    checkpoint = read_checkpoint(folder)
     api = HfApi(endpoint=endpoint, token=token)
     try:
         api.create_repo(repo_id, private=private, exist_ok=True)

@@ -31,8 +31,8 @@ def results(
 
     A file may also hold <!-- details --> and <!-- /details -->: every figure, with how it came about.
     """
-    from lnf_core.checkpoint import list_checkpoints
-    from lnf_core.files import read_config, read_metrics
+    from lnf_core.storage.bundled import list_checkpoints
+    from lnf_core.storage.files import read_config, read_metrics
 
     entries = [entry for entry in list_checkpoints() if entry.problem is None]
     measured = {
@@ -54,7 +54,7 @@ def comparison(measured: Mapping[str, Mapping[str, Any]]) -> str:
     Args:
         measured: ``<dataset>/<variant>`` to the contents of ``metrics.json`` and the variant's name.
     """
-    from lnf_core.card import dataset_title, variant_title
+    from lnf_core.storage.card import dataset_title, variant_title
 
     lines = [
         "| Data | Model | Unit | Valid | Test | Paper, test, as reported |",
@@ -115,7 +115,7 @@ def _short(value: object) -> str:
 
 
 def _write(path: Path, tables: Mapping[str, str]) -> None:
-    from lnf_core.files import replace
+    from lnf_core.storage.files import replace
 
     try:
         text = path.read_text(encoding="utf-8")

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lnf_core.baseline import LSTMBaseline
 from lnf_core.checks import (
     check_latents,
     check_samples,
@@ -22,13 +21,14 @@ from lnf_core.checks import (
     resolve_lengths,
 )
 from lnf_core.config import LatentFlowConfig, ModelConfig
-from lnf_core.decoder import Decoder
-from lnf_core.emission import Emission
-from lnf_core.encoder import Encoder, Posterior
 from lnf_core.flows.time import Progress, TimeFlow
-from lnf_core.lengths import LengthPrior
+from lnf_core.models.baseline import LSTMBaseline
+from lnf_core.models.decoder import Decoder
+from lnf_core.models.emission import Emission
+from lnf_core.models.encoder import Encoder, Posterior
+from lnf_core.models.length_prior import LengthPrior
+from lnf_core.models.results import Elbo, Sample
 from lnf_core.nets.positions import PositionFeatures, step_mask
-from lnf_core.results import Elbo, Sample
 
 _LOG_2PI = math.log(2.0 * math.pi)
 

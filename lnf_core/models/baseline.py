@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from lnf_core.checks import check_samples, check_sequences, check_temperature, check_total, resolve_lengths
 from lnf_core.config import BaselineConfig
-from lnf_core.emission import Emission
 from lnf_core.flows.time import Progress
-from lnf_core.lengths import LengthPrior
+from lnf_core.models.emission import Emission
+from lnf_core.models.length_prior import LengthPrior
+from lnf_core.models.results import Elbo, Sample
 from lnf_core.nets.positions import PositionFeatures, step_mask
-from lnf_core.results import Elbo, Sample
 
 
 class LSTMBaseline(nn.Module):

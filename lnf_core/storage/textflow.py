@@ -18,7 +18,7 @@ from torch import Tensor
 
 from lnf_core.config import VARIANTS, LatentFlowConfig, Likelihood
 from lnf_core.errors import CheckpointError
-from lnf_core.model import LatentFlow
+from lnf_core.models.latent_flow import LatentFlow
 
 Variant = Literal["af-af", "af-scf", "iaf-scf", "af-only", "hidden-flow-only"]
 _FLOW = "generative_model.prior.flow.flow.0."

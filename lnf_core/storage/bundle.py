@@ -10,8 +10,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import save as serialise
 
-from lnf_core.card import model_card
 from lnf_core.config import ModelConfig, config_from_dict, config_to_dict
 from lnf_core.errors import CheckpointError, ConfigError, InvalidInputError
-from lnf_core.files import (
+from lnf_core.storage.card import model_card
+from lnf_core.storage.files import (
     CARD,
     CONFIG,
     FORMAT_VERSION,
@@ -34,16 +32,13 @@ from lnf_core.files import (
     read_metrics,
     replace,
 )
+from lnf_core.storage.weights import fill, open_weights, stored_tensors
 from lnf_core.version import __version__
-from lnf_core.weights import fill, open_weights, stored_tensors
 
 if TYPE_CHECKING:
     from lnf_core.data import Vocabulary
-    from lnf_core.model import SequenceModel
+    from lnf_core.models.latent_flow import SequenceModel
 
-CHECKPOINTS_VARIABLE = "LNF_CHECKPOINTS"
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _STORED_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 
@@ -63,17 +58,6 @@ class Checkpoint:
     """Contents of ``metrics.json``; empty when nothing was measured."""
     training: dict[str, Any]
     path: Path
-
-
-@dataclass(frozen=True)
-class CheckpointEntry:
-    """One bundled checkpoint, loadable or not."""
-
-    name: str
-    """``<dataset>/<variant>``, as :func:`load` takes it."""
-    path: Path
-    problem: str | None = None
-    """Why it cannot be loaded, in one sentence; None when its files are in order."""
 
 
 # ---------------------------------------------------------------------------------------------------------- writing
@@ -97,7 +81,7 @@ def save_checkpoint(
 
     Args:
         folder: created when missing.
-        model: a :class:`~lnf_core.model.LatentFlow` or :class:`~lnf_core.baseline.LSTMBaseline`, not wrapped.
+        model: a latent flow or the LSTM baseline, not wrapped by Accelerate.
         dataset: name of the data set, for example ``jsb``.
         vocabulary: symbols of a text model; None for music.
         training: plain values (JSON) describing the run.
@@ -162,21 +146,12 @@ def write_card(folder: Path) -> Path:
 # ---------------------------------------------------------------------------------------------------------- reading
 
 
-def load(name_or_path: str | Path, *, revision: str | None = None, device: str | torch.device = "cpu") -> Checkpoint:
-    """Load a checkpoint.
-
-    Args:
-        name_or_path: a bundled name (``jsb/af-scf``), a folder, or a Hugging Face Hub id (``user/repository``).
-        revision: branch, tag or commit of a Hub repository; pin a commit to be sure of what you get.
-        device: where the model goes.
-
-    Returns:
-        A :class:`Checkpoint`; its weights are float32 whatever they were stored as.
+def read_checkpoint(folder: Path, *, device: str | torch.device = "cpu") -> Checkpoint:
+    """The checkpoint in ``folder``; its weights are float32 whatever they were stored as.
 
     Raises:
         CheckpointError: nothing there, or a checkpoint that is incomplete, foreign or of a newer format.
     """
-    folder = find_checkpoint(name_or_path, revision=revision)
     values = read_config(folder)
     config = _model_config(values, folder)
     vocabulary = _vocabulary(values, config, folder)
@@ -194,65 +169,8 @@ def load(name_or_path: str | Path, *, revision: str | None = None, device: str |
     )
 
 
-def bundled_roots() -> list[Path]:
-    """Folders searched for bundled names: ``$LNF_CHECKPOINTS`` when set, then ``checkpoints/`` of the checkout."""
-    chosen = os.environ.get(CHECKPOINTS_VARIABLE)
-    beside = Path(__file__).resolve().parent.parent / "checkpoints"
-    return [*([Path(chosen).expanduser()] if chosen else []), beside]
-
-
-def find_checkpoint(name_or_path: str | Path, *, revision: str | None = None) -> Path:
-    """Folder of a bundled name, a path or a Hub id (downloaded when it is not cached).
-
-    Raises:
-        CheckpointError: nothing of that name.
-    """
-    text = str(name_or_path)
-    bundled = _bundled(text) if _HUB_ID.fullmatch(text) else None
-    folder = bundled or Path(name_or_path).expanduser()
-    if folder.is_dir():
-        if revision is not None:
-            raise CheckpointError(f"{text} is a local checkpoint; revision={revision!r} is for Hub ids: leave it out.")
-        return folder
-    first = text.split("/")[0]
-    if isinstance(name_or_path, Path) or not _HUB_ID.fullmatch(text) or first in _dataset_names():
-        raise CheckpointError(f"there is no checkpoint {text}; {_what_there_is()}")
-    from lnf_core.hub import download
-
-    return download(text, revision=revision)
-
-
-def list_checkpoints() -> list[CheckpointEntry]:
-    """Every bundled checkpoint by name; a broken one is listed with its problem instead of raising.
-
-    Checks the configuration and the header of the weights, without reading the weights themselves.
-    """
-    entries: dict[str, CheckpointEntry] = {}
-    for root in bundled_roots():
-        for folder in sorted(root.glob("*/*/")):
-            name = "/".join(folder.parts[-2:])
-            if name not in entries and not name.startswith("."):
-                entries[name] = CheckpointEntry(name, folder, _problem(folder))
-    return [entries[name] for name in sorted(entries)]
-
-
-def _bundled(name: str) -> Path | None:
-    return next((root / name for root in bundled_roots() if (root / name).is_dir()), None)
-
-
-def _dataset_names() -> frozenset[str]:
-    from lnf_core.data import DATASETS
-
-    return frozenset(DATASETS)
-
-
-def _what_there_is() -> str:
-    names = [entry.name for entry in list_checkpoints() if entry.problem is None]
-    bundled = f"bundled are {', '.join(names)}" if names else "none is bundled here"
-    return f"{bundled}; otherwise give a folder or a Hugging Face Hub id (user/repository)."
-
-
-def _problem(folder: Path) -> str | None:
+def find_problem(folder: Path) -> str | None:
+    """Why the checkpoint in ``folder`` cannot be loaded, in one sentence, from its configuration and headers alone."""
     try:
         values = read_config(folder)
         _vocabulary(values, _model_config(values, folder), folder)
@@ -290,7 +208,7 @@ def _check_vocabulary(config: ModelConfig, vocabulary: Vocabulary | None, folder
 
 
 def _build(config: ModelConfig, folder: Path) -> SequenceModel:
-    from lnf_core.model import build_model
+    from lnf_core.models.latent_flow import build_model
 
     try:
         # Building draws initial weights; the caller's random state must not depend on whether a model was loaded.

@@ -1,0 +1,48 @@
+"""Which checkpoints are on this machine by name: those of ``$LNF_CHECKPOINTS`` and those beside the package."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from lnf_core.storage.bundle import find_problem
+
+CHECKPOINTS_VARIABLE = "LNF_CHECKPOINTS"
+
+
+@dataclass(frozen=True)
+class CheckpointEntry:
+    """One bundled checkpoint, loadable or not."""
+
+    name: str
+    """``<dataset>/<variant>``, as :func:`load` takes it."""
+    path: Path
+    problem: str | None = None
+    """Why it cannot be loaded, in one sentence; None when its files are in order."""
+
+
+def bundled_roots() -> list[Path]:
+    """Folders searched for bundled names: ``$LNF_CHECKPOINTS`` when set, then ``checkpoints/`` of the checkout."""
+    chosen = os.environ.get(CHECKPOINTS_VARIABLE)
+    beside = Path(__file__).resolve().parent.parent.parent / "checkpoints"
+    return [*([Path(chosen).expanduser()] if chosen else []), beside]
+
+
+def list_checkpoints() -> list[CheckpointEntry]:
+    """Every bundled checkpoint by name; a broken one is listed with its problem instead of raising.
+
+    Checks the configuration and the header of the weights, without reading the weights themselves.
+    """
+    entries: dict[str, CheckpointEntry] = {}
+    for root in bundled_roots():
+        for folder in sorted(root.glob("*/*/")):
+            name = "/".join(folder.parts[-2:])
+            if name not in entries and not name.startswith("."):
+                entries[name] = CheckpointEntry(name, folder, find_problem(folder))
+    return [entries[name] for name in sorted(entries)]
+
+
+def bundled(name: str) -> Path | None:
+    """Folder of the bundled checkpoint ``<dataset>/<variant>``; None where there is none of that name."""
+    return next((root / name for root in bundled_roots() if (root / name).is_dir()), None)

@@ -1,0 +1,58 @@
+"""From a name to a checkpoint: bundled, in a folder, or on the Hub."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+
+from lnf_core.data import DATASETS
+from lnf_core.errors import CheckpointError
+from lnf_core.storage.bundle import Checkpoint, read_checkpoint
+from lnf_core.storage.bundled import bundled, list_checkpoints
+from lnf_core.storage.hub import download
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def load(name_or_path: str | Path, *, revision: str | None = None, device: str | torch.device = "cpu") -> Checkpoint:
+    """Load a checkpoint.
+
+    Args:
+        name_or_path: a bundled name (``jsb/af-scf``), a folder, or a Hugging Face Hub id (``user/repository``).
+        revision: branch, tag or commit of a Hub repository; pin a commit to be sure of what you get.
+        device: where the model goes.
+
+    Returns:
+        A :class:`Checkpoint`; its weights are float32 whatever they were stored as.
+
+    Raises:
+        CheckpointError: nothing there, or a checkpoint that is incomplete, foreign or of a newer format.
+    """
+    return read_checkpoint(find_checkpoint(name_or_path, revision=revision), device=device)
+
+
+def find_checkpoint(name_or_path: str | Path, *, revision: str | None = None) -> Path:
+    """Folder of a bundled name, a path or a Hub id (downloaded when it is not cached).
+
+    Raises:
+        CheckpointError: nothing of that name.
+    """
+    text = str(name_or_path)
+    near = bundled(text) if _HUB_ID.fullmatch(text) else None
+    folder = near or Path(name_or_path).expanduser()
+    if folder.is_dir():
+        if revision is not None:
+            raise CheckpointError(f"{text} is a local checkpoint; revision={revision!r} is for Hub ids: leave it out.")
+        return folder
+    first = text.split("/")[0]
+    if isinstance(name_or_path, Path) or not _HUB_ID.fullmatch(text) or first in DATASETS:
+        raise CheckpointError(f"there is no checkpoint {text}; {_what_there_is()}")
+    return download(text, revision=revision)
+
+
+def _what_there_is() -> str:
+    names = [entry.name for entry in list_checkpoints() if entry.problem is None]
+    bundled = f"bundled are {', '.join(names)}" if names else "none is bundled here"
+    return f"{bundled}; otherwise give a folder or a Hugging Face Hub id (user/repository)."
