@@ -46,7 +46,7 @@ def differences(path: Path) -> tuple[dict[str, float], bool]:
         largest(z.permute(1, 2, 0, 3), "z"),
         largest(log_q, "log_q_z"),
         largest(log_q - elbo.kl, "log_p_z"),
-        largest(-elbo.reconstruction, "reconstruction_nll"),
+        largest(-elbo.log_px, "reconstruction_nll"),
         largest(sample.z, "sample_z") if sample.z is not None else float("nan"),
     )
     same = bool((sample.x.long() == tensors["expect.sample_argmax"])[mask].all())

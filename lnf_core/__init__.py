@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from lnf_core.evaluation import Evaluation as Evaluation
     from lnf_core.evaluation import evaluate as evaluate
     from lnf_core.models.baseline import LSTMBaseline as LSTMBaseline
+    from lnf_core.models.build import build_model as build_model
     from lnf_core.models.latent_flow import LatentFlow as LatentFlow
-    from lnf_core.models.latent_flow import build_model as build_model
     from lnf_core.storage.bundle import Checkpoint as Checkpoint
     from lnf_core.storage.bundle import save_checkpoint as save_checkpoint
     from lnf_core.storage.bundled import CheckpointEntry as CheckpointEntry
@@ -51,7 +51,8 @@ _HOMES = {
     ),
     "evaluation": ("Evaluation", "evaluate"),
     "models.baseline": ("LSTMBaseline",),
-    "models.latent_flow": ("LatentFlow", "build_model"),
+    "models.build": ("build_model",),
+    "models.latent_flow": ("LatentFlow",),
     "storage.bundle": ("Checkpoint", "save_checkpoint"),
     "storage.bundled": ("CheckpointEntry", "list_checkpoints"),
     "storage.find": ("load",),

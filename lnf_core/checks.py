@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -65,25 +66,26 @@ def check_lengths(lengths: Tensor, max_length: int) -> Tensor:
 
 
 def resolve_lengths(
-    count: int,
-    lengths: int | Sequence[int] | Tensor | None,
-    prior: LengthPrior,
-    max_length: int,
-    generator: torch.Generator | None,
-) -> Tensor:
-    """The lengths to sample, ``[B]``: drawn from p(T), one length ``count`` times, or one for each sequence.
+    count: int, lengths: int | Sequence[int] | Tensor | None, max_length: int, device: torch.device
+) -> tuple[int, Tensor | None]:
+    """How many sequences to sample, and their lengths ``[B]``; None where they are to be drawn from p(T).
+
+    Args:
+        count: how many.
+        lengths: one length ``count`` times, or one for each sequence, or None.
+        max_length: the longest the model takes.
+        device: where the lengths go.
 
     Raises:
         InvalidInputError: count or a length out of range, or ``lengths`` of another size than ``count``.
     """
-    device = prior.log_probs.device
     count = check_count(count)
     if lengths is None:
-        return prior.sample(count, generator)
+        return count, None
     if isinstance(lengths, int) and not isinstance(lengths, bool):
         if not 1 <= lengths <= max_length:  # a huge one would not even fit into a tensor
             raise InvalidInputError(f"a length of {lengths} steps was asked for; this model takes 1 to {max_length}.")
-        return torch.full((count,), lengths, device=device)
+        return count, torch.full((count,), lengths, device=device)
     try:
         row = torch.as_tensor(lengths, device=device)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -91,8 +93,18 @@ def resolve_lengths(
     row = check_lengths(row, max_length)
     if count not in (1, len(row)):
         raise InvalidInputError(f"count is {count} but {len(row)} lengths were given; leave one of them out.")
-    check_count(len(row))
-    return row
+    return check_count(len(row)), row
+
+
+def warn_of_short(lengths: Tensor, prior: LengthPrior) -> None:
+    """Warn of lengths below all of the training data: the model has never seen one end so soon."""
+    shortest = prior.shortest_trained
+    if bool((lengths < shortest).any()):
+        warnings.warn(
+            f"a length of {int(lengths.min())} was asked for; the shortest this model was trained on is {shortest}, "
+            "and below it samples are noise.",
+            stacklevel=4,  # the caller of sample, past the decorator of torch
+        )
 
 
 def check_total(known: int, length: int) -> None:

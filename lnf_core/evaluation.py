@@ -9,14 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from lnf_core.data import batch_indices, collate
-from lnf_core.errors import InvalidInputError
-from lnf_core.models.latent_flow import SequenceModel
+from lnf_core.errors import CheckpointError, InvalidInputError
+from lnf_core.models.build import SequenceModel
+
+if TYPE_CHECKING:
+    from lnf_core.data import Dataset
+    from lnf_core.storage.bundle import Checkpoint
+
+# K of the paper: the two sets with long pieces use fewer samples.
+_FEWER_SAMPLES = {"piano-midi": 4, "muse": 4}
+_SAMPLES = 30
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Evaluation:
     """Importance-sampled negative log-likelihood in nats, divided by ``sum(T + 1)``."""
     nll_per_step: float
     """The same, divided by ``sum(T)``."""
-    elbo: float
+    negative_elbo: float
     """The negative ELBO (K = 1, averaged over the K draws) in nats, divided by ``sum(T + 1)``."""
     reconstruction: float
     """Its part ``-E_q log p(x | z)``, in nats, divided by ``sum(T + 1)``."""
@@ -76,41 +85,61 @@ def evaluate(
             f"{len(sequences)} sequences and {samples} samples were given; both must be at least 1."
         )
     model.eval()
-    device = model.length_prior.log_probs.device
+    device = model.device
     lengths = [len(sequence) for sequence in sequences]
-    total = torch.zeros(4, dtype=torch.float64)  # nll, elbo, reconstruction, kl
+    total = torch.zeros(4, dtype=torch.float64)  # nll, negative ELBO, reconstruction, kl
     done = 0
     for batch in batch_indices(lengths, batch_size):
         data = collate([sequences[index] for index in batch]).to(device)
-        total += _terms(model, data.x, data.lengths, samples, max_rows, generator)
+        bound = model.bound(data.x, data.lengths, samples, generator, max_rows)
+        terms = (-bound.log_likelihood, -bound.elbo, -bound.log_px, bound.kl)
+        total += torch.stack([term.sum() for term in terms]).cpu()
         done += len(batch)
         if progress:
             progress(done, len(sequences))
-    nll, elbo, reconstruction, kl = (total / (sum(lengths) + len(lengths))).tolist()
+    nll, negative_elbo, reconstruction, kl = (total / (sum(lengths) + len(lengths))).tolist()
     return Evaluation(
         sequences=len(sequences),
         samples=samples,
         nll=nll,
         nll_per_step=float(total[0]) / sum(lengths),
-        elbo=elbo,
+        negative_elbo=negative_elbo,
         reconstruction=reconstruction,
         kl=kl,
         bpc=nll / math.log(2.0) if domain == "text" else None,
     )
 
 
-def _terms(
-    model: SequenceModel, x: Tensor, lengths: Tensor, samples: int, max_rows: int, generator: torch.Generator | None
-) -> Tensor:
-    """Sums over a batch in nats, float64 ``[4]``: nll, negative elbo, reconstruction, kl."""
-    weights: list[Tensor] = []
-    parts = torch.zeros(2, dtype=torch.float64)
-    at_once = max(1, max_rows // len(lengths))
-    for start in range(0, samples, at_once):
-        count = min(at_once, samples - start)
-        elbo = model.elbo(x, lengths, count, generator)
-        weights.append(elbo.log_weights.double())
-        parts += torch.stack([-elbo.reconstruction.double().sum(), elbo.kl.double().sum()]).cpu() / samples
-    log_weights = torch.cat(weights, -1)  # [B, K]
-    nll = -(log_weights.logsumexp(-1) - math.log(samples)).sum()
-    return torch.stack([nll.cpu(), -log_weights.mean(-1).sum().cpu(), parts[0], parts[1]])
+def protocol_samples(checkpoint: Checkpoint) -> int:
+    """K of the protocol: 1 where the likelihood is exact, else the paper's number for the data set."""
+    if checkpoint.variant == "lstm":
+        return 1
+    return _FEWER_SAMPLES.get(checkpoint.dataset, _SAMPLES)
+
+
+def sequences_for(checkpoint: Checkpoint, dataset: Dataset, split: str) -> list[Tensor]:
+    """A split in the symbols of the checkpoint, which may number characters or keys differently.
+
+    Raises:
+        CheckpointError: the data holds symbols the checkpoint does not know.
+    """
+    sequences = list(dataset.split(split))
+    size = checkpoint.model.config.vocab_size
+    if dataset.vocabulary is None:
+        if size == dataset.vocab_size + 1:  # the paper's roll has an output that never sounds at index 0
+            return [functional.pad(roll, (1, 0)) for roll in sequences]
+        if size != dataset.vocab_size:
+            raise CheckpointError(f"{checkpoint.path} has {size} keys; {dataset.title} has {dataset.vocab_size}.")
+        return sequences
+    if checkpoint.vocabulary is None:
+        raise CheckpointError(
+            f"{checkpoint.path} has no vocabulary, so its symbols cannot be told; import it again with --vocabulary."
+        )
+    if checkpoint.vocabulary.symbols == dataset.vocabulary.symbols:
+        return sequences
+    known = {symbol: index for index, symbol in enumerate(checkpoint.vocabulary.symbols)}
+    table = torch.tensor([known.get(symbol, -1) for symbol in dataset.vocabulary.symbols])
+    renumbered = [table[sequence] for sequence in sequences]
+    if any(bool((sequence < 0).any()) for sequence in renumbered):
+        raise CheckpointError(f"{dataset.title} holds characters that {checkpoint.path} does not know.")
+    return renumbered

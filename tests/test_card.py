@@ -15,8 +15,24 @@ from lnf_core.storage.card import dataset_title, model_card, variant_title
 from lnf_core.storage.files import read_config
 
 FIGURES = {
-    "valid": {"sequences": 76, "samples": 30, "nll": 6.789, "nll_per_step": 6.9, "elbo": 7.1, "kl": 7.0, "bpc": None},
-    "test": {"sequences": 77, "samples": 30, "nll": 6.543, "nll_per_step": 6.6, "elbo": 6.8, "kl": 6.7, "bpc": None},
+    "valid": {
+        "sequences": 76,
+        "samples": 30,
+        "nll": 6.789,
+        "nll_per_step": 6.9,
+        "negative_elbo": 7.1,
+        "kl": 7.0,
+        "bpc": None,
+    },
+    "test": {
+        "sequences": 77,
+        "samples": 30,
+        "nll": 6.543,
+        "nll_per_step": 6.6,
+        "negative_elbo": 6.8,
+        "kl": 6.7,
+        "bpc": None,
+    },
     "epochs": 12,
     "minutes": 34.5,
     "device": "cpu",

@@ -21,7 +21,7 @@ from lnf_core.config import BaselineConfig, LatentFlowConfig
 from lnf_core.data import load_dataset
 from lnf_core.evaluation import evaluate
 from lnf_core.models.baseline import LSTMBaseline
-from lnf_core.models.latent_flow import build_model
+from lnf_core.models.build import build_model
 from lnf_core.storage.bundle import save_checkpoint
 from lnf_core.storage.find import load
 
@@ -34,7 +34,7 @@ KEYS = [
     "samples",
     "nll",
     "nll_per_step",
-    "elbo",
+    "negative_elbo",
     "reconstruction",
     "kl",
     "bpc",

@@ -8,7 +8,7 @@ import torch
 
 from lnf_core.config import VARIANTS, BaselineConfig, LatentFlowConfig, ModelConfig
 from lnf_core.data import Vocabulary
-from lnf_core.models.latent_flow import SequenceModel, build_model
+from lnf_core.models.build import SequenceModel, build_model
 from lnf_core.storage.bundle import save_checkpoint
 
 SYMBOLS = Vocabulary.from_list(["<pad>", "<unk>", *"abcdefgh "])

@@ -23,7 +23,7 @@ def curves(
     figure = Figure(figsize=(11, 7), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True)
     panels = (
-        ("valid", "elbo", "validation: negative ELBO (nats a step)"),
+        ("valid", "negative_elbo", "validation: negative ELBO (nats a step)"),
         ("valid", "kl", "validation: KL (nats a step)"),
         ("step", "reconstruction", "training: reconstruction (nats a step)"),
         ("step", "kl_weight", "training: KL weight"),

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from lnf_core.data import Dataset
     from lnf_core.storage.bundle import Checkpoint
 
-# K of the paper: the two sets with long pieces use fewer samples.
-_FEWER_SAMPLES = {"piano-midi": 4, "muse": 4}
-_SAMPLES = 30
-
 
 class Split(StrEnum):
     """The splits a figure may be reported on."""
@@ -60,6 +56,7 @@ def evaluate(
 
     from lnf_core.data import load_dataset
     from lnf_core.evaluation import evaluate as measure
+    from lnf_core.evaluation import protocol_samples, sequences_for
     from lnf_core.storage.bundle import write_metrics
     from lnf_core.storage.find import load
 
@@ -70,14 +67,14 @@ def evaluate(
             "(--force replaces them)."
         )
     dataset = load_dataset(loaded.dataset)
-    where = loaded.model.length_prior.log_probs.device
+    where = loaded.model.device
     started = time.perf_counter()
     with torch.autocast(where.type, torch.bfloat16, enabled=precision is Precision.bf16):
         evaluation = measure(
             loaded.model,
             sequences_for(loaded, dataset, split.value),
             domain="text" if loaded.domain == "text" else "music",
-            samples=default_samples(loaded) if samples is None else samples,
+            samples=protocol_samples(loaded) if samples is None else samples,
             batch_size=batch_size,
             generator=torch.Generator(where).manual_seed(seed),
             progress=_progress(),
@@ -98,43 +95,6 @@ def evaluate(
         typer.echo(json.dumps(result))
     else:
         typer.echo("\n".join(f"{key:>15}  {_said(value)}" for key, value in result.items() if value is not None))
-
-
-def default_samples(checkpoint: Checkpoint) -> int:
-    """K of the protocol: 1 where the likelihood is exact, else the paper's number for the data set."""
-    if checkpoint.variant == "lstm":
-        return 1
-    return _FEWER_SAMPLES.get(checkpoint.dataset, _SAMPLES)
-
-
-def sequences_for(checkpoint: Checkpoint, dataset: Dataset, split: str) -> list[Any]:
-    """A split in the symbols of the checkpoint, which may number characters or keys differently.
-
-    Raises:
-        CheckpointError: the data holds symbols the checkpoint does not know.
-    """
-    import torch
-
-    sequences = list(dataset.split(split))
-    size = checkpoint.model.config.vocab_size
-    if dataset.vocabulary is None:
-        if size == dataset.vocab_size + 1:  # the paper's roll has an output that never sounds at index 0
-            return [torch.nn.functional.pad(roll, (1, 0)) for roll in sequences]
-        if size != dataset.vocab_size:
-            raise CheckpointError(f"{checkpoint.path} has {size} keys; {dataset.title} has {dataset.vocab_size}.")
-        return sequences
-    if checkpoint.vocabulary is None:
-        raise CheckpointError(
-            f"{checkpoint.path} has no vocabulary, so its symbols cannot be told; import it again with --vocabulary."
-        )
-    if checkpoint.vocabulary.symbols == dataset.vocabulary.symbols:
-        return sequences
-    known = {symbol: index for index, symbol in enumerate(checkpoint.vocabulary.symbols)}
-    table = torch.tensor([known.get(symbol, -1) for symbol in dataset.vocabulary.symbols])
-    renumbered = [table[sequence] for sequence in sequences]
-    if any(bool((sequence < 0).any()) for sequence in renumbered):
-        raise CheckpointError(f"{dataset.title} holds characters that {checkpoint.path} does not know.")
-    return renumbered
 
 
 def _progress() -> Any:  # noqa: ANN401 - a callback around an untyped progress bar

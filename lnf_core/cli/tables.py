@@ -84,7 +84,7 @@ def details(measured: Mapping[str, Mapping[str, Any]]) -> str:
         "| Checkpoint | Split | Sequences | K | NLL | NLL / sum(T) | ELBO | Reconstruction | KL | bpc |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    keys = ("sequences", "samples", "nll", "nll_per_step", "elbo", "reconstruction", "kl", "bpc")
+    keys = ("sequences", "samples", "nll", "nll_per_step", "negative_elbo", "reconstruction", "kl", "bpc")
     notes = []
     for name, metrics in measured.items():
         for split in ("valid", "test"):

@@ -92,9 +92,9 @@ class ProgressBar:
             )
         elif isinstance(event, ValidEvent):
             self._say(
-                f"step {event.step} (epoch {event.epoch}, {event.minutes:.1f} min): valid ELBO {event.elbo:.4f} nats "
-                f"= reconstruction {event.reconstruction:.4f} + KL {event.kl:.4f} + length, "
-                f"KL weight {event.kl_weight:.3g}{', best' if event.best else ''}"
+                f"step {event.step} (epoch {event.epoch}, {event.minutes:.1f} min): valid negative ELBO "
+                f"{event.negative_elbo:.4f} nats = reconstruction {event.reconstruction:.4f} + KL {event.kl:.4f} "
+                f"+ length, KL weight {event.kl_weight:.3g}{', best' if event.best else ''}"
             )
         elif isinstance(event, FinishedEvent):
             self._say(_summary(event))
@@ -118,7 +118,7 @@ def _summary(event: FinishedEvent) -> str:
         "interrupted": "Interrupted (state saved, go on with --resume)",
     }
     best = "no weights selected yet"
-    if event.best_elbo is not None:
-        best = f"best valid ELBO {event.best_elbo:.4f} nats at step {event.best_step}, in {event.best_path}"
+    if event.best_negative_elbo is not None:
+        best = f"best valid ELBO {event.best_negative_elbo:.4f} nats at step {event.best_step}, in {event.best_path}"
     steps = f"{event.step} step" + ("" if event.step == 1 else "s")
     return f"{reasons[event.reason]} after {steps} and {event.minutes:.1f} minutes; {best}."

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from lnf_core.flows.base import ConditionalFlow
-from lnf_core.nets.made import MADE
+from lnf_core.nets.made import MADE, MaskedWeights
 from lnf_core.transforms import ElementwiseTransform
 
 
@@ -30,25 +29,17 @@ class AutoregressiveFlow(ConditionalFlow):
         image, log_slope = self.transform.forward(value, self.net(value, context).to(value.dtype))
         return image, log_slope.sum(-1)
 
-    def inverse(self, value: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Eps -> z, sequential in D.
-
-        The first layer's pre-activation is kept up to date as dimensions become known (a forbidden
-        connection has weight zero, so an unknown dimension may count as zero), and of the last layer
-        only the rows of the dimension at hand are computed.
-        """
-        net, size = self.net, self.net.size
-        weight = net.input_layer.masked_weight()
-        known = functional.linear(context.to(weight.dtype), weight[:, size:], net.input_layer.bias)
-        middle = net.hidden_layer.masked_weight()
-        last = net.output_layer.masked_weight().unflatten(0, (net.num_parameters, size))
-        bias = net.output_layer.bias.unflatten(0, (net.num_parameters, size))
-        columns: list[Tensor] = [value[..., 0]] * size
+    def inverse(self, value: Tensor, context: Tensor, weights: MaskedWeights | None = None) -> tuple[Tensor, Tensor]:
+        """Eps -> z, sequential in D; ``weights`` of :meth:`constants` spare masking them again."""
+        parameters, tell = self.net.stepper(context, weights or self.constants())
+        columns: list[Tensor] = [value[..., 0]] * self.net.size
         log_det = torch.zeros_like(value[..., 0])
-        for d in net.order:
-            hidden = functional.linear(functional.relu(known), middle, net.hidden_layer.bias)
-            parameters = functional.linear(functional.relu(hidden), last[:, d], bias[:, d])
-            columns[d], log_slope = self.transform.inverse(value[..., d], parameters)
-            known = known + columns[d][..., None] * weight[:, d]
+        for d in self.net.order:
+            columns[d], log_slope = self.transform.inverse(value[..., d], parameters(d))
+            tell(d, columns[d])
             log_det = log_det + log_slope
         return torch.stack(columns, -1), log_det
+
+    def constants(self) -> MaskedWeights:
+        """The net's masked weights."""
+        return self.net.masked_weights()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -19,5 +20,9 @@ class ConditionalFlow(nn.Module, ABC):
         """Z -> eps: the direction in which densities are computed."""
 
     @abstractmethod
-    def inverse(self, value: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Eps -> z: the direction in which samples are drawn."""
+    def inverse(self, value: Tensor, context: Tensor, weights: Any = None) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+        """Eps -> z: the direction in which samples are drawn. ``weights`` is what :meth:`constants` returned."""
+
+    def constants(self) -> Any:  # noqa: ANN401 - each flow has its own
+        """What ``inverse`` computes of the weights alone: made once, it serves every step of a loop over time."""
+        return None

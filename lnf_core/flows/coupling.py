@@ -48,7 +48,7 @@ class CouplingFlow(ConditionalFlow):
         image, log_slope = self.transform.forward(changed, self._transform_parameters(kept, context))
         return self._join(kept, image), log_slope.sum(-1)
 
-    def inverse(self, value: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+    def inverse(self, value: Tensor, context: Tensor, weights: None = None) -> tuple[Tensor, Tensor]:
         """Eps -> z."""
         kept, changed = self._split(value)
         image, log_slope = self.transform.inverse(changed, self._transform_parameters(kept, context))

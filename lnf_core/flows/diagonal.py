@@ -29,7 +29,7 @@ class DiagonalFlow(ConditionalFlow):
         image, log_slope = self.transform.forward(value, self._transform_parameters(context, value))
         return image, log_slope.sum(-1)
 
-    def inverse(self, value: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+    def inverse(self, value: Tensor, context: Tensor, weights: None = None) -> tuple[Tensor, Tensor]:
         """Eps -> z."""
         image, log_slope = self.transform.inverse(value, self._transform_parameters(context, value))
         return image, log_slope.sum(-1)

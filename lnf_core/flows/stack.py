@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,10 +24,14 @@ class FlowStack(ConditionalFlow):
         super().__init__()
         self.layers = nn.ModuleList(layers)
 
-    def _run(self, value: Tensor, context: Tensor, *, inverse: bool) -> Iterator[tuple[Tensor, Tensor]]:
+    def _run(
+        self, value: Tensor, context: Tensor, *, inverse: bool, weights: list[Any] | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         log_det = torch.zeros_like(value[..., 0])
-        for layer in reversed(self.layers) if inverse else self.layers:
-            value, change = layer.inverse(value, context) if inverse else layer(value, context)  # type: ignore[operator]
+        constants = weights or [None] * len(self.layers)
+        pairs = list(zip(self.layers, constants, strict=True))
+        for layer, own in reversed(pairs) if inverse else pairs:
+            value, change = layer.inverse(value, context, own) if inverse else layer(value, context)  # type: ignore[operator]
             log_det = log_det + change
             yield value, log_det
 
@@ -35,10 +40,21 @@ class FlowStack(ConditionalFlow):
         *_, last = self._run(value, context, inverse=False)
         return last
 
-    def inverse(self, value: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+    def inverse(self, value: Tensor, context: Tensor, weights: list[Any] | None = None) -> tuple[Tensor, Tensor]:
         """Eps -> z."""
-        *_, last = self._run(value, context, inverse=True)
+        *_, last = self._run(value, context, inverse=True, weights=weights)
         return last
+
+    def constants(self) -> list[Any]:
+        """Those of every layer."""
+        return [layer.constants() for layer in self.layers]  # type: ignore[operator]
+
+    def trace(self, value: Tensor, context: Tensor, *, inverse: bool) -> list[Tensor]:
+        """The value before the first layer and after every one, L + 1 times ``[..., D]``.
+
+        With ``inverse`` from eps to z, last layer first; without from z to eps.
+        """
+        return [value, *(after for after, _ in self._run(value, context, inverse=inverse))]
 
 
 def build_stack(config: LatentFlowConfig, context_size: int) -> FlowStack:

@@ -19,8 +19,8 @@ from lnf_core.flows.stack import build_stack
 from lnf_core.nets.lstm import LSTMState
 from lnf_core.nets.mlp import mlp
 from lnf_core.nets.positions import step_mask
+from lnf_core.progress import Progress
 
-Progress = Callable[[int, int], None]
 _Step = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -54,6 +54,13 @@ class TimeContext(nn.Module):
         outputs, _ = self.lstm(torch.cat([sequence, ahead.to(sequence.dtype)], -1), state)
         context: Tensor = self.dropout(torch.cat([state[0][-1:].to(outputs.dtype), outputs[:-1]], 0))
         return context
+
+    def state_after(self, known: Tensor, positions: Tensor) -> LSTMState:
+        """The state that has read ``known`` ``[T0, B, D]``, the first T0 elements, T0 < T, in one pass."""
+        steps = len(known)
+        inputs = torch.cat([known, positions[1 : steps + 1].to(known.dtype)], -1)
+        state: LSTMState = self.lstm(inputs, self.initial_state(positions))[1]
+        return state
 
     def stepper(self, positions: Tensor) -> Callable[[int, Tensor, LSTMState], LSTMState]:
         """The same recursion one step at a time: ``advance(t, element, state)`` reads element t - 1, ``[B, D]``.
@@ -106,19 +113,35 @@ class TimeFlow(nn.Module):
     def forward(self, z: Tensor, lengths: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Z -> eps: one pass if the context reads z, a loop over time if it reads eps."""
         if self.reads == "eps":
-            image, log_det = self._sequential(z, positions, self.stack.forward, None)
+            image, log_det = self._sequential(z, positions, self.stack.forward)
         else:
             image, log_det = self._parallel(z, positions, self.stack.forward)
         return _without_padding(image, log_det, lengths)
 
     def inverse(
-        self, eps: Tensor, lengths: Tensor, positions: Tensor, progress: Progress | None = None
+        self,
+        eps: Tensor,
+        lengths: Tensor,
+        positions: Tensor,
+        *,
+        known: Tensor | None = None,
+        progress: Progress | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Eps -> z: a loop over time if the context reads z; ``progress(step, steps)`` is called in it."""
+        """Eps -> z: a loop over time if the context reads z; ``progress(step, steps)`` is called in it.
+
+        With ``known`` ``[T0, B, D]`` the first T0 steps of z are given, and their log-determinants are not computed:
+        they are zero.
+        """
         if self.reads == "z":
-            image, log_det = self._sequential(eps, positions, self.stack.inverse, progress)
+            weights = self.stack.constants()
+            image, log_det = self._sequential(
+                eps, positions, lambda value, context: self.stack.inverse(value, context, weights), known, progress
+            )
         else:
             image, log_det = self._parallel(eps, positions, self.stack.inverse)
+            if known is not None:
+                image = torch.cat([known, image[len(known) :]], 0)
+                log_det = torch.cat([torch.zeros_like(log_det[: len(known)]), log_det[len(known) :]], 0)
             if progress:
                 progress(len(eps), len(eps))
         return _without_padding(image, log_det, lengths)
@@ -128,7 +151,12 @@ class TimeFlow(nn.Module):
         return step(source, self.context.parallel(source, positions) if self.context else positions)
 
     def _sequential(
-        self, source: Tensor, positions: Tensor, step: _Step, progress: Progress | None
+        self,
+        source: Tensor,
+        positions: Tensor,
+        step: _Step,
+        known: Tensor | None = None,
+        progress: Progress | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The context reads the image, which becomes known step by step."""
         assert self.context is not None  # reads == "nothing" never comes here
@@ -136,11 +164,14 @@ class TimeFlow(nn.Module):
         # the casts cost more than the products they speed up.
         with torch.autocast(source.device.type, enabled=False):
             advance = self.context.stepper(positions)
-            state = self.context.initial_state(positions)
-            images: list[Tensor] = []
-            log_dets: list[Tensor] = []
-            for t in range(len(source)):
-                if t:
+            images = [] if known is None else list(known)
+            log_dets = [torch.zeros_like(image[..., 0]) for image in images]
+            start = len(images)
+            state = (
+                self.context.initial_state(positions) if known is None else self.context.state_after(known, positions)
+            )
+            for t in range(start, len(source)):
+                if t > start:
                     state = advance(t, images[-1], state)
                 image, log_det = step(source[t], self.context.dropout(state[0][-1]))
                 images.append(image)

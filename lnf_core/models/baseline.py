@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from lnf_core.checks import check_samples, check_sequences, check_temperature, check_total, resolve_lengths
+from lnf_core.checks import (
+    check_samples,
+    check_sequences,
+    check_temperature,
+    check_total,
+    resolve_lengths,
+    warn_of_short,
+)
 from lnf_core.config import BaselineConfig
-from lnf_core.flows.time import Progress
+from lnf_core.engines import BaselineSampler, prepare
+from lnf_core.models.draws import Draws
 from lnf_core.models.emission import Emission
 from lnf_core.models.length_prior import LengthPrior
-from lnf_core.models.results import Elbo, Sample
+from lnf_core.models.results import Bound, Elbo, Sample
 from lnf_core.nets.positions import PositionFeatures, step_mask
+from lnf_core.progress import Progress
 
 
 class LSTMBaseline(nn.Module):
@@ -39,21 +49,49 @@ class LSTMBaseline(nn.Module):
 
     def log_prob(self, x: Tensor, lengths: Tensor) -> Tensor:
         """``log p(x_t | x_<t, T)`` in nats per step, ``[T, B]``; zero on padding."""
-        lengths = check_sequences(x, lengths, self.config)
+        return self._log_prob(x, check_sequences(x, lengths, self.config))
+
+    def _log_prob(self, x: Tensor, lengths: Tensor) -> Tensor:
         log_prob = self.emission.log_prob(self._logits(x, lengths), x)
         return log_prob.masked_fill(~step_mask(lengths, len(x)), 0.0)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.emission.bias.device
+
     def elbo(self, x: Tensor, lengths: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Elbo:
-        """The exact likelihood in the shape of a bound: no latents, so the KL is zero and every sample the same."""
-        log_prob = self.log_prob(x, lengths)[..., None].expand(-1, -1, check_samples(samples))
+        """The exact likelihood in the shape of a bound: no latents, so the KL is zero and every sample the same.
+
+        Raises:
+            InvalidInputError: a batch that does not fit the model, or no samples.
+        """
+        check_samples(samples)
+        return self.forward(x, check_sequences(x, lengths, self.config), samples, generator)
+
+    def forward(self, x: Tensor, lengths: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Elbo:
+        """The same as :meth:`elbo` for a batch known to fit: training calls this, through whatever wraps the model."""
+        log_prob = self._log_prob(x, lengths)[..., None].expand(-1, -1, samples)
         mask = step_mask(lengths, len(x))
         return Elbo(log_prob, torch.zeros_like(log_prob), self.length_prior.log_prob(lengths), mask)
 
-    def forward(self, x: Tensor, lengths: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Elbo:
-        """The same as :meth:`elbo`, so that wrappers for distributed training can call it."""
-        return self.elbo(x, lengths, samples, generator)
-
     @torch.no_grad()
+    def bound(
+        self,
+        x: Tensor,
+        lengths: Tensor,
+        samples: int = 1,
+        generator: torch.Generator | None = None,
+        max_rows: int = 256,
+    ) -> Bound:
+        """Exact ``log p(x, T)`` in the shape of a bound; ``samples`` and ``generator`` change nothing here."""
+        lengths = check_sequences(x, lengths, self.config)
+        parts = zip(x.split(max(1, max_rows), 1), lengths.split(max(1, max_rows)), strict=True)
+        bounds = [Bound.of([self(*part)]) for part in parts]
+        return Bound(
+            *(torch.cat([getattr(bound, field.name) for bound in bounds]) for field in dataclasses.fields(Bound))
+        )
+
     def log_likelihood(
         self,
         x: Tensor,
@@ -62,10 +100,8 @@ class LSTMBaseline(nn.Module):
         generator: torch.Generator | None = None,
         max_rows: int = 256,
     ) -> Tensor:
-        """Exact ``log p(x, T)`` in nats, ``[B]``; ``samples`` and ``generator`` change nothing here."""
-        lengths = check_sequences(x, lengths, self.config)
-        parts = zip(x.split(max(1, max_rows), 1), lengths.split(max(1, max_rows)), strict=True)
-        return torch.cat([self.log_prob(*part).sum(0) for part in parts]) + self.length_prior.log_prob(lengths)
+        """Exact ``log p(x, T)`` in nats, float64 ``[B]``: see :meth:`bound`."""
+        return self.bound(x, lengths, samples, generator, max_rows).log_likelihood
 
     @torch.no_grad()
     def sample(
@@ -77,15 +113,23 @@ class LSTMBaseline(nn.Module):
         argmax: bool = False,
         generator: torch.Generator | None = None,
         progress: Progress | None = None,
+        engine: str | BaselineSampler = "auto",
     ) -> Sample:
         """Draw sequences symbol by symbol; ``temperature`` divides the logits.
 
+        The arguments are those of :meth:`lnf_core.models.latent_flow.LatentFlow.sample`.
+
         Raises:
             InvalidInputError: temperature, count or a length out of range.
+            EngineError: the engine asked for by name cannot run here.
         """
+        sampler = prepare(self, engine) if isinstance(engine, str) else engine
         temperature = check_temperature(temperature)
-        steps = resolve_lengths(count, lengths, self.length_prior, self.config.max_length, generator)
-        return self._roll_out(None, steps, temperature, argmax=argmax, generator=generator, progress=progress)
+        count, asked = resolve_lengths(count, lengths, self.config.max_length, self.device)
+        draws = Draws(count, generator, self.device)
+        lengths = draws.lengths(self.length_prior) if asked is None else asked
+        warn_of_short(lengths, self.length_prior)
+        return self._roll_out(None, lengths, temperature, sampler, None if argmax else draws, progress)
 
     @torch.no_grad()
     def continue_from(
@@ -98,47 +142,43 @@ class LSTMBaseline(nn.Module):
         argmax: bool = False,
         generator: torch.Generator | None = None,
         progress: Progress | None = None,
+        engine: str | BaselineSampler = "auto",
     ) -> Sample:
         """Continue a beginning ``[T0]`` or ``[T0, V]`` up to ``length`` steps in total, ``count`` times.
 
         Raises:
             InvalidInputError: an empty prefix, one that is not shorter than ``length``, or a bad argument.
+            EngineError: the engine asked for by name cannot run here.
         """
+        sampler = prepare(self, engine) if isinstance(engine, str) else engine
         temperature = check_temperature(temperature)
         check_total(len(prefix) if prefix.ndim else 0, length)
-        total = resolve_lengths(count, length, self.length_prior, self.config.max_length, generator)
+        count, _ = resolve_lengths(count, length, self.config.max_length, self.device)
+        total = torch.full((count,), length, device=self.device)
         x = torch.stack([prefix] * count, 1)
         check_sequences(x, torch.full_like(total, len(prefix)), self.config)
-        return self._roll_out(x, total, temperature, argmax=argmax, generator=generator, progress=progress)
+        draws = None if argmax else Draws(count, generator, self.device)
+        return self._roll_out(x, total, temperature, sampler, draws, progress)
 
     def _roll_out(
         self,
         prefix: Tensor | None,
         lengths: Tensor,
         temperature: float,
-        *,
-        argmax: bool,
-        generator: torch.Generator | None,
+        sampler: BaselineSampler,
+        draws: Draws | None,
         progress: Progress | None,
     ) -> Sample:
+        """Without ``draws`` the most likely symbols."""
         steps = int(lengths.max())
+        uniforms = None if draws is None else draws.uniform(lengths, *self.emission.uniform_shape())
         positions = self.positions(lengths, steps)
-        before = positions.new_zeros(len(lengths), self.config.embedding_size)
-        state: tuple[Tensor, Tensor] | None = None
-        drawn: list[Tensor] = []
-        probabilities: list[Tensor] = []
-        for t in range(steps):
-            output, state = self.lstm(torch.cat([before, positions[t]], -1)[None], state)
-            probabilities.append(self.emission.probabilities(self.emission.logits(output[0]) / temperature))
-            if prefix is not None and t < len(prefix):
-                drawn.append(prefix[t].to(drawn[-1].dtype if drawn else prefix.dtype))
-            else:
-                drawn.append(self.emission.draw(probabilities[-1], argmax=argmax, generator=generator))
-            before = self.emission.embed(drawn[-1])
-            if progress:
-                progress(t + 1, steps)
+        x, probabilities = sampler.roll_out(prefix, lengths, positions, temperature, uniforms, progress)
         mask = step_mask(lengths, steps)
-        x = torch.stack(drawn)
         return Sample(
-            x * (mask if x.ndim == 2 else mask[..., None]), lengths, torch.stack(probabilities) * mask[..., None]
+            x * (mask if x.ndim == 2 else mask[..., None]),
+            lengths,
+            probabilities * mask[..., None],
+            engine=sampler.engine,
+            dependent_steps=steps,
         )

@@ -48,13 +48,20 @@ class Emission(nn.Module):
         """Probability of each symbol (sums to 1) or of each key sounding, ``[..., V]``."""
         return logits.softmax(-1) if self.likelihood == "categorical" else logits.sigmoid()
 
-    def draw(self, probabilities: Tensor, *, argmax: bool, generator: torch.Generator | None) -> Tensor:
-        """The most likely x, or a draw: int64 ``[..., ]`` or 0/1 floats ``[..., V]``."""
+    def uniform_shape(self) -> tuple[int, ...]:
+        """How many uniform numbers a draw of one x_t takes: one, or one a key."""
+        return () if self.likelihood == "categorical" else (len(self.bias),)
+
+    def pick(self, probabilities: Tensor, uniforms: Tensor | None) -> Tensor:
+        """X from probabilities ``[..., V]``: the draws ``uniforms`` stand for, or the most likely without them.
+
+        ``uniforms`` are float64 in [0, 1), ``[...]`` (categorical, read through the inverse of the distribution
+        function) or ``[..., V]``. Returns int64 ``[...]`` or 0/1 floats ``[..., V]``.
+        """
         if self.likelihood == "categorical":
-            if argmax:
+            if uniforms is None:
                 return probabilities.argmax(-1)
-            flat = probabilities.flatten(0, -2)
-            return torch.multinomial(flat, 1, generator=generator).view(probabilities.shape[:-1])
-        if argmax:
-            return (probabilities > 0.5).to(probabilities.dtype)
-        return torch.bernoulli(probabilities, generator=generator)
+            below = probabilities.double().cumsum(-1) <= uniforms[..., None]
+            return below.sum(-1).clamp_max(probabilities.shape[-1] - 1)
+        threshold = 0.5 if uniforms is None else uniforms
+        return (probabilities > threshold).to(probabilities.dtype)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lnf_core.checks import (
     check_latents,
@@ -19,30 +20,21 @@ from lnf_core.checks import (
     check_temperature,
     check_total,
     resolve_lengths,
+    warn_of_short,
 )
-from lnf_core.config import LatentFlowConfig, ModelConfig
-from lnf_core.flows.time import Progress, TimeFlow
-from lnf_core.models.baseline import LSTMBaseline
+from lnf_core.config import LatentFlowConfig
+from lnf_core.engines import FlowSampler, prepare
+from lnf_core.flows.time import TimeFlow
 from lnf_core.models.decoder import Decoder
+from lnf_core.models.draws import Draws
 from lnf_core.models.emission import Emission
 from lnf_core.models.encoder import Encoder, Posterior
 from lnf_core.models.length_prior import LengthPrior
-from lnf_core.models.results import Elbo, Sample
+from lnf_core.models.results import Bound, Elbo, Inversion, Sample
 from lnf_core.nets.positions import PositionFeatures, step_mask
+from lnf_core.progress import Progress
 
 _LOG_2PI = math.log(2.0 * math.pi)
-
-
-@dataclass(frozen=True)
-class Inversion:
-    """A latent sequence pushed to the base noise and back."""
-
-    eps: Tensor
-    """``[T, B, D]``."""
-    z: Tensor
-    """``[T, B, D]``: ``eps`` pushed through the prior again."""
-    error: float
-    """Largest absolute difference between the z that was given and the one that came back."""
 
 
 class LatentFlow(nn.Module):
@@ -59,6 +51,11 @@ class LatentFlow(nn.Module):
         self.decoder = Decoder(config, self.positions.size)
         self.emission = Emission(config.vocab_size, config.embedding_size, self.decoder.size, config.likelihood)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.emission.bias.device
+
     # Scoring ---------------------------------------------------------------------------------------------------
 
     def encode(self, x: Tensor, lengths: Tensor, total_lengths: Tensor | None = None) -> Posterior:
@@ -66,26 +63,36 @@ class LatentFlow(nn.Module):
 
         ``total_lengths`` ``[B]`` says how long each sequence will be when x is only its beginning: the
         position features then count down to that end.
+
+        Raises:
+            InvalidInputError: a batch that does not fit the model.
         """
         lengths = check_sequences(x, lengths, self.config)
-        positions = self.positions(lengths if total_lengths is None else total_lengths, len(x))
+        return self._encode(x, lengths, self.positions(lengths if total_lengths is None else total_lengths, len(x)))
+
+    def _encode(self, x: Tensor, lengths: Tensor, positions: Tensor) -> Posterior:
         posterior: Posterior = self.encoder(self.emission.embed(x), lengths, positions)
         return posterior
 
     def log_prior(self, z: Tensor, lengths: Tensor) -> Tensor:
         """``log p(z_t | ...)`` in nats per step, ``[T, B]``; zero on padding."""
-        eps, log_det = self.prior(z, lengths, self.positions(lengths, len(z)))
+        lengths = check_latents(z, lengths, self.config)
+        return self._log_prior(z, lengths, self.positions(lengths, len(z)))
+
+    def _log_prior(self, z: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
+        eps, log_det = self.prior(z, lengths, positions)
         base = -0.5 * (eps.square() + _LOG_2PI).sum(-1)
         log_prior: Tensor = base.masked_fill(~step_mask(lengths, len(z)), 0.0) + log_det
         return log_prior
 
     def log_emission(self, x: Tensor, z: Tensor, lengths: Tensor) -> Tensor:
         """``log p(x_t | z)`` in nats per step, ``[T, B]``; zero on padding."""
-        log_prob = self.emission.log_prob(self._logits(z, lengths), x)
-        return log_prob.masked_fill(~step_mask(lengths, len(z)), 0.0)
+        lengths = check_latents(z, check_sequences(x, lengths, self.config), self.config)
+        return self._log_emission(x, z, lengths, self.positions(lengths, len(z)))
 
-    def _logits(self, z: Tensor, lengths: Tensor) -> Tensor:
-        return self.emission.logits(self.decoder(z, lengths, self.positions(lengths, len(z))))
+    def _log_emission(self, x: Tensor, z: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
+        log_prob = self.emission.log_prob(self.emission.logits(self.decoder(z, lengths, positions)), x)
+        return log_prob.masked_fill(~step_mask(lengths, len(z)), 0.0)
 
     def elbo(self, x: Tensor, lengths: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Elbo:
         """The terms of the bound for K = ``samples`` draws of z.
@@ -95,9 +102,19 @@ class LatentFlow(nn.Module):
             lengths: int64 ``[B]``.
             samples: K.
             generator: randomness of the draws; its numbers are read sample by sample.
+
+        Raises:
+            InvalidInputError: a batch that does not fit the model, or no samples.
         """
         check_samples(samples)
-        posterior = self.encode(x, lengths)
+        return self.forward(x, check_sequences(x, lengths, self.config), samples, generator)
+
+    def forward(self, x: Tensor, lengths: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Elbo:
+        """The same as :meth:`elbo` for a batch known to fit: no check reads a tensor back from the device.
+
+        Training calls this, through whatever wraps the model.
+        """
+        posterior = self._encode(x, lengths, self.positions(lengths, len(x)))
         return self.elbo_at(x, lengths, posterior, posterior.noise(samples, generator))
 
     def elbo_at(self, x: Tensor, lengths: Tensor, posterior: Posterior, noise: Tensor) -> Elbo:
@@ -110,16 +127,36 @@ class LatentFlow(nn.Module):
         # The K samples become K more sequences: [T, B, K, D] -> [T, B * K, D].
         flat = z.permute(1, 2, 0, 3).reshape(steps, batch * samples, -1)
         many = lengths.repeat_interleave(samples)
-        x_many = x.repeat_interleave(samples, dim=1)
-        log_prior = self.log_prior(flat, many).unflatten(1, (batch, samples))
-        reconstruction = self.log_emission(x_many, flat, many).unflatten(1, (batch, samples))
-        return Elbo(reconstruction, log_posterior - log_prior, self.length_prior.log_prob(lengths), mask)
-
-    def forward(self, x: Tensor, lengths: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Elbo:
-        """The same as :meth:`elbo`, so that wrappers for distributed training can call it."""
-        return self.elbo(x, lengths, samples, generator)
+        positions = self.positions(many, steps)
+        log_prior = self._log_prior(flat, many, positions).unflatten(1, (batch, samples))
+        log_px = self._log_emission(x.repeat_interleave(samples, dim=1), flat, many, positions)
+        return Elbo(
+            log_px.unflatten(1, (batch, samples)), log_posterior - log_prior, self.length_prior.log_prob(lengths), mask
+        )
 
     @torch.no_grad()
+    def bound(
+        self,
+        x: Tensor,
+        lengths: Tensor,
+        samples: int = 30,
+        generator: torch.Generator | None = None,
+        max_rows: int = 256,
+    ) -> Bound:
+        """Importance-sampled ``log p(x, T)`` and its parts from K = ``samples`` draws (Burda et al., ICLR 2016).
+
+        At most ``max_rows`` sequences (B times samples) are in flight at once; the result does not depend on it.
+
+        Raises:
+            InvalidInputError: a batch that does not fit the model, or no samples.
+        """
+        check_samples(samples)
+        lengths = check_sequences(x, lengths, self.config)
+        posterior = self._encode(x, lengths, self.positions(lengths, len(x)))
+        at_once = max(1, max_rows // len(lengths))
+        counts = [min(at_once, samples - start) for start in range(0, samples, at_once)]
+        return Bound.of(self.elbo_at(x, lengths, posterior, posterior.noise(count, generator)) for count in counts)
+
     def log_likelihood(
         self,
         x: Tensor,
@@ -128,19 +165,8 @@ class LatentFlow(nn.Module):
         generator: torch.Generator | None = None,
         max_rows: int = 256,
     ) -> Tensor:
-        """Importance-sampled ``log p(x, T)`` in nats, ``[B]``: ``log mean_k exp(log_weights_k)``.
-
-        At most ``max_rows`` sequences (B times samples) are in flight at once; the result does not depend
-        on it. A lower bound in expectation, tighter with more samples (Burda et al., ICLR 2016).
-        """
-        check_samples(samples)
-        posterior = self.encode(x, lengths)
-        at_once = max(1, max_rows // len(lengths))
-        weights: list[Tensor] = []
-        for start in range(0, samples, at_once):
-            noise = posterior.noise(min(at_once, samples - start), generator)
-            weights.append(self.elbo_at(x, lengths, posterior, noise).log_weights)
-        return torch.cat(weights, -1).logsumexp(-1) - math.log(samples)
+        """Importance-sampled ``log p(x, T)`` in nats, float64 ``[B]``: see :meth:`bound`."""
+        return self.bound(x, lengths, samples, generator, max_rows).log_likelihood
 
     # Sampling --------------------------------------------------------------------------------------------------
 
@@ -154,8 +180,9 @@ class LatentFlow(nn.Module):
         argmax: bool = False,
         generator: torch.Generator | None = None,
         progress: Progress | None = None,
+        engine: str | FlowSampler = "auto",
     ) -> Sample:
-        """Draw sequences from the model.
+        """Draw sequences from the model. What a sequence is like does not depend on those drawn with it.
 
         Args:
             count: how many.
@@ -164,20 +191,21 @@ class LatentFlow(nn.Module):
             argmax: the most likely x given z in place of a draw.
             generator: all the randomness.
             progress: called with ``(steps done, steps)`` while the prior is being inverted.
+            engine: a name (see :mod:`lnf_core.engines`), or a sampler that was prepared from this model.
 
         Raises:
             InvalidInputError: temperature, count or a length out of range.
+            EngineError: the engine asked for by name cannot run here.
         """
+        sampler = self._sampler(engine)
         temperature = check_temperature(temperature)
-        steps = resolve_lengths(count, lengths, self.length_prior, self.config.max_length, generator)
-        eps = temperature * self._noise(int(steps.max()), len(steps), generator)
-        return self.from_noise(eps, steps, argmax=argmax, generator=generator, progress=progress)
-
-    def _noise(self, steps: int, count: int, generator: torch.Generator | None) -> Tensor:
-        device = self.length_prior.log_probs.device
-        # Drawn sequence by sequence: a sequence's noise does not depend on how many are drawn after it.
-        rows = [torch.randn(steps, self.config.latent_size, generator=generator, device=device) for _ in range(count)]
-        return torch.stack(rows, 1).to(self.emission.bias.dtype)
+        count, asked = resolve_lengths(count, lengths, self.config.max_length, self.device)
+        draws = Draws(count, generator, self.device)
+        lengths = draws.lengths(self.length_prior) if asked is None else asked
+        warn_of_short(lengths, self.length_prior)
+        eps = temperature * draws.normal(lengths, self.config.latent_size, self.emission.bias.dtype)
+        uniforms = None if argmax else draws.uniform(lengths, *self.emission.uniform_shape())
+        return self._push(eps, lengths, sampler, uniforms=uniforms, progress=progress)
 
     @torch.no_grad()
     def from_noise(
@@ -188,40 +216,76 @@ class LatentFlow(nn.Module):
         argmax: bool = False,
         generator: torch.Generator | None = None,
         progress: Progress | None = None,
+        engine: str | FlowSampler = "auto",
     ) -> Sample:
-        """Push base noise ``[T, B, D]`` through the prior and the decoder."""
-        lengths = check_latents(eps, lengths, self.config)
-        z, _ = self.prior.inverse(eps, lengths, self.positions(lengths, len(eps)), progress)
-        eps = eps.masked_fill(~step_mask(lengths, len(eps))[..., None], 0.0)
-        return self._emit(z, eps, lengths, argmax=argmax, generator=generator)
+        """Push base noise ``[T, B, D]`` through the prior and the decoder.
 
-    def _emit(
-        self, z: Tensor, eps: Tensor | None, lengths: Tensor, *, argmax: bool, generator: torch.Generator | None
+        Raises:
+            InvalidInputError: noise or lengths that do not fit the model.
+            EngineError: the engine asked for by name cannot run here.
+        """
+        lengths = check_latents(eps, lengths, self.config)
+        eps = eps.masked_fill(~step_mask(lengths, len(eps))[..., None], 0.0)
+        uniforms = None if argmax else self._uniforms(lengths, len(eps), generator)
+        return self._push(eps, lengths, self._sampler(engine), uniforms=uniforms, progress=progress)
+
+    def _sampler(self, engine: str | FlowSampler) -> FlowSampler:
+        return prepare(self, engine) if isinstance(engine, str) else engine
+
+    def _uniforms(self, lengths: Tensor, steps: int, generator: torch.Generator | None) -> Tensor:
+        uniforms = Draws(len(lengths), generator, self.device).uniform(lengths, *self.emission.uniform_shape())
+        return functional.pad(uniforms, (0, 0) * (uniforms.ndim - 1) + (0, steps - len(uniforms)))
+
+    def _push(
+        self,
+        eps: Tensor,
+        lengths: Tensor,
+        sampler: FlowSampler,
+        *,
+        uniforms: Tensor | None,
+        known: Tensor | None = None,
+        progress: Progress | None = None,
     ) -> Sample:
-        probabilities = self.decode(z, lengths)
-        x = self.emission.draw(probabilities, argmax=argmax, generator=generator)
-        mask = step_mask(lengths, len(z))
-        x = x * (mask if x.ndim == 2 else mask[..., None])
-        return Sample(x, lengths, probabilities * mask[..., None], z, eps)
+        """Noise to z to x, whichever engine does it; ``known`` is a beginning of z that is given."""
+        positions = self.positions(lengths, len(eps))
+        pushed = sampler.push(eps, lengths, positions, known, progress)
+        x, probabilities = self._emit(sampler.logits(pushed.z, lengths, positions), lengths, uniforms)
+        return Sample(x, lengths, probabilities, pushed.z, eps, sampler.engine, pushed.dependent_steps)
+
+    def _emit(self, logits: Tensor, lengths: Tensor, uniforms: Tensor | None) -> tuple[Tensor, Tensor]:
+        probabilities = self.emission.probabilities(logits)
+        x = self.emission.pick(probabilities, uniforms)
+        mask = step_mask(lengths, len(x))
+        return x * (mask if x.ndim == 2 else mask[..., None]), probabilities * mask[..., None]
 
     @torch.no_grad()
     def decode(self, z: Tensor, lengths: Tensor) -> Tensor:
         """What each x_t would be drawn from given ``z`` ``[T, B, D]``: probabilities ``[T, B, V]``."""
-        return self.emission.probabilities(self._logits(z, check_latents(z, lengths, self.config)))
+        lengths = check_latents(z, lengths, self.config)
+        return self.emission.probabilities(self._logits(z, lengths))
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, lengths: Tensor) -> Sample:
         """Encode x to the posterior mean and decode its most likely symbols; ``eps`` is the noise behind that z."""
         z = self.encode(x, lengths).mean.masked_fill(~step_mask(lengths, len(x))[..., None], 0.0)
-        return self._emit(z, self.invert(z, lengths).eps, lengths, argmax=True, generator=None)
+        symbols, probabilities = self._emit(self._logits(z, lengths), lengths, None)
+        return Sample(symbols, lengths, probabilities, z, self.to_noise(z, lengths))
+
+    def _logits(self, z: Tensor, lengths: Tensor) -> Tensor:
+        return self.emission.logits(self.decoder(z, lengths, self.positions(lengths, len(z))))
 
     @torch.no_grad()
-    def invert(self, z: Tensor, lengths: Tensor) -> Inversion:
-        """Push ``z`` ``[T, B, D]`` to the base noise and back, and say how far it came back from where it was."""
+    def to_noise(self, z: Tensor, lengths: Tensor) -> Tensor:
+        """The base noise behind ``z``, both ``[T, B, D]``: the density direction alone."""
         lengths = check_latents(z, lengths, self.config)
-        positions = self.positions(lengths, len(z))
-        eps, _ = self.prior(z, lengths, positions)
-        back, _ = self.prior.inverse(eps, lengths, positions)
+        eps: Tensor = self.prior(z, lengths, self.positions(lengths, len(z)))[0]
+        return eps
+
+    @torch.no_grad()
+    def invert(self, z: Tensor, lengths: Tensor, engine: str | FlowSampler = "eager") -> Inversion:
+        """Push ``z`` ``[T, B, D]`` to the base noise and back, and say how far it came back from where it was."""
+        eps = self.to_noise(z, lengths)
+        back = self._sampler(engine).push(eps, lengths, self.positions(lengths, len(z))).z
         difference = (back - z).masked_fill(~step_mask(lengths, len(z))[..., None], 0.0)
         return Inversion(eps, back, float(difference.abs().max()))
 
@@ -236,11 +300,12 @@ class LatentFlow(nn.Module):
         argmax: bool = False,
         generator: torch.Generator | None = None,
         progress: Progress | None = None,
+        engine: str | FlowSampler = "auto",
     ) -> Sample:
         """Continue a beginning: encode it, keep its latents, sample the rest.
 
-        The prefix's latents are posterior draws; their base noise is found by the density direction,
-        which is causal in t, and fresh noise follows it. In the result the prefix itself is kept.
+        The prefix's latents are posterior draws; the prior goes on from the state it is in after reading them. In
+        the result the prefix itself is kept.
 
         Args:
             prefix: ``[T0]`` int64 or ``[T0, V]`` 0/1.
@@ -250,32 +315,27 @@ class LatentFlow(nn.Module):
             argmax: the most likely x given z in place of a draw.
             generator: all the randomness.
             progress: called with ``(steps done, steps)`` while the prior is being inverted.
+            engine: as in :meth:`sample`.
 
         Raises:
             InvalidInputError: an empty prefix, one that is not shorter than ``length``, or a bad argument.
+            EngineError: the engine asked for by name cannot run here.
         """
+        sampler = self._sampler(engine)
         temperature = check_temperature(temperature)
-        known = len(prefix) if prefix.ndim else 0
-        check_total(known, length)
-        total = resolve_lengths(count, length, self.length_prior, self.config.max_length, generator)
+        start = len(prefix) if prefix.ndim else 0
+        check_total(start, length)
+        count, _ = resolve_lengths(count, length, self.config.max_length, self.device)
+        total = torch.full((count,), length, device=self.device)
+        beginning = torch.full_like(total, start)
         x = torch.stack([prefix] * count, 1)
-        posterior = self.encode(x, torch.full_like(total, known), total)
-        eps = temperature * self._noise(length, count, generator)
-        z_known = posterior.mean + posterior.std * posterior.noise(1, generator)[0]
-        eps_known, _ = self.prior(z_known, torch.full_like(total, known), self.positions(total, length)[:known])
-        eps = torch.cat([eps_known, eps[known:]], 0)
-        z, _ = self.prior.inverse(eps, total, self.positions(total, length), progress)
-        z = torch.cat([z_known, z[known:]], 0)
-        drawn = self._emit(z, eps, total, argmax=argmax, generator=generator)
-        kept = torch.cat([x.to(drawn.x.dtype), drawn.x[known:]], 0)
-        return Sample(kept, total, drawn.probabilities, z, eps)
-
-
-SequenceModel = LatentFlow | LSTMBaseline
-
-
-def build_model(config: ModelConfig, length_counts: Tensor) -> SequenceModel:
-    """The model a configuration describes, freshly initialised."""
-    if isinstance(config, LatentFlowConfig):
-        return LatentFlow(config, length_counts)
-    return LSTMBaseline(config, length_counts)
+        posterior = self.encode(x, beginning, total)
+        draws, size = Draws(count, generator, self.device), self.config.latent_size
+        z_known = posterior.mean + posterior.std * draws.normal(beginning, size, posterior.mean.dtype)
+        eps_known, _ = self.prior(z_known, beginning, self.positions(total, length)[:start])
+        fresh = temperature * draws.normal(total - beginning, size, z_known.dtype)
+        uniforms = None if argmax else draws.uniform(total, *self.emission.uniform_shape())
+        drawn = self._push(
+            torch.cat([eps_known, fresh], 0), total, sampler, uniforms=uniforms, known=z_known, progress=progress
+        )
+        return replace(drawn, x=torch.cat([x.to(drawn.x.dtype), drawn.x[start:]], 0))

@@ -40,3 +40,14 @@ class LengthPrior(nn.Module):
         weights = self.log_probs.exp()
         weights[0] = 0.0  # a sequence without a step can be neither drawn nor heard
         return torch.multinomial(weights, count, replacement=True, generator=generator)
+
+    @property
+    def shortest_trained(self) -> int:
+        """The shortest length of the training data, in steps; 1 for a flat histogram, which says nothing about it.
+
+        Music adds one to every bin, so there a length that occurred is one that stands above the lowest bin.
+        """
+        weights = self.log_probs[1:].exp()
+        lowest = weights.min()
+        occurred = weights > (1.5 * lowest if lowest > 0 else 0.0)
+        return int(occurred.nonzero()[0]) + 1 if bool(occurred.any()) else 1

@@ -5,6 +5,9 @@ Germain et al., "MADE: Masked Autoencoder for Distribution Estimation", ICML 201
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -30,6 +33,20 @@ class MaskedLinear(nn.Linear):
     def forward(self, inputs: Tensor) -> Tensor:
         """``[..., in] -> [..., out]``."""
         return functional.linear(inputs, self.masked_weight(), self.bias)
+
+
+@dataclass(frozen=True)
+class MaskedWeights:
+    """A MADE's weights with their forbidden entries at zero, made once for any number of steps."""
+
+    values: Tensor
+    """From the D values to the first layer, ``[F, D]``."""
+    context: Tensor
+    """From the context to the first layer, ``[F, H]``."""
+    hidden: Tensor
+    """``[F, F]``."""
+    output: Tensor
+    """``[P, D, F]``: the rows of one dimension are ``output[:, d]``."""
 
 
 class MADE(nn.Module):
@@ -60,3 +77,32 @@ class MADE(nn.Module):
         outputs: Tensor = self.output_layer(hidden)
         outputs = outputs.unflatten(-1, (self.num_parameters, self.size))
         return outputs.transpose(-1, -2)
+
+    def masked_weights(self) -> MaskedWeights:
+        """See :class:`MaskedWeights`."""
+        first = self.input_layer.masked_weight()
+        output = self.output_layer.masked_weight().unflatten(0, (self.num_parameters, self.size))
+        return MaskedWeights(first[:, : self.size], first[:, self.size :], self.hidden_layer.masked_weight(), output)
+
+    def stepper(
+        self, context: Tensor, weights: MaskedWeights
+    ) -> tuple[Callable[[int], Tensor], Callable[[int, Tensor], None]]:
+        """The same net one dimension at a time: ``parameters(d)`` ``[..., P]``, then ``tell(d, value)``.
+
+        Dimensions must be asked for and told in ``order``. The first layer's pre-activation is kept up to date as
+        they become known (a forbidden connection has weight zero, so an unknown one may count as zero), and of the
+        last layer only the rows of the dimension at hand are computed.
+        """
+        dtype = weights.context.dtype
+        known = functional.linear(context.to(dtype), weights.context, self.input_layer.bias)
+        bias = self.output_layer.bias.unflatten(0, (self.num_parameters, self.size))
+
+        def parameters(d: int) -> Tensor:
+            hidden = functional.linear(functional.relu(known), weights.hidden, self.hidden_layer.bias)
+            return functional.linear(functional.relu(hidden), weights.output[:, d], bias[:, d])
+
+        def tell(d: int, value: Tensor) -> None:
+            nonlocal known
+            known = known + value[..., None].to(dtype) * weights.values[:, d]
+
+        return parameters, tell

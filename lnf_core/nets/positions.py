@@ -21,11 +21,15 @@ class PositionFeatures(nn.Module):
     Steps of padding get the features of the last step: no number that is returned depends on them.
     """
 
+    one: Tensor
+
     def __init__(self, kind: Positions, max_length: int, size: int) -> None:
         """``size`` is the width of each learned table."""
         super().__init__()
         self.kind, self.max_length = kind, max_length
         self.size = 2 * max_length if kind == "onehot" else 2 * size
+        # One-hot features have no parameter to tell them the model's dtype.
+        self.register_buffer("one", torch.ones(()), persistent=False)
         if kind == "learned":
             self.from_start = nn.Embedding(max_length, size)
             self.from_end = nn.Embedding(max_length, size)
@@ -40,4 +44,4 @@ class PositionFeatures(nn.Module):
         if self.kind == "learned":
             return torch.cat([self.from_start(t), self.from_end(left)], -1)
         pair = [functional.one_hot(t, self.max_length), functional.one_hot(left, self.max_length)]
-        return torch.cat(pair, -1).to(torch.get_default_dtype())
+        return torch.cat(pair, -1).to(self.one.dtype)

@@ -37,7 +37,7 @@ from lnf_core.version import __version__
 
 if TYPE_CHECKING:
     from lnf_core.data import Vocabulary
-    from lnf_core.models.latent_flow import SequenceModel
+    from lnf_core.models.build import SequenceModel
 
 _STORED_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -208,7 +208,7 @@ def _check_vocabulary(config: ModelConfig, vocabulary: Vocabulary | None, folder
 
 
 def _build(config: ModelConfig, folder: Path) -> SequenceModel:
-    from lnf_core.models.latent_flow import build_model
+    from lnf_core.models.build import build_model
 
     try:
         # Building draws initial weights; the caller's random state must not depend on whether a model was loaded.

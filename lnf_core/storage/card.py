@@ -94,7 +94,7 @@ def _figures(metrics: Mapping[str, Any], music: bool) -> str:
         "bpc": "bits a character",
         "nll": f"NLL, {unit}, divided by sum(T + 1)",
         "nll_per_step": f"NLL, {unit}, divided by sum(T)",
-        "elbo": "ELBO",
+        "negative_elbo": "negative ELBO",
         "reconstruction": "reconstruction",
         "kl": "KL",
         "samples": "importance samples",

@@ -17,7 +17,7 @@ from lnf_core.training.state import Counters
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from lnf_core.models.latent_flow import SequenceModel
+    from lnf_core.models.build import SequenceModel
 
 BEST_FOLDER = "best"
 
@@ -38,7 +38,7 @@ def describe(
         "epochs": round(progress.step / steps_per_epoch, 2),
         "steps": progress.step,
         "minutes": round(minutes, 2),
-        "valid_elbo": progress.best_elbo,
+        "valid_negative_elbo": progress.best_negative_elbo,
         "device": accelerator.device.type,
         "precision": "bf16" if accelerator.mixed_precision == "bf16" else "fp32",
         "processes": accelerator.num_processes,

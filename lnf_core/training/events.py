@@ -39,7 +39,7 @@ class ValidEvent:
 
     step: int
     epoch: int
-    elbo: float
+    negative_elbo: float
     """Negative ELBO, ``reconstruction + kl - log p(T)``: lower is better."""
     reconstruction: float
     kl: float
@@ -69,7 +69,7 @@ class FinishedEvent:
     step: int
     epoch: int
     reason: StopReason
-    best_elbo: float | None
+    best_negative_elbo: float | None
     """The released weights' negative ELBO on validation; None when nothing was selected."""
     best_step: int | None
     best_path: Path | None

@@ -23,7 +23,7 @@ from lnf_core.storage.files import replace
 from lnf_core.training.config import TrainConfig
 from lnf_core.training.ema import WeightAverage
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 def state_path(out: Path) -> Path:
@@ -45,7 +45,7 @@ class Counters:
     """Running average of the training reconstruction, nats a step."""
     learning_rate_scale: float = 1.0
     """Quartered at each stall."""
-    best_elbo: float | None = None
+    best_negative_elbo: float | None = None
     best_step: int | None = None
     since_best: int = 0
     """Validations since the best one."""
@@ -54,13 +54,13 @@ class Counters:
     started_from: dict[str, Any] | None = None
     """The checkpoint whose weights the run began with and how it was trained; None for fresh weights."""
 
-    def count_validation(self, elbo: float, stall_patience: int) -> bool:
+    def count_validation(self, negative_elbo: float, stall_patience: int) -> bool:
         """Take note of a validation that may be selected. Returns whether it is the best so far.
 
         After ``stall_patience`` validations in a row that are not (0: never), the learning rate is quartered.
         """
-        if self.best_elbo is None or elbo < self.best_elbo:
-            self.best_elbo, self.best_step = elbo, self.step
+        if self.best_negative_elbo is None or negative_elbo < self.best_negative_elbo:
+            self.best_negative_elbo, self.best_step = negative_elbo, self.step
             self.since_best = self.since_cut = 0
             return True
         self.since_best += 1
@@ -131,8 +131,9 @@ def load_state(path: Path) -> SavedState:
         with safe_open(path, framework="pt") as file:
             header: dict[str, Any] = json.loads((file.metadata() or {})["lnf_core"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        if header["version"] > STATE_VERSION:
-            raise TrainingError(f"{path} was written by a newer lnf_core; resume with that one.")
+        if header["version"] != STATE_VERSION:
+            age = "a newer" if header["version"] > STATE_VERSION else "an older"
+            raise TrainingError(f"{path} was written by {age} lnf_core; resume with that one, or start anew.")
         return SavedState(
             config=TrainConfig.from_dict(header["config"]),
             progress=Counters(**header["progress"]),

@@ -16,7 +16,7 @@ from torch import nn
 
 from lnf_core.data import Dataset
 from lnf_core.errors import TrainingError
-from lnf_core.models.latent_flow import SequenceModel, build_model
+from lnf_core.models.build import SequenceModel, build_model
 from lnf_core.training.batches import BatchPlan, derive_generator, derive_seed, shard, symbol_count
 from lnf_core.training.checkpoints import BEST_FOLDER, describe, save_best, take_up
 from lnf_core.training.config import TrainConfig
@@ -169,7 +169,7 @@ class Trainer:
             step=progress.step,
             epoch=self._epoch,
             reason=reason,
-            best_elbo=progress.best_elbo,
+            best_negative_elbo=progress.best_negative_elbo,
             best_step=progress.best_step,
             best_path=self.out / BEST_FOLDER if progress.best_step is not None else None,
             minutes=self._minutes,
@@ -196,7 +196,7 @@ class Trainer:
         elbo = self._wrapped(batch.x, batch.lengths, config.posterior_samples, noise)
         # sum over T and B, mean over K; every process divides by the symbols of the whole batch
         scale = share / symbol_count(sequences)
-        reconstruction = -scale * elbo.reconstruction.float().mean(-1).sum()
+        reconstruction = -scale * elbo.log_px.float().mean(-1).sum()
         kl = scale * elbo.kl.float().mean(-1).sum()
         loss = reconstruction + weight * kl
 
@@ -257,7 +257,7 @@ class Trainer:
             # Before the KL weight is 1 a low ELBO says little about the model the run is after; at the end there is
             # nothing else left to choose.
             selectable = weight == 1.0 or (last and progress.best_step is None)
-            best = selectable and progress.count_validation(result.elbo, self.config.stall_patience)
+            best = selectable and progress.count_validation(result.negative_elbo, self.config.stall_patience)
             if best and self._accelerator.is_main_process:
                 description = describe(
                     self.config,
@@ -273,7 +273,7 @@ class Trainer:
             ValidEvent(
                 step=progress.step,
                 epoch=self._epoch,
-                elbo=result.elbo,
+                negative_elbo=result.negative_elbo,
                 reconstruction=result.reconstruction,
                 kl=result.kl,
                 kl_weight=weight,

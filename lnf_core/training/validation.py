@@ -16,15 +16,15 @@ from lnf_core.training.batches import derive_generator, spread
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from lnf_core.models.latent_flow import SequenceModel
+    from lnf_core.models.build import SequenceModel
 
 
 @dataclass(frozen=True)
 class Validation:
     """Nats for each of the T + 1 symbols; lower is better."""
 
-    elbo: float
-    """Negative ELBO: ``reconstruction + kl - log p(T)``."""
+    negative_elbo: float
+    """``reconstruction + kl - log p(T)``."""
     reconstruction: float
     kl: float
 
@@ -52,7 +52,7 @@ class Validator:
             TrainingError: a result that is not finite.
         """
         device = accelerator.device
-        sums = torch.zeros(4, dtype=torch.float64, device=device)  # reconstruction, kl, length, symbols
+        sums = torch.zeros(4, dtype=torch.float64, device=device)  # log p(x | z), kl, length, symbols
         was_training = model.training
         model.eval()
         for number in range(accelerator.process_index, len(self._batches), accelerator.num_processes):
@@ -60,14 +60,14 @@ class Validator:
             # One generator a batch: the noise does not depend on how many processes share the work.
             generator = derive_generator(self._seed, "validation", number, device=device)
             with accelerator.autocast():
-                elbo = model.elbo(batch.x, batch.lengths, 1, generator)
-            terms = (elbo.reconstruction, elbo.kl, elbo.log_p_length, batch.lengths + 1)
+                elbo = model(batch.x, batch.lengths, 1, generator)
+            terms = (elbo.log_px, elbo.kl, elbo.log_p_length, batch.lengths + 1)
             sums += torch.stack([term.double().sum() for term in terms])
         model.train(was_training)
-        reconstruction, kl, length, symbols = accelerator.reduce(sums).tolist()
+        log_px, kl, length, symbols = accelerator.reduce(sums).tolist()
         result = Validation(
-            elbo=(kl - reconstruction - length) / symbols, reconstruction=-reconstruction / symbols, kl=kl / symbols
+            negative_elbo=(kl - log_px - length) / symbols, reconstruction=-log_px / symbols, kl=kl / symbols
         )
-        if not math.isfinite(result.elbo):
+        if not math.isfinite(result.negative_elbo):
             raise TrainingError(f"the validation is not finite: {result}. Lower the learning rate or grad_clip.")
         return result

@@ -15,7 +15,7 @@ import pytest
 import torch
 from tiny_models import save_tiny, tiny_model
 
-from lnf_core.models.latent_flow import SequenceModel
+from lnf_core.models.build import SequenceModel
 from lnf_core.storage.bundle import save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]

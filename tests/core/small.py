@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from lnf_core.config import VARIANTS, BaselineConfig, LatentFlowConfig, Likelihood
-from lnf_core.models.latent_flow import LatentFlow, SequenceModel, build_model
+from lnf_core.models.build import SequenceModel, build_model
+from lnf_core.models.latent_flow import LatentFlow
 
 FLOWS = (*VARIANTS, *(f"{name}-affine" for name in VARIANTS))
 ALL = (*FLOWS, "lstm")

@@ -32,7 +32,7 @@ def _weights(model: torch.nn.Module, x: Tensor, lengths: Tensor, noise: Tensor) 
             assert (elbo.kl[~elbo.mask] == 0).all()
         else:
             elbo = model(x, lengths)
-        assert (elbo.reconstruction[~elbo.mask] == 0).all()
+        assert (elbo.log_px[~elbo.mask] == 0).all()
         return elbo.log_weights
 
 

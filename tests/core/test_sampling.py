@@ -12,7 +12,7 @@ from small import ALL, FLOWS, LIKELIHOODS, random_x, small_flow, small_model
 
 from lnf_core.config import LatentFlowConfig, Likelihood
 from lnf_core.errors import ConfigError, InvalidInputError
-from lnf_core.models.latent_flow import build_model
+from lnf_core.models.build import build_model
 
 
 def generator(seed: int = 0) -> torch.Generator:

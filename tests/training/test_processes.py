@@ -62,7 +62,7 @@ def test_two_processes_compute_what_one_does(tmp_path: Path) -> None:
     data = text_data()
     config = tiny_config("lstm", data, model=tiny_model_config("lstm", data, dropout=0.0), **settings)
     Trainer(config, data, tmp_path / "1", device="cpu").run()
-    for kind, keys in (("step", ("loss", "grad_norm")), ("valid", ("elbo",))):
+    for kind, keys in (("step", ("loss", "grad_norm")), ("valid", ("negative_elbo",))):
         one, two = (events_of(tmp_path / name, kind) for name in ("1", "2"))
         assert len(one) == len(two)
         for a, b in zip(one, two, strict=True):
