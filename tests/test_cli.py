@@ -204,7 +204,7 @@ def test_the_command_that_repeats_a_run_is_kept(
 def test_symbols_numbered_differently_score_the_same(
     tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lnf_core.cli.evaluate import sequences_for
+    from lnf_core.evaluation import sequences_for
     from lnf_core.data import Vocabulary
 
     monkeypatch.setenv("LNF_DATA_DIR", str(data_root))
@@ -222,7 +222,7 @@ def test_symbols_numbered_differently_score_the_same(
 
 
 def test_the_papers_roll_has_a_silent_output_first(tmp_path: Path, data_root: Path) -> None:
-    from lnf_core.cli.evaluate import sequences_for
+    from lnf_core.evaluation import sequences_for
 
     data = load_dataset("jsb", data_root)
     model = LSTMBaseline(
