@@ -6,6 +6,17 @@ to be passed as ``engine`` to any number of ``sample`` calls.
 """
 
 from lnf_core.engines.contract import BaselineSampler, Engine, FlowSampler, Pushed
-from lnf_core.engines.registry import ENGINES, choose, prepare, why_not
+from lnf_core.engines.registry import ENGINES, choose, prepare, ready, warm_up, why_not
 
-__all__ = ["ENGINES", "BaselineSampler", "Engine", "FlowSampler", "Pushed", "choose", "prepare", "why_not"]
+__all__ = [
+    "ENGINES",
+    "BaselineSampler",
+    "Engine",
+    "FlowSampler",
+    "Pushed",
+    "choose",
+    "prepare",
+    "ready",
+    "warm_up",
+    "why_not",
+]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, overload
 
 from lnf_core.engines.contract import BaselineSampler, Engine, FlowSampler
 from lnf_core.engines.eager import EagerEngine
+from lnf_core.engines.jacobi import JacobiEngine
+from lnf_core.engines.numba_cpu.engine import NumbaEngine
 from lnf_core.errors import EngineError
 
 if TYPE_CHECKING:
@@ -13,7 +16,11 @@ if TYPE_CHECKING:
     from lnf_core.models.build import SequenceModel
     from lnf_core.models.latent_flow import LatentFlow
 
-_ENGINES: dict[str, Engine] = {engine.name: engine for engine in (EagerEngine(),)}
+AUTO_VARIABLE = "LNF_ENGINE"
+"""Environment variable: the engine that ``auto`` tries first."""
+
+_EAGER, _NUMBA = EagerEngine(), NumbaEngine()
+_ENGINES: dict[str, Engine] = {engine.name: engine for engine in (_EAGER, _NUMBA, JacobiEngine())}
 ENGINES: tuple[str, ...] = ("auto", *_ENGINES)
 
 
@@ -27,13 +34,16 @@ def why_not(name: str, model: SequenceModel) -> str | None:
 
 
 def choose(name: str, model: SequenceModel) -> Engine:
-    """The engine called ``name``; ``auto`` takes the fastest that can run ``model`` now and never fails.
+    """The engine called ``name``; ``auto`` takes the fastest that is ready for ``model`` and never fails.
 
     Raises:
         EngineError: no such engine, or it was asked for by name and cannot run this model here.
     """
     if name == "auto":
-        return _ENGINES["eager"]
+        wanted = _ENGINES.get(os.environ.get(AUTO_VARIABLE, ""))
+        if wanted is not None and wanted.why_not(model) is None:
+            return wanted
+        return _NUMBA if _NUMBA.ready() and _NUMBA.why_not(model) is None else _EAGER
     engine = _named(name)
     if (reason := engine.why_not(model)) is not None:
         raise EngineError(reason)
@@ -60,3 +70,21 @@ def _named(name: str) -> Engine:
     if name not in _ENGINES:
         raise EngineError(f"there is no engine {name!r}; choose one of {', '.join(ENGINES)}.")
     return _ENGINES[name]
+
+
+def ready(name: str) -> bool:
+    """Whether the engine ``name`` would start at once: only ``numba_cpu`` has something to compile first.
+
+    Raises:
+        EngineError: no such engine.
+    """
+    return _NUMBA.ready() if _named(name) is _NUMBA else True
+
+
+def warm_up() -> None:
+    """Compile the kernels of ``numba_cpu``, or load them from disk; call it in a thread at start-up.
+
+    Raises:
+        EngineError: there is no numba.
+    """
+    _NUMBA.warm_up()

@@ -47,20 +47,25 @@ class TimeContext(nn.Module):
 
     def parallel(self, sequence: Tensor, positions: Tensor) -> Tensor:
         """All ``h_t`` at once: ``[T, B, D]`` and ``[T, B, F]`` to ``[T, B, H]``."""
-        state = self.initial_state(positions)
+        return self.parallel_from(sequence, positions, 0, self.initial_state(positions))
+
+    def parallel_from(self, sequence: Tensor, positions: Tensor, start: int, state: LSTMState) -> Tensor:
+        """``h_t`` from step ``start`` on, given those elements ``[T - start, B, D]`` and the state before them."""
         # Input s is element s with the positions of step s + 1, the first it helps to predict. The last input helps
         # none and its output is dropped; it is there because an LSTM takes no empty sequence, which T = 1 would give.
-        ahead = torch.cat([positions[1:], positions[-1:]], 0)
+        ahead = torch.cat([positions[start + 1 :], positions[-1:]], 0)
         outputs, _ = self.lstm(torch.cat([sequence, ahead.to(sequence.dtype)], -1), state)
         context: Tensor = self.dropout(torch.cat([state[0][-1:].to(outputs.dtype), outputs[:-1]], 0))
         return context
 
-    def state_after(self, known: Tensor, positions: Tensor) -> LSTMState:
-        """The state that has read ``known`` ``[T0, B, D]``, the first T0 elements, T0 < T, in one pass."""
-        steps = len(known)
-        inputs = torch.cat([known, positions[1 : steps + 1].to(known.dtype)], -1)
-        state: LSTMState = self.lstm(inputs, self.initial_state(positions))[1]
-        return state
+    def advance(self, elements: Tensor, positions: Tensor, start: int, state: LSTMState) -> LSTMState:
+        """The state after reading ``elements`` ``[S, B, D]``, the first being that of step ``start``; S > 0.
+
+        At least one step follows them.
+        """
+        ahead = positions[start + 1 : start + 1 + len(elements)]
+        after: LSTMState = self.lstm(torch.cat([elements, ahead.to(elements.dtype)], -1), state)[1]
+        return after
 
     def stepper(self, positions: Tensor) -> Callable[[int, Tensor, LSTMState], LSTMState]:
         """The same recursion one step at a time: ``advance(t, element, state)`` reads element t - 1, ``[B, D]``.
@@ -165,11 +170,11 @@ class TimeFlow(nn.Module):
         with torch.autocast(source.device.type, enabled=False):
             advance = self.context.stepper(positions)
             images = [] if known is None else list(known)
+            state = self.context.initial_state(positions)
+            if known is not None:
+                state = self.context.advance(known, positions, 0, state)
             log_dets = [torch.zeros_like(image[..., 0]) for image in images]
             start = len(images)
-            state = (
-                self.context.initial_state(positions) if known is None else self.context.state_after(known, positions)
-            )
             for t in range(start, len(source)):
                 if t > start:
                     state = advance(t, images[-1], state)

@@ -22,7 +22,7 @@ import math
 import torch
 from torch import Tensor
 
-_A = 8.0 * math.sqrt(3.0) / 9.0 - 0.05
+BUMP_BOUND = 8.0 * math.sqrt(3.0) / 9.0 - 0.05
 # Beyond this the bump k / (1 + v^2) is below the spacing of float64 relative to v: the root is v itself.
 _FAR = 1.0e6
 _NEWTON_STEPS = 3
@@ -77,7 +77,7 @@ class NLSq:
         """See :class:`~lnf_core.transforms.base.ElementwiseTransform`."""
         a, beta, gamma, delta, f = parameters.unbind(-1)
         b = torch.exp(0.4 * beta)
-        k = torch.tanh(0.3 * gamma) * _A
+        k = torch.tanh(0.3 * gamma) * BUMP_BOUND
         v = torch.exp(0.4 * delta) * value + f
         image = a + b * value + k * torch.exp(0.4 * (beta - delta)) / (1.0 + v * v)
         return image, 0.4 * beta + _log_relative_slope(v, k)
@@ -89,7 +89,7 @@ class NLSq:
         differentiable Newton step at the root carries the implicit derivative.
         """
         a, beta, gamma, delta, f = parameters.double().unbind(-1)
-        k = torch.tanh(0.3 * gamma) * _A
+        k = torch.tanh(0.3 * gamma) * BUMP_BOUND
         log_d = 0.4 * delta
         s = (value.double() - a) * torch.exp(log_d - 0.4 * beta)
         w = _solve(s, k, f)

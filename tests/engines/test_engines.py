@@ -1,0 +1,242 @@
+"""Every engine draws what ``eager`` draws, in any company, with any weights, and says when it cannot."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from small import ALL, FLOWS, LIKELIHOODS, random_x, small_flow, small_model
+
+from lnf_core import engines
+from lnf_core.config import Likelihood
+from lnf_core.errors import EngineError
+from lnf_core.models.latent_flow import LatentFlow
+from lnf_core.storage.bundled import list_checkpoints
+from lnf_core.storage.find import load
+
+FAST = ("numba_cpu", "jacobi")
+LENGTHS = torch.tensor([9, 4, 1, 7])
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def noise(model: LatentFlow, lengths: torch.Tensor, seed: int = 5) -> torch.Tensor:
+    return torch.randn(int(lengths.max()), len(lengths), model.config.latent_size, generator=generator(seed))
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("variant", ALL)
+@pytest.mark.parametrize("engine", FAST)
+def test_the_same_noise_gives_the_same_sample(engine: str, variant: str, likelihood: Likelihood) -> None:
+    if engine == "jacobi" and variant == "lstm":
+        pytest.skip("jacobi needs latents")
+    model = small_model(variant, likelihood, latent_size=7) if variant != "lstm" else small_model(variant, likelihood)
+    plain = model.sample(4, LENGTHS, generator=generator(), engine="eager")
+    fast = model.sample(4, LENGTHS, generator=generator(), engine=engine)
+    assert (plain.engine, fast.engine) == ("eager", engine)
+    assert torch.equal(plain.x, fast.x)
+    assert plain.x.dtype == fast.x.dtype
+    torch.testing.assert_close(fast.probabilities, plain.probabilities, atol=1e-5, rtol=1e-4)
+    if plain.z is not None:
+        torch.testing.assert_close(fast.z, plain.z, atol=1e-4, rtol=1e-4)
+
+
+@settings(max_examples=40)
+@given(
+    variant=st.sampled_from(FLOWS),
+    sizes=st.fixed_dictionaries(
+        {
+            "latent_size": st.integers(2, 9),
+            "flow_hidden": st.integers(1, 70),
+            "prior_hidden": st.integers(1, 40),
+            "prior_layers": st.integers(1, 3),
+            "hidden_size": st.integers(1, 20),
+            "decoder_layers": st.integers(1, 2),
+            "vocab_size": st.integers(1, 70),
+        }
+    ),
+    spread=st.sampled_from([0.0, 0.05, 0.3, 0.7]),
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=9),
+    onehot=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+def test_any_sizes_and_any_weights(
+    variant: str, sizes: dict[str, int], spread: float, lengths: list[int], onehot: bool, seed: int
+) -> None:
+    extra = {"positions": "onehot" if onehot else "learned"}
+    model = small_flow(variant, "categorical", spread=spread, seed=seed % 97, **sizes, **extra)  # type: ignore[arg-type]
+    rows = torch.tensor(lengths)
+    eps = noise(model, rows, seed)
+    exact = copy.deepcopy(model).double().from_noise(eps.double(), rows, argmax=True, engine="eager")
+    plain = model.from_noise(eps, rows, argmax=True, engine="eager")
+    assert exact.z is not None
+    # Weights as wild as these can leave float32; what a transform does there is tested where it is defined.
+    assume(bool(exact.z.abs().max() < 1e4))
+    # Some weights amplify rounding from step to step; then both engines are as far from the truth as eager is.
+    assert plain.z is not None
+    own_error = (plain.z - exact.z).abs().max()
+    for engine in FAST:
+        fast = model.from_noise(eps, rows, argmax=True, engine=engine)
+        assert fast.z is not None
+        assert (fast.z - exact.z).abs().max() <= 1e-4 * (1 + exact.z.abs().max()) + 10 * own_error
+        assert (fast.probabilities - exact.probabilities).abs().max() <= 1e-4 + 10 * own_error
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in list_checkpoints() if not entry.name.endswith("lstm")])
+@pytest.mark.parametrize("engine", FAST)
+def test_the_density_finds_the_noise_behind_a_sample_of_a_released_model(engine: str, name: str) -> None:
+    model = load(name).model
+    assert isinstance(model, LatentFlow)
+    lengths = torch.tensor([60, 41])
+    eps = noise(model, lengths, 1)
+    drawn = model.from_noise(eps, lengths, argmax=True, engine=engine)
+    assert drawn.z is not None
+    # The density direction is a plain pass over z: it shows every step's own error, however z amplifies rounding.
+    back = model.to_noise(drawn.z, lengths)
+    mask = torch.arange(60)[:, None] < lengths
+    assert (back - eps)[mask].abs().max() < 5e-3
+    assert (back - eps)[mask].abs().mean() < 1e-5
+
+
+@pytest.mark.parametrize("variant", ["af-af", "af-scf", "iaf-scf", "hidden-flow-only", "lstm"])
+def test_neither_threads_nor_company_change_a_sample(variant: str) -> None:
+    model = small_model(variant, "bernoulli")
+    sampler = engines.prepare(model, "numba_cpu")
+    many = model.sample(40, 9, generator=generator(), engine=sampler)
+    few = model.sample(3, 9, generator=generator(), engine=sampler)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        threaded = model.sample(40, 9, generator=generator(), engine=sampler)
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(many.x, threaded.x)
+    assert torch.equal(many.probabilities, threaded.probabilities)
+    assert torch.equal(many.probabilities[:, :3], few.probabilities)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("variant", ALL)
+@pytest.mark.parametrize("engine", FAST)
+def test_a_beginning_is_continued_alike(engine: str, variant: str, likelihood: Likelihood) -> None:
+    if engine == "jacobi" and variant == "lstm":
+        pytest.skip("jacobi needs latents")
+    model = small_model(variant, likelihood)
+    prefix = random_x(model, torch.tensor([4]))[:, 0]
+    plain = model.continue_from(prefix, 9, 3, generator=generator(), engine="eager")
+    fast = model.continue_from(prefix, 9, 3, generator=generator(), engine=engine)
+    assert torch.equal(plain.x, fast.x)
+    torch.testing.assert_close(fast.probabilities, plain.probabilities, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("engine", ["eager", *FAST])
+def test_dependent_steps_are_counted(engine: str) -> None:
+    for variant in ("af-scf", "iaf-scf"):
+        model = small_flow(variant, "categorical")
+        steps = model.sample(2, 9, generator=generator(), engine=engine).dependent_steps
+        if variant == "iaf-scf":
+            assert steps == 1
+        elif engine == "jacobi":
+            assert 1 <= steps <= 9
+        else:
+            assert steps == 9
+
+
+def test_jacobi_needs_one_sweep_more_than_the_past_reaches() -> None:
+    model = small_flow("af-scf", "categorical", spread=0.0)  # z_t does not depend on z_<t at all
+    assert model.sample(2, 9, generator=generator(), engine="jacobi").dependent_steps <= 2
+
+
+@pytest.mark.parametrize("engine", ["eager", *FAST])
+@pytest.mark.parametrize("variant", ["af-af", "iaf-scf", "lstm"])
+def test_progress_reaches_the_end_and_may_stop_the_work(engine: str, variant: str) -> None:
+    if engine == "jacobi" and variant == "lstm":
+        pytest.skip("jacobi needs latents")
+    model = small_model(variant, "categorical", max_length=40)
+    seen: list[tuple[int, int]] = []
+    model.sample(2, 40, generator=generator(), engine=engine, progress=lambda done, of: seen.append((done, of)))
+    assert seen[-1] == (40, 40)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+    def stop(done: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.sample(2, 40, generator=generator(), engine=engine, progress=stop)
+
+
+@pytest.mark.parametrize("variant", ["af-scf", "lstm"])
+def test_weights_swapped_in_place_are_never_stale(variant: str) -> None:
+    model = small_model(variant, "bernoulli")
+    sampler = engines.prepare(model, "numba_cpu")
+    before = model.sample(1, 9, generator=generator(), engine=sampler)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1.5)
+    with pytest.raises(EngineError, match="prepare it again"):
+        model.sample(1, 9, generator=generator(), engine=sampler)
+    after = model.sample(1, 9, generator=generator(), engine="numba_cpu")
+    expected = model.sample(1, 9, generator=generator(), engine="eager")
+    torch.testing.assert_close(after.probabilities, expected.probabilities, atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(after.probabilities, before.probabilities, atol=1e-3)
+
+
+def test_an_engine_that_cannot_run_says_why_and_auto_takes_another() -> None:
+    model = small_flow("af-scf", "categorical")
+    with pytest.raises(EngineError, match=r"no engine 'warp'.*eager"):
+        model.sample(1, 4, engine="warp")
+    for engine in FAST:
+        assert engines.why_not(engine, model) is None
+        with pytest.raises(EngineError, match=r"training mode|dropout"):
+            small_flow("af-scf", "categorical").train().sample(1, 4, engine=engine)
+    with pytest.raises(EngineError, match=r"float64.*eager"):
+        small_flow("af-scf", "categorical").double().sample(1, 4, engine="numba_cpu")
+    with pytest.raises(EngineError, match="has none"):
+        small_model("lstm", "categorical").sample(1, 4, engine="jacobi")
+    for awkward in (small_flow("af-scf", "categorical").double(), small_flow("af-scf", "categorical").train()):
+        assert awkward.sample(1, 4, engine="auto").engine == "eager"
+
+
+def test_auto_takes_what_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = small_flow("af-scf", "categorical")
+    engines.warm_up()
+    monkeypatch.delenv("LNF_ENGINE")
+    assert model.sample(1, 4).engine == "numba_cpu"
+    monkeypatch.setenv("LNF_ENGINE", "jacobi")
+    assert model.sample(1, 4).engine == "jacobi"
+    assert small_model("lstm", "categorical").sample(1, 4).engine == "numba_cpu"  # jacobi cannot: the next best
+
+
+def test_nothing_is_compiled_or_imported_before_it_is_needed() -> None:
+    code = "import sys, lnf_core, lnf_core.models.build; print('numba' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
+
+
+@pytest.mark.slow
+def test_kernels_compile_where_nothing_may_be_written(tmp_path: Path) -> None:
+    blocked = tmp_path / "a file, no folder"
+    blocked.touch()
+    code = (
+        "import torch\n"
+        "from lnf_core import engines\n"
+        "from lnf_core.config import LatentFlowConfig\n"
+        "from lnf_core.models.build import build_model\n"
+        "config = LatentFlowConfig(5, 'categorical', 8, embedding_size=4, hidden_size=4, latent_size=4)\n"
+        "model = build_model(config, torch.ones(9)).eval()\n"
+        "print(engines.ready('numba_cpu'), model.sample(1, 8).engine)\n"
+        "print(model.sample(1, 8, engine='numba_cpu').engine)\n"
+    )
+    environment = {"LNF_CACHE_DIR": str(blocked), "PATH": "/usr/bin:/bin", "NUMBA_DISABLE_JIT": "0"}
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.split() == ["False", "eager", "numba_cpu"]
+    assert blocked.is_file()
