@@ -16,6 +16,7 @@ from tiny_models import MAX_LENGTH, SYMBOLS, save_tiny, tiny_model
 
 import lnf_core
 from lnf_core.errors import CheckpointError, InvalidInputError
+from lnf_core.evaluation import probe
 from lnf_core.storage.bundle import write_metrics
 from lnf_core.storage.bundled import list_checkpoints
 from lnf_core.storage.find import load
@@ -285,3 +286,9 @@ def test_every_exported_name_is_there() -> None:
         assert getattr(lnf_core, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = lnf_core.nothing
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in list_checkpoints()])
+def test_a_released_model_computes_what_it_computed_when_it_was_measured(name: str) -> None:
+    checkpoint = load(name)
+    assert probe(checkpoint.model) == pytest.approx(checkpoint.metrics["probe"], abs=2e-5)

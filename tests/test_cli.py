@@ -204,8 +204,8 @@ def test_the_command_that_repeats_a_run_is_kept(
 def test_symbols_numbered_differently_score_the_same(
     tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lnf_core.evaluation import sequences_for
     from lnf_core.data import Vocabulary
+    from lnf_core.evaluation import sequences_for
 
     monkeypatch.setenv("LNF_DATA_DIR", str(data_root))
     data = load_dataset("ptb")

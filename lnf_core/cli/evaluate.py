@@ -56,7 +56,7 @@ def evaluate(
 
     from lnf_core.data import load_dataset
     from lnf_core.evaluation import evaluate as measure
-    from lnf_core.evaluation import protocol_samples, sequences_for
+    from lnf_core.evaluation import probe, protocol_samples, sequences_for
     from lnf_core.storage.bundle import write_metrics
     from lnf_core.storage.find import load
 
@@ -83,7 +83,8 @@ def evaluate(
     figures = evaluation.to_dict()
     if write:
         record = {**figures, **_circumstances(seed, batch_size, precision, where, seconds)}
-        write_metrics(loaded.path, _merged(loaded, dataset, {split.value: record}))
+        probed = probe(loaded.model.cpu())
+        write_metrics(loaded.path, _merged(loaded, dataset, {split.value: record, "probe": probed}))
     result = {
         "checkpoint": checkpoint,
         "dataset": loaded.dataset,

@@ -34,7 +34,7 @@ class Emission(nn.Module):
 
     def logits(self, features: Tensor) -> Tensor:
         """``[..., C] -> [..., V]``: two linear layers with nothing between them."""
-        return functional.linear(self.hidden(features), self.embedding.weight, self.bias).float()
+        return functional.linear(self.hidden(features), self.embedding.weight, self.bias).to(self.bias.dtype)
 
     def log_prob(self, logits: Tensor, x: Tensor) -> Tensor:
         """``log p(x_t)`` in nats: logits ``[..., T, B, V]`` and x to ``[..., T, B]``."""

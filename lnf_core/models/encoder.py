@@ -54,5 +54,7 @@ class Encoder(nn.Module):
     def forward(self, embedded: Tensor, lengths: Tensor, positions: Tensor) -> Posterior:
         """``embedded`` ``[T, B, E]``, ``positions`` ``[T, B, F]``."""
         outputs = self.lstm(torch.cat([embedded, positions], -1), lengths)
-        mean, log_variance = self.output(torch.cat(outputs, -1)).float().unflatten(-1, (-1, 2)).unbind(-1)
+        mean, log_variance = (
+            self.output(torch.cat(outputs, -1)).to(self.output.weight.dtype).unflatten(-1, (-1, 2)).unbind(-1)
+        )
         return Posterior(mean, log_variance)

@@ -223,3 +223,27 @@ def test_log_likelihood_does_not_depend_on_how_many_rows_are_in_flight(variant: 
     found = [model.log_likelihood(x, lengths, 7, torch.Generator().manual_seed(2), max_rows=n) for n in (0, 11, 999)]
     torch.testing.assert_close(found[0], found[2], atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(found[1], found[2], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 7])
+def test_more_samples_are_averaged_as_the_protocol_says(samples: int) -> None:
+    """The headline number by brute force, in Python's own arithmetic, for K above 1 too."""
+    model = small_flow("af-scf", "categorical")
+    lengths = torch.tensor([6])
+    x = random_x(model, lengths)
+    posterior = model.encode(x, lengths)
+    noise = posterior.noise(samples, torch.Generator().manual_seed(3))
+    weights = []
+    for k in range(samples):
+        z = posterior.mean + posterior.std * noise[k]
+        log_joint = float(model.log_prior(z, lengths).sum() + model.log_emission(x, z, lengths).sum())
+        weights.append(log_joint + float(model.length_prior.log_prob(lengths)) - float(posterior.log_prob(z).sum()))
+    log_mean = math.log(sum(math.exp(weight) for weight in weights) / samples)
+    found = evaluate(
+        model, [x[:, 0]], domain="text", samples=samples, max_rows=3, generator=torch.Generator().manual_seed(3)
+    )
+    assert found.nll == pytest.approx(-log_mean / 7, rel=1e-5)
+    assert found.nll_per_step == pytest.approx(-log_mean / 6, rel=1e-5)
+    assert found.negative_elbo == pytest.approx(-sum(weights) / samples / 7, rel=1e-5)
+    again = model.log_likelihood(x, lengths, samples, torch.Generator().manual_seed(3), max_rows=3)
+    assert float(again) == pytest.approx(log_mean, rel=1e-5)

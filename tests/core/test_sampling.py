@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +15,7 @@ from small import ALL, FLOWS, LIKELIHOODS, random_x, small_flow, small_model
 from lnf_core.config import LatentFlowConfig, Likelihood
 from lnf_core.errors import ConfigError, InvalidInputError
 from lnf_core.models.build import build_model
+from lnf_core.models.draws import Draws
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -37,13 +40,77 @@ def test_equal_seeds_give_equal_samples_and_other_seeds_others(variant: str, lik
         assert set(one.x.unique().tolist()) <= {0.0, 1.0}
 
 
-@pytest.mark.parametrize("variant", FLOWS)
-def test_a_sequence_s_noise_does_not_depend_on_how_many_follow_it(variant: str) -> None:
-    model = small_flow(variant, "categorical")
-    few, many = model.sample(2, 6, generator=generator()), model.sample(5, 6, generator=generator())
-    assert few.eps is not None
-    assert many.eps is not None
-    assert torch.equal(few.eps, many.eps[:, :2])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("variant", ALL)
+@pytest.mark.parametrize("length", [6, None])
+def test_a_sequence_does_not_depend_on_those_drawn_with_it(
+    variant: str, likelihood: Likelihood, length: int | None
+) -> None:
+    model = small_model(variant, likelihood)
+    alone = model.sample(1, length, generator=generator())
+    steps = int(alone.lengths)
+    many = model.sample(3, length, generator=generator())
+    ragged = model.sample(3, [steps, 9, 2], generator=generator())
+    assert many.lengths[0] == steps
+    if length is None:
+        ragged = many  # lengths that are drawn and lengths that are given read different numbers
+    for other in (many, ragged):
+        assert torch.equal(other.x[:steps, 0], alone.x[:, 0])
+        if alone.eps is not None:
+            assert other.eps is not None
+            assert torch.equal(other.eps[:steps, 0], alone.eps[:, 0])
+            assert not torch.equal(other.eps[:1, 1], other.eps[:1, 0])
+
+
+def test_continuations_of_one_seed_begin_with_the_same_one() -> None:
+    model = small_flow("af-scf", "categorical")
+    prefix = random_x(model, torch.tensor([3]))[:, 0]
+    one, three = (model.continue_from(prefix, 8, count, generator=generator()) for count in (1, 3))
+    assert torch.equal(one.x[:, 0], three.x[:, 0])
+    torch.testing.assert_close(one.z[:, 0], three.z[:, 0])  # type: ignore[index]
+
+
+def test_a_beginning_is_encoded_with_its_end_in_sight() -> None:
+    model = small_flow("af-scf", "categorical", spread=0.8)
+    prefix = random_x(model, torch.tensor([3]))[:, 0]
+    x, beginning, total = prefix[:, None], torch.tensor([3]), torch.tensor([8])
+    right, wrong = model.encode(x, beginning, total), model.encode(x, beginning)
+    assert (right.mean - wrong.mean).abs().max() > 0.05
+    noise = Draws(1, generator(), torch.device("cpu")).normal(beginning, model.config.latent_size, torch.float32)
+    drawn = model.continue_from(prefix, 8, generator=generator())
+    assert drawn.z is not None
+    torch.testing.assert_close(drawn.z[:3], right.mean + right.std * noise)
+
+
+def test_lengths_never_trained_on_are_warned_of() -> None:
+    counts = torch.ones(10)
+    counts[[5, 7]] = 3.0  # as music's: one in every bin, and what occurred on top
+    config = small_model("af-scf", "bernoulli").config
+    music = build_model(config, counts).eval()
+    text = build_model(config, torch.tensor([0, 0, 0, 2, 0, 1, 4, 0, 0, 1.0])).eval()
+    assert music.length_prior.shortest_trained == 5
+    assert text.length_prior.shortest_trained == 3
+    assert build_model(config, torch.ones(10)).length_prior.shortest_trained == 1
+    with pytest.warns(UserWarning, match=r"length of 4 .* shortest .* is 5"):
+        music.sample(2, [6, 4], generator=generator())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        music.sample(2, [6, 5], generator=generator())
+
+
+@pytest.mark.parametrize("positions", ["learned", "onehot"])
+@pytest.mark.parametrize("variant", ALL)
+def test_a_model_in_double_precision_stays_in_it(variant: str, positions: str) -> None:
+    single = small_model(variant, "categorical", positions=positions)  # type: ignore[arg-type]
+    double = copy.deepcopy(single).double()
+    lengths = torch.tensor([5, 3])
+    x = random_x(single, lengths)
+    found = double.elbo(x, lengths, 1, generator()).log_px
+    assert found.dtype == double.sample(1, 5, generator=generator()).probabilities.dtype
+    if variant == "lstm":
+        torch.testing.assert_close(found.float(), single.elbo(x, lengths).log_px, atol=1e-4, rtol=1e-4)
+    else:
+        assert double.sample(1, 5, generator=generator()).z.dtype == torch.float64  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("variant", FLOWS)

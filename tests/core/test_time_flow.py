@@ -126,6 +126,54 @@ def test_one_step_at_a_time_is_the_lstm(time: str) -> None:
         torch.testing.assert_close(state[0][-1], fused[t], atol=1e-12, rtol=1e-12)
 
 
+def cell(lstm: torch.nn.LSTM, layer: int, inputs: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """One step of one layer, from the equations of Hochreiter & Schmidhuber (1997) in PyTorch's order of gates."""
+    weight, recurrent = getattr(lstm, f"weight_ih_l{layer}"), getattr(lstm, f"weight_hh_l{layer}")
+    bias = getattr(lstm, f"bias_ih_l{layer}") + getattr(lstm, f"bias_hh_l{layer}")
+    i, f, g, o = (inputs @ weight.T + state[0] @ recurrent.T + bias).chunk(4, -1)
+    c = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), c
+
+
+@pytest.mark.parametrize("between", [0.0, 1.0])
+@pytest.mark.parametrize("after", [0.0, 1.0])
+def test_dropout_lies_between_the_layers_and_after_the_last(between: float, after: float) -> None:
+    """With rates of 0 and 1 dropout is no chance: it passes everything or nothing, at exactly two places."""
+    context = time_flow("af", "scf", scale=0.6).context
+    assert context is not None
+    context.lstm.dropout, context.dropout.p = between, after
+    context.train()
+    sequence, positions = normal(5, 2, SIZE), normal(5, 2, POSITION, seed=3)
+    state = context.initial_state(positions)
+    layers = [(state[0][layer], state[1][layer]) for layer in range(2)]
+    expected = [layers[1][0]]
+    for t in range(1, 5):
+        layers[0] = cell(context.lstm, 0, torch.cat([sequence[t - 1], positions[t]], -1), layers[0])
+        layers[1] = cell(context.lstm, 1, layers[0][0] * (1.0 - between), layers[1])
+        expected.append(layers[1][0])
+    plain = torch.stack(expected) * (1.0 - after)
+    torch.testing.assert_close(context.parallel(sequence, positions), plain, atol=1e-12, rtol=1e-12)
+    advance = context.stepper(positions)
+    for t in range(1, 5):
+        state = advance(t, sequence[t - 1], state)
+        torch.testing.assert_close(context.dropout(state[0][-1]), plain[t], atol=1e-12, rtol=1e-12)
+
+
+@pytest.mark.parametrize("time", ["af", "iaf", "none"])
+@pytest.mark.parametrize("dimensions", ["af", "scf"])
+def test_a_known_beginning_is_read_and_not_solved_again(time: str, dimensions: str) -> None:
+    flow = time_flow(time, dimensions, scale=0.6)
+    lengths, positions, eps = torch.tensor([6, 4]), normal(6, 2, POSITION), normal(6, 2, SIZE)
+    z, log_det = flow.inverse(eps, lengths, positions)
+    again, later = flow.inverse(eps, lengths, positions, known=z[:3])
+    torch.testing.assert_close(again, z, atol=1e-9, rtol=1e-9)
+    torch.testing.assert_close(later[3:], log_det[3:], atol=1e-9, rtol=1e-9)
+    assert (later[:3] == 0).all()
+    other, _ = flow.inverse(eps, lengths, positions, known=z[:3] + 1.0)
+    assert torch.equal(other[:3], z[:3] + 1.0)
+    assert torch.allclose(other[3:], z[3:]) is (time != "af")  # only AF's context reads z
+
+
 @every_flow
 def test_rubbish_in_the_padding_changes_nothing(time: str, dimensions: str, transform: str) -> None:
     flow = time_flow(time, dimensions, transform)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 import torch
 from training_runs import events_of, music_data, text_data, tiny_config, tiny_model_config, without_time
 
+from lnf_core.data import collate
 from lnf_core.errors import TrainingError
 from lnf_core.storage.find import load
 from lnf_core.training import CheckpointEvent, Event, FinishedEvent, StepEvent, Trainer, ValidEvent
+from lnf_core.training.batches import BatchPlan, derive_generator
 from lnf_core.training.runtime import has_bfloat16
 from lnf_core.training.validation import Validator
 
@@ -80,9 +83,6 @@ def test_step_terms_are_those_of_the_model(tmp_path: Path) -> None:
     config = tiny_config("af-scf", data, max_steps=1, model=tiny_model_config("af-scf", data, dropout=0.0))
     trainer = Trainer(config, data, tmp_path, device="cpu")
     with torch.no_grad():
-        from lnf_core.data import collate
-        from lnf_core.training.batches import BatchPlan, derive_generator
-
         batch = collate(BatchPlan(data.train, 8, seed=0).batch(0))
         elbo = trainer.model.elbo(batch.x, batch.lengths, 1, derive_generator(0, "posterior", 0, 0))
     symbols = sum(len(sequence) + 1 for sequence in data.train)
@@ -189,8 +189,36 @@ def test_a_run_can_start_from_a_checkpoint_and_says_so(tmp_path: Path) -> None:
         run(tmp_path / "third", "af-scf", start_from=str(first))
 
 
-def test_several_posterior_samples(tmp_path: Path) -> None:
-    assert len(steps(run(tmp_path, posterior_samples=3, max_steps=4))) == 4
+@pytest.mark.parametrize(("samples", "weight"), [(1, 1.0), (1, 0.3), (3, 0.3)])
+def test_a_step_follows_the_gradient_of_the_weighted_bound(tmp_path: Path, samples: int, weight: float) -> None:
+    """Mean over K, sum over steps, KL times its weight: the norm of the gradient knows each of them."""
+    data = text_data(train=8)
+    config = tiny_config(
+        "af-scf",
+        data,
+        max_steps=1,
+        posterior_samples=samples,
+        kl_floor=weight,
+        kl_zero_steps=5,
+        model=tiny_model_config("af-scf", data, dropout=0.0),
+    )
+    trainer = Trainer(config, data, tmp_path, device="cpu")
+    batch = collate(BatchPlan(data.train, 8, seed=0).batch(0))
+    model = copy.deepcopy(trainer.model)
+    posterior = model.encode(batch.x, batch.lengths)
+    noise = posterior.noise(samples, derive_generator(0, "posterior", 0, 0))
+    loss = torch.zeros(())
+    for k in range(samples):
+        elbo = model.elbo_at(batch.x, batch.lengths, posterior, noise[k : k + 1])
+        loss = loss + (weight * elbo.kl.sum() - elbo.log_px.sum()) / samples
+    loss = loss / sum(len(sequence) + 1 for sequence in data.train)
+    loss.backward()
+    norm = torch.stack([p.grad.norm() for p in model.parameters() if p.grad is not None]).norm()
+    trainer.run()
+    (row,) = events_of(tmp_path)
+    assert row["kl_weight"] == pytest.approx(weight)
+    assert row["loss"] == pytest.approx(float(loss), rel=1e-4)
+    assert row["grad_norm"] == pytest.approx(float(norm), rel=1e-3)
 
 
 def test_bfloat16_follows_float32_closely(tmp_path: Path) -> None:
@@ -198,7 +226,12 @@ def test_bfloat16_follows_float32_closely(tmp_path: Path) -> None:
     assert full[0].loss != half[0].loss
     for one, other in zip(full, half, strict=True):
         assert other.loss == pytest.approx(one.loss, rel=0.05)
-    assert isinstance(has_bfloat16("cpu"), bool)
+
+
+@pytest.mark.parametrize("names", [["avx512_bf16"], ["amx_bf16"], ["sve_bf16"], ["avx2", "avx512_f"], []])
+def test_bfloat16_is_used_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(names, True))
+    assert has_bfloat16("cpu") is any("bf16" in name for name in names)
 
 
 def test_a_loss_that_is_not_finite_names_step_and_terms(tmp_path: Path) -> None:
