@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typer
 
+from lnf_core.cli.bench import bench
 from lnf_core.cli.card import card
 from lnf_core.cli.common import Commands
 from lnf_core.cli.convert import import_textflow, release
@@ -30,6 +31,7 @@ app.command("train")(train)
 app.command("curves")(curves)
 app.command("evaluate")(evaluate)
 app.command("sample")(sample)
+app.command("bench")(bench)
 app.command("release")(release)
 app.command("card")(card)
 app.command("results")(results)

@@ -43,7 +43,7 @@ def choose(name: str, model: SequenceModel) -> Engine:
         wanted = _ENGINES.get(os.environ.get(AUTO_VARIABLE, ""))
         if wanted is not None and wanted.why_not(model) is None:
             return wanted
-        return _NUMBA if _NUMBA.ready() and _NUMBA.why_not(model) is None else _EAGER
+        return _NUMBA if _worth_compiling(model) and _NUMBA.ready() and _NUMBA.why_not(model) is None else _EAGER
     engine = _named(name)
     if (reason := engine.why_not(model)) is not None:
         raise EngineError(reason)
@@ -88,3 +88,9 @@ def warm_up() -> None:
         EngineError: there is no numba.
     """
     _NUMBA.warm_up()
+
+
+def _worth_compiling(model: SequenceModel) -> bool:
+    """Whether there is a loop over time: where the prior is one pass, PyTorch's own kernels are as fast."""
+    prior = getattr(model, "prior", None)
+    return prior is None or bool(prior.reads == "z")

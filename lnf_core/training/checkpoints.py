@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,8 @@ def take_up(model: SequenceModel, name: str) -> dict[str, Any]:
         TrainingError: it is of another network.
     """
     start = load(name)
-    if start.model.config != model.config:
+    # Dropout is no size: a later stage may well want more of it.
+    if replace(start.model.config, dropout=model.config.dropout) != model.config:
         raise TrainingError(
             f"{name} has other sizes than this run's network; start from a checkpoint of the same preset, "
             "or give its sizes with --set model.<field>=..."

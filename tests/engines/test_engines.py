@@ -210,6 +210,7 @@ def test_auto_takes_what_the_environment_names(monkeypatch: pytest.MonkeyPatch) 
     engines.warm_up()
     monkeypatch.delenv("LNF_ENGINE")
     assert model.sample(1, 4).engine == "numba_cpu"
+    assert small_flow("iaf-scf", "categorical").sample(1, 4).engine == "eager"  # one pass: nothing to compile
     monkeypatch.setenv("LNF_ENGINE", "jacobi")
     assert model.sample(1, 4).engine == "jacobi"
     assert small_model("lstm", "categorical").sample(1, 4).engine == "numba_cpu"  # jacobi cannot: the next best

@@ -1,0 +1,141 @@
+"""``bench``: sampling and training speed on this machine, every engine beside ``eager`` in one run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lnf_core.cli.common import Json, Threads, command_line, resolve_device
+from lnf_core.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from lnf_core.benchmark import SamplingTime
+
+_LENGTHS = {"text": (32, 96, 288), "music": (64, 128, 256)}
+_QUICK = {"text": (32, 96), "music": (64,)}
+_BATCHES, _QUICK_BATCHES = (1, 8, 32), (1, 8)
+_ENGINES = ("eager", "numba_cpu", "jacobi")
+
+
+def bench(
+    as_json: Json = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Short sequences, few repeats: a minute or two.")] = False,
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="The bundled checkpoints in place of the paper's sizes.")
+    ] = False,
+    variant: Annotated[list[str] | None, typer.Option(help="Only these variants (may be repeated).")] = None,
+    engine: Annotated[list[str] | None, typer.Option(help="Only these engines (may be repeated).")] = None,
+    length: Annotated[list[int] | None, typer.Option(min=1, help="Only these lengths (may be repeated).")] = None,
+    batch: Annotated[list[int] | None, typer.Option(min=1, help="Only these batch sizes (may be repeated).")] = None,
+    training: Annotated[bool, typer.Option(help="Time a training step of the paper's sizes as well.")] = True,
+    plot: Annotated[Path | None, typer.Option(help="Draw time against length at batch 1 into this picture.")] = None,
+    threads: Threads = 0,
+) -> None:
+    """Measure sampling and training: ratios within one run are what counts, on a machine that does nothing else."""
+    from lnf_core import benchmark, engines
+
+    resolve_device("cpu", threads)
+    if "numba_cpu" in (chosen := _known("engine", engine, _ENGINES)):
+        engines.warm_up()
+    names = _known("variant", variant, benchmark.PAPER_VARIANTS)
+    limits = benchmark.measure_limits()
+    rows: list[SamplingTime] = []
+    for name, kind, domain, model in _models(names, checkpoints):
+        lengths = tuple(length or (_QUICK if quick else _LENGTHS)[domain])
+        for row in benchmark.sampling_times(
+            model,
+            name=name,
+            variant=kind,
+            domain=domain,
+            chosen=chosen,
+            lengths=tuple(steps for steps in lengths if steps <= model.config.max_length),
+            batches=tuple(batch or (_QUICK_BATCHES if quick else _BATCHES)),
+            limits=limits,
+            repeats=3 if quick else 7,
+        ):
+            rows.append(row)
+            if not as_json:
+                typer.echo(_line(row))
+    steps = [
+        benchmark.training_time(kind, length=24 if quick else 60, batch=5, repeats=1 if quick else 3)
+        for kind in (names if training and not checkpoints else ())
+    ]
+    if not as_json:
+        for step in steps:
+            typer.echo(f"training {step.variant:>8}: {step.ms_per_step:9.1f} ms a step of {step.batch} x {step.length}")
+    if plot is not None:
+        _draw(rows, plot)
+    if as_json:
+        result = {
+            "results": [benchmark.as_row(row) for row in rows],
+            "training": [benchmark.as_row(step) for step in steps],
+            "machine": benchmark.machine(),
+            "limits": asdict(limits),
+            "date": datetime.now(UTC).date().isoformat(),
+            "command": command_line(),
+        }
+        typer.echo(json.dumps(result))
+
+
+def _known(what: str, given: list[str] | None, accepted: Sequence[str]) -> tuple[str, ...]:
+    for name in given or ():
+        if name not in accepted:
+            raise InvalidInputError(f"there is no {what} {name!r} to measure; choose from {', '.join(accepted)}.")
+    return tuple(given or accepted)
+
+
+def _models(names: tuple[str, ...], checkpoints: bool) -> Any:  # noqa: ANN401 - an iterator of four things
+    from lnf_core import benchmark
+    from lnf_core.storage.bundled import list_checkpoints
+    from lnf_core.storage.find import load
+
+    if not checkpoints:
+        for domain in benchmark.DOMAINS:
+            for name in names:
+                yield "paper", name, domain, benchmark.paper_model(name, domain)
+        return
+    for entry in list_checkpoints():
+        if entry.problem is None and entry.name.split("/")[1] in names:
+            loaded = load(entry.name)
+            yield entry.name, loaded.variant, loaded.domain, loaded.model
+
+
+def _line(row: SamplingTime) -> str:
+    return (
+        f"{row.model:>12} {row.domain:>5} {row.variant:>8} {row.engine:>9}, {row.batch:>2} of length {row.length:>3}: "
+        f"{row.ms_per_sequence:9.2f} ms a sequence, floor {row.floor_ms:7.2f}, {row.sequential_steps:>3} steps wait"
+    )
+
+
+def _draw(rows: list[SamplingTime], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    domains = sorted({row.domain for row in rows}, reverse=True)
+    figure = Figure(figsize=(5.5 * len(domains), 4.2), layout="constrained")
+    styles = {"eager": ":", "numba_cpu": "-", "jacobi": "--"}
+    markers = {"af-af": "o", "af-scf": "s", "iaf-scf": "^", "lstm": "D"}
+    colours = {"af-af": "#7b3294", "af-scf": "#0571b0", "iaf-scf": "#c05a00", "lstm": "#404040"}
+    for axes, domain in zip(figure.subplots(1, len(domains), squeeze=False)[0], domains, strict=True):
+        here = [row for row in rows if row.domain == domain and row.batch == 1]
+        for model, variant, engine in dict.fromkeys((row.model, row.variant, row.engine) for row in here):
+            line = [row for row in here if (row.model, row.variant, row.engine) == (model, variant, engine)]
+            axes.plot(
+                [row.length for row in line],
+                [row.ms_per_sequence for row in line],
+                styles[engine],
+                marker=markers.get(variant, "x"),
+                color=colours.get(variant, "#888888"),
+                label=f"{variant} {engine}",
+                markersize=4,
+            )
+        axes.set(xscale="log", yscale="log", xlabel="length, steps", ylabel="ms a sequence, batch 1", title=domain)
+        axes.grid(alpha=0.3)
+        if here:
+            axes.legend(fontsize=6)
+    figure.savefig(path, dpi=140)

@@ -1,0 +1,77 @@
+"""What a benchmark counts, and the shape of its report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from small import small_model
+from typer.testing import CliRunner
+
+from lnf_core.benchmark import Limits, Phase, median_seconds, paper_model, phases_of
+from lnf_core.cli import app
+
+
+def test_work_is_counted_from_shapes() -> None:
+    # Embedding 4, hidden 6, two layers; one-step products: 4 gates of 6 units from 4 + 6 and 6 + 6 inputs.
+    (phase,) = phases_of(small_model("lstm", "categorical"), 7)
+    emission = 6 * 4 + 4 * 5
+    assert phase == Phase(7, 24 * (4 + 6) + 24 * (6 + 6) + emission)
+    af, *decoder = phases_of(small_model("af-scf", "categorical"), 7)
+    # Coupling of D = 3 (1 kept, 2 changed by 5 parameters each), 8 hidden units, context 6, two layers.
+    stack = 2 * ((1 + 6) * 8 + 8 * 8 + 8 * 10)
+    assert af == Phase(7, stack + 24 * (3 + 6) + 24 * (6 + 6))
+    assert [phase.steps for phase in decoder] == [1, 7, 1, 7, 1]
+    assert decoder[1].weights == 2 * 24 * 6
+    iaf = phases_of(small_model("iaf-scf", "categorical"), 7)
+    assert sum(p.steps * p.weights * p.rows for p in iaf) == sum(p.steps * p.weights * p.rows for p in (af, *decoder))
+
+
+def test_masked_weights_are_not_counted() -> None:
+    text = phases_of(paper_model("af-af", "text"), 1)[0].weights
+    every = sum(
+        p.numel() for name, p in paper_model("af-af", "text").prior.stack.named_parameters() if "weight" in name
+    )
+    assert text < every + 4 * 500 * (50 + 500 + 1000)
+
+
+def test_the_floor_takes_the_slower_of_reading_and_multiplying() -> None:
+    limits = Limits(multiply_gflops=1.0, copy_gigabytes={1000: 2.0, 10_000: 1.0})
+    phase = Phase(10, 100)
+    assert limits.copy_seconds(400) == pytest.approx(400 / 2e9)
+    assert limits.copy_seconds(40_000) == pytest.approx(40_000 / 1e9)
+    assert phase.floor_seconds(1, limits) == pytest.approx(10 * max(400 / 2e9, 200 / 1e9))
+    assert phase.floor_seconds(8, limits) == pytest.approx(10 * 1600 / 1e9)
+
+
+def test_a_median_leaves_the_first_call_out() -> None:
+    calls: list[int] = []
+    assert median_seconds(lambda: calls.append(1), repeats=4) < 1.0
+    assert len(calls) == 5
+
+
+def test_the_report_has_its_keys(tmp_path: Path) -> None:
+    picture = tmp_path / "speed.png"
+    arguments = ["bench", "--json", "--quick", "--variant", "iaf-scf", "--length", "4", "--batch", "2", "--no-training"]
+    found = CliRunner().invoke(app, [*arguments, "--engine", "eager", "--plot", str(picture)])
+    assert found.exit_code == 0, found.output
+    report = json.loads(found.stdout)
+    assert set(report) == {"results", "training", "machine", "limits", "date", "command"}
+    assert [(row["variant"], row["engine"], row["length"], row["batch"]) for row in report["results"]] == [
+        ("iaf-scf", "eager", 4, 2)
+    ] * 2
+    for row in report["results"]:
+        assert row["ms_per_sequence"] > 0
+        assert row["floor_ms"] > 0
+        assert row["sequential_steps"] == 1
+    assert report["limits"]["multiply_gflops"] > 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert torch.get_num_threads() == report["machine"]["threads"]
+
+
+def test_an_engine_that_is_none_is_refused() -> None:
+    found = CliRunner().invoke(app, ["bench", "--engine", "warp"])
+    assert found.exit_code == 1
+    assert "no engine 'warp'" in found.output
