@@ -1,6 +1,7 @@
 # make app    the app on 127.0.0.1:7860          make train PRESET=jsb/af-scf OUT=runs/jsb-af-scf
 # make test   lint, types, tests                 make test-cuda   the tests that need a GPU
 # make lint   lint and types alone               make format      rewrites the layout of the code
+# make train-queue      every recipe of recipes/queue.toml in turn; stop and start it at any time
 
 PYTHON ?= python3
 PORT ?= 7860
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 KEEP_MEMORY := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=10000000000 MALLOC_TOP_PAD_=268435456
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: app test test-cuda train lint format clean
+.PHONY: app test test-cuda train train-queue lint format clean
 
 app: $(VENV)/.app-installed
 	@$(BIN)/python -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("fluidsynth"))' \
@@ -36,6 +37,9 @@ format: $(VENV)/.dev-installed
 train: $(VENV)/.app-installed
 	@test -n "$(PRESET)" -a -n "$(OUT)" || { echo "usage: make train PRESET=jsb/af-scf OUT=runs/jsb-af-scf"; exit 2; }
 	$(KEEP_MEMORY) $(BIN)/python -m lnf_core train --preset $(PRESET) --out $(OUT) --resume
+
+train-queue: $(VENV)/.app-installed
+	$(KEEP_MEMORY) $(BIN)/python -m lnf_core train-queue
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,7 +17,7 @@ from lnf_core.cli.evaluate import evaluate
 from lnf_core.cli.push import push
 from lnf_core.cli.sample import sample
 from lnf_core.cli.tables import results
-from lnf_core.cli.train import train
+from lnf_core.cli.train import train, train_queue
 
 app = typer.Typer(
     cls=Commands,
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.command("train")(train)
+app.command("train-queue")(train_queue)
 app.command("curves")(curves)
 app.command("evaluate")(evaluate)
 app.command("sample")(sample)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lnf_core.errors import TrainingError
+from lnf_core.errors import InvalidInputError, TrainingError
 
 if TYPE_CHECKING:
     from lnf_core.data import Dataset
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 
 
 def train(
-    preset: Annotated[str, typer.Option(help="What to train: jsb/af-scf, ptb/lstm, paper/muse/af-af, ...")],
     out: Annotated[Path, typer.Option(help="The run's folder; created when missing.")],
+    preset: Annotated[str, typer.Option(help="What to train: jsb/af-scf, ptb/lstm, paper/muse/af-af, ...")] = "",
+    recipe: Annotated[
+        Path | None, typer.Option(help="A recipe of several stages in place of a preset; always goes on with OUT.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT, if there is one.")] = False,
     settings: Annotated[
@@ -34,18 +38,51 @@ def train(
 
     if threads:
         torch.set_num_threads(threads)
+    if bool(preset) is (recipe is not None) or (recipe is not None and settings):
+        raise InvalidInputError("give --preset, with --set to change it, or --recipe, which has settings of its own.")
+    if recipe is not None:
+        _run_recipe(recipe, out, device, max_minutes or 0.0)
+        return
     dataset = load_dataset(preset_dataset(preset))
     assignments = [*(settings or []), *([] if max_minutes is None else [f"max_minutes={max_minutes}"])]
     config = _config(preset, dataset, out, resume).override(assignments)
     bar = ProgressBar()
     trainer = Trainer(config, dataset, out, device=device, resume=resume, callbacks=[bar])
+    _watched(trainer.run, bar)
+
+
+def train_queue(
+    queue: Annotated[Path, typer.Argument(help="The queue file.")] = Path("recipes/queue.toml"),
+    runs: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs"),
+    processes: Annotated[int, typer.Option(min=1, help="Runs at a time, one thread each.")] = 1,
+) -> None:
+    """Run recipes one after the other at low priority; stop it with Ctrl-C and start it again at any time."""
+    from lnf_core.training.queue import Queue, read_queue
+
+    Queue(read_queue(queue), runs, processes=processes, say=typer.echo).run()
+
+
+def _run_recipe(path: Path, out: Path, device: str, minutes: float) -> None:
+    from lnf_core.data import load_dataset
+    from lnf_core.training import preset_dataset
+    from lnf_core.training.recipe import read_recipe, run_recipe
+
+    recipe = read_recipe(path)
+    dataset = load_dataset(preset_dataset(recipe.preset))
+    bar = ProgressBar()
+    if _watched(lambda: run_recipe(recipe, dataset, out, device=device, minutes=minutes, callbacks=[bar]), bar) is None:
+        typer.echo(f"every stage in {out} is done.")
+
+
+def _watched(run: Callable[[], FinishedEvent | None], bar: ProgressBar) -> FinishedEvent | None:
     try:
-        finished = trainer.run()
+        finished = run()
     finally:
         bar.close()
         _leave_group()
-    if finished.reason == "interrupted":
+    if finished is not None and finished.reason == "interrupted":
         raise typer.Exit(130)
+    return finished
 
 
 def _config(name: str, dataset: Dataset, out: Path, resume: bool) -> TrainConfig:
@@ -98,6 +135,8 @@ class ProgressBar:
             )
         elif isinstance(event, FinishedEvent):
             self._say(_summary(event))
+            self.close()
+            self._bar = None  # the next stage has a bar of its own
 
     def _say(self, line: str) -> None:
         if self._bar is not None:

@@ -1,0 +1,135 @@
+"""A queue of recipes: one process each, low priority, each resumed where it stood and each with a time budget."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from lnf_core.errors import ConfigError, TrainingError
+from lnf_core.training.recipe import read_recipe
+
+Say = Callable[[str], None]
+_PRIORITY = 10
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the queue."""
+
+    recipe: Path
+    minutes: float
+    """Training time of one turn; the next start of the queue gives it another."""
+
+    @property
+    def name(self) -> str:
+        """For example ``jsb/af-scf``: the recipe's folder and file."""
+        return f"{self.recipe.parent.name}/{self.recipe.stem}"
+
+
+def read_queue(path: Path) -> list[Entry]:
+    """The entries of a queue file: ``[[run]]`` with ``recipe`` (relative to the file) and ``minutes``.
+
+    Raises:
+        ConfigError: missing, not TOML, an entry without recipe or minutes, or a recipe that cannot be read.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        entries = [Entry(path.parent / run["recipe"], float(run["minutes"])) for run in values["run"]]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path} is no queue of [[run]] entries with recipe and minutes ({error!r}).") from error
+    for entry in entries:
+        read_recipe(entry.recipe)
+    return entries
+
+
+class Queue:
+    """Runs entries one after the other, ``processes`` at a time, each on one thread.
+
+    SIGTERM and SIGINT reach every run, which saves its state and ends within a step.
+    """
+
+    def __init__(self, entries: list[Entry], runs: Path, *, processes: int = 1, say: Say = print) -> None:
+        self._waiting, self._runs, self._processes, self._say = list(entries), runs, processes, say
+        self._lock = threading.Lock()
+        self._active: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+        self._failed: list[str] = []
+
+    def run(self) -> None:
+        """Until the queue is empty or stopped.
+
+        Raises:
+            TrainingError: a run failed; the others were run all the same.
+        """
+        workers = [threading.Thread(target=self._work) for _ in range(self._processes)]
+        with self._on_signals():
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+        if self._failed:
+            raise TrainingError(f"these runs of the queue failed: {', '.join(self._failed)}; their lines say why.")
+
+    def _work(self) -> None:
+        while (entry := self._next()) is not None:
+            self._one(entry)
+
+    def _next(self) -> Entry | None:
+        with self._lock:
+            return None if self._stopped or not self._waiting else self._waiting.pop(0)
+
+    def _one(self, entry: Entry) -> None:
+        arguments = ["--recipe", str(entry.recipe), "--out", str(self._runs / entry.name), "--threads", "1"]
+        command = [sys.executable, "-u", "-m", "lnf_core", "train", *arguments, "--max-minutes", str(entry.minutes)]
+        with self._lock:
+            if self._stopped:
+                return
+            process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,  # the terminal's Ctrl-C comes through us, once
+                preexec_fn=(lambda: os.nice(_PRIORITY)) if hasattr(os, "nice") else None,
+            )
+            self._active.add(process)
+        assert process.stdout is not None
+        for line in process.stdout:
+            self._say(f"{entry.name}: {line.rstrip()}")
+        status = process.wait()
+        with self._lock:
+            self._active.discard(process)
+        if status not in (0, 130):
+            self._failed.append(entry.name)
+
+    def stop(self) -> None:
+        """Start nothing more and ask what runs to save its state."""
+        self._stopped = True
+        for process in list(self._active):
+            process.terminate()
+
+    @contextmanager
+    def _on_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def handle(_number: int, _frame: FrameType | None) -> None:
+            self.stop()
+
+        previous: dict[int, Any] = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)

@@ -1,0 +1,154 @@
+"""Recipes: several stages of training as one run that can be stopped and gone on with at any time.
+
+A recipe is a TOML file::
+
+    preset = "jsb/af-scf"          # sizes and settings of every stage
+    released = "jsb/af-scf"        # a checkpoint that later stages may begin with, where a run's own is gone
+    released_stage = 2             # the first stage that goes on from it
+
+    [[stage]]
+    name = "transposed"
+
+    [[stage]]                      # begins with the best weights of the stage before
+    name = "one-key"
+    settings = { transpose_semitones = 0, max_epochs = 26 }
+
+Each stage is a run of its own in ``OUT/<number>-<name>``, with its own schedule.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lnf_core.data import Dataset
+from lnf_core.errors import ConfigError
+from lnf_core.training.checkpoints import BEST_FOLDER
+from lnf_core.training.config import TrainConfig
+from lnf_core.training.events import Callback, FinishedEvent
+from lnf_core.training.presets import preset
+from lnf_core.training.state import load_state, state_path
+from lnf_core.training.trainer import Trainer
+
+_DONE = "done"
+_KEYS = {"preset", "released", "released_stage", "stage"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: what it changes of the preset."""
+
+    name: str
+    assignments: tuple[str, ...]
+    """``key=value``, as ``--set`` takes them."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The stages of one run."""
+
+    preset: str
+    stages: tuple[Stage, ...]
+    released: str = ""
+    released_stage: int = 1
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a TOML file.
+
+    Raises:
+        ConfigError: missing, not TOML, or not a recipe; says what is wrong with it.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as a recipe: {error}.") from error
+    if unknown := sorted(set(values) - _KEYS):
+        raise ConfigError(f"{path} holds {', '.join(unknown)}; a recipe knows {', '.join(sorted(_KEYS))}.")
+    stages = values.get("stage", [])
+    if not isinstance(values.get("preset"), str) or not isinstance(stages, list) or not stages:
+        raise ConfigError(f"{path} needs a preset and at least one [[stage]].")
+    recipe = Recipe(
+        values["preset"],
+        tuple(_stage(stage, path) for stage in stages),
+        str(values.get("released", "")),
+        int(values.get("released_stage", 1)),
+    )
+    if not 1 <= recipe.released_stage <= len(stages):
+        raise ConfigError(f"released_stage in {path} is {recipe.released_stage}; there are {len(stages)} stages.")
+    return recipe
+
+
+def _stage(values: dict[str, Any], path: Path) -> Stage:
+    name, settings = values.get("name"), values.get("settings", {})
+    named = isinstance(name, str) and re.fullmatch(r"[a-z0-9-]+", name)
+    if not named or not isinstance(settings, dict) or set(values) - {"name", "settings"}:
+        raise ConfigError(f"a stage in {path} needs a name of small letters, and may have settings, and nothing else.")
+    written = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
+    return Stage(str(name), tuple(f"{key}={value}" for key, value in written.items()))
+
+
+def stage_folder(recipe: Recipe, out: Path, number: int) -> Path:
+    """Where stage ``number``, counted from 0, runs."""
+    return out / f"{number + 1}-{recipe.stages[number].name}"
+
+
+def run_recipe(
+    recipe: Recipe,
+    dataset: Dataset,
+    out: Path,
+    *,
+    device: str = "auto",
+    minutes: float = 0.0,
+    callbacks: Iterable[Callback] = (),
+) -> FinishedEvent | None:
+    """Run the stages that are not done yet, for at most ``minutes`` of training from now on (0: no limit).
+
+    Returns the end of the last stage that ran; None when all were done before.
+
+    Raises:
+        ConfigError: a setting that does not exist, or a value out of range.
+        TrainingError: a stage cannot start or go on.
+    """
+    finished: FinishedEvent | None = None
+    left = minutes
+    for number in range(_first_stage(recipe, out), len(recipe.stages)):
+        folder = stage_folder(recipe, out, number)
+        if (folder / _DONE).exists():
+            continue
+        state = state_path(folder)
+        spent = load_state(state).progress.seconds / 60 if state.exists() else 0.0
+        config = stage_config(recipe, dataset, out, number).override([f"max_minutes={spent + left if minutes else 0}"])
+        finished = Trainer(config, dataset, folder, device=device, resume=True, callbacks=callbacks).run()
+        if finished.reason not in ("completed", "early_stop"):
+            return finished
+        (folder / _DONE).touch()
+        left -= finished.minutes - spent
+        if minutes and left <= 0:
+            return finished
+    return finished
+
+
+def stage_config(recipe: Recipe, dataset: Dataset, out: Path, number: int) -> TrainConfig:
+    """The configuration of stage ``number``, counted from 0, and which weights it begins with."""
+    config = preset(recipe.preset, dataset).override(recipe.stages[number].assignments)
+    earlier = stage_folder(recipe, out, number - 1) / BEST_FOLDER if number else None
+    if earlier is not None and earlier.is_dir():
+        return config.override([f"start_from={earlier}"])
+    if number and number == recipe.released_stage - 1:
+        return config.override([f"start_from={recipe.released}"])
+    return config
+
+
+def _first_stage(recipe: Recipe, out: Path) -> int:
+    """Stage 1, or the one that goes on from the released checkpoint where the stages before it have left nothing."""
+    from lnf_core.storage.bundled import bundled
+
+    began = any(stage_folder(recipe, out, number).exists() for number in range(recipe.released_stage - 1))
+    use_released = recipe.released and not began and bundled(recipe.released) is not None
+    return recipe.released_stage - 1 if use_released else 0

@@ -1,0 +1,155 @@
+"""Recipes of several stages, and the queue that runs them: they go on where they stood, and refuse in one sentence."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from training_runs import events_of, text_data
+from typer.testing import CliRunner
+
+from lnf_core.cli import app
+from lnf_core.errors import ConfigError, TrainingError
+from lnf_core.storage.bundled import CHECKPOINTS_VARIABLE
+from lnf_core.storage.find import load
+from lnf_core.training.queue import Queue, read_queue
+from lnf_core.training.recipe import read_recipe, run_recipe
+
+ROOT = Path(__file__).parents[2]
+SMALL = (
+    '"model.hidden_size" = 8, "model.embedding_size" = 8, "model.prior_hidden" = 8, "model.latent_size" = 4, '
+    '"model.flow_hidden" = 8, "model.flow_layers" = 2, precision = "fp32", batch_size = 8, valid_every = 4, '
+    "valid_batches = 0, kl_floor = 1.0, kl_wait_reconstruction = 0, kl_ramp_steps = 0"
+)
+
+
+def recipe_file(folder: Path, *stages: str, head: str = 'preset = "ptb/af-scf"') -> Path:
+    written = [
+        f'[[stage]]\nname = "{chr(97 + n)}"\nsettings = {{ {SMALL}, {stage} }}' for n, stage in enumerate(stages)
+    ]
+    path = folder / "small.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n\n".join([head, *written]))
+    return path
+
+
+def test_every_recipe_of_the_repository_can_be_read() -> None:
+    entries = read_queue(ROOT / "recipes" / "queue.toml")
+    assert {entry.name for entry in entries} >= {"jsb/af-scf", "jsb/af-af", "jsb/iaf-scf", "ptb/af-scf"}
+    assert {entry.recipe.resolve() for entry in entries} == {
+        path for path in (ROOT / "recipes").glob("*/*.toml")
+    }  # none is forgotten
+    for entry in entries:
+        assert read_recipe(entry.recipe).preset == entry.name
+
+
+def test_each_stage_goes_on_from_the_one_before(tmp_path: Path) -> None:
+    path = recipe_file(tmp_path, "max_steps = 8", "max_steps = 4, learning_rate = 1e-6")
+    out = tmp_path / "run"
+    finished = run_recipe(read_recipe(path), text_data(), out, device="cpu")
+    assert finished is not None and finished.reason == "completed"
+    first, second = out / "1-a", out / "2-b"
+    assert [len(events_of(folder)) for folder in (first, second)] == [8, 4]
+    assert load(second / "best").training["started_from"]["checkpoint"] == str(first / "best")
+    gap = events_of(second, "valid")[0]["negative_elbo"] - events_of(first, "finished")[0]["best_negative_elbo"]
+    assert abs(gap) < 0.05  # nothing was forgotten on the way
+    assert run_recipe(read_recipe(path), text_data(), out, device="cpu") is None  # all done: nothing runs again
+
+
+def test_time_that_is_up_is_given_anew_to_the_next_turn(tmp_path: Path) -> None:
+    path = recipe_file(tmp_path, "max_steps = 6", "max_steps = 2")
+    out = tmp_path / "run"
+    finished = run_recipe(read_recipe(path), text_data(), out, device="cpu", minutes=1e-7)
+    assert finished is not None and finished.reason == "max_minutes"
+    assert not (out / "2-b").exists()
+    finished = run_recipe(read_recipe(path), text_data(), out, device="cpu", minutes=60)
+    assert finished is not None and finished.reason == "completed"
+    assert [event["step"] for event in events_of(out / "1-a")] == [1, 2, 3, 4, 5, 6]
+    assert len(events_of(out / "2-b")) == 2
+
+
+def test_where_a_runs_own_weights_are_gone_it_goes_on_from_the_released_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = ("max_steps = 4", "max_steps = 2")
+    head = 'preset = "ptb/af-scf"\nreleased = "ptb/small"\nreleased_stage = 2'
+    path = recipe_file(tmp_path, *stages, head=head)
+    monkeypatch.setenv(CHECKPOINTS_VARIABLE, str(tmp_path / "released"))
+    run_recipe(read_recipe(path), text_data(), tmp_path / "whole", device="cpu")
+    assert (tmp_path / "whole" / "1-a").exists()  # nothing is released yet: from the start
+    (tmp_path / "released" / "ptb").mkdir(parents=True)
+    (tmp_path / "whole" / "2-b" / "best").rename(tmp_path / "released" / "ptb" / "small")
+    run_recipe(read_recipe(path), text_data(), tmp_path / "short", device="cpu")
+    assert not (tmp_path / "short" / "1-a").exists()
+    assert load(tmp_path / "short" / "2-b" / "best").training["started_from"]["checkpoint"] == "ptb/small"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("preset =", "cannot be read"),
+        ('preset = "ptb/lstm"', "at least one"),
+        ('preset = "ptb/lstm"\ncolour = 3\n[[stage]]\nname = "a"', "colour"),
+        ('preset = "ptb/lstm"\n[[stage]]\nname = "../a"', "small letters"),
+        ('preset = "ptb/lstm"\nreleased_stage = 2\n[[stage]]\nname = "a"', "there are 1"),
+    ],
+)
+def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        read_recipe(path)
+    found = CliRunner().invoke(app, ["train", "--recipe", str(path), "--out", str(tmp_path / "run")])
+    assert found.exit_code == 1
+
+
+def test_preset_and_recipe_exclude_each_other(tmp_path: Path) -> None:
+    for arguments in ([], ["--preset", "jsb/lstm", "--recipe", "x.toml"], ["--recipe", "x.toml", "--set", "seed=1"]):
+        found = CliRunner().invoke(app, ["train", "--out", str(tmp_path), *arguments])
+        assert (found.exit_code, "--preset" in found.output) == (1, True)
+
+
+@pytest.fixture
+def queue_file(tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LNF_DATA_DIR", str(data_root))
+    small = SMALL.replace('"model.prior_hidden" = 8, ', "").replace("batch_size = 8", "batch_size = 40")
+    for name, steps in (("one", 3), ("two", 100_000)):
+        path = tmp_path / "jsb" / f"{name}.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(
+            f'preset = "jsb/af-scf"\n[[stage]]\nname = "a"\nsettings = {{ {small}, max_steps = {steps}, '
+            "checkpoint_minutes = 3.0 }"
+        )
+    (tmp_path / "jsb" / "three.toml").write_text(
+        'preset = "jsb/af-scf"\n[[stage]]\nname = "a"\nsettings = { colour = 3 }'
+    )
+    queue = tmp_path / "queue.toml"
+    queue.write_text("".join(f'[[run]]\nrecipe = "jsb/{n}.toml"\nminutes = 9\n' for n in ("one", "three", "two")))
+    return queue
+
+
+@pytest.mark.slow
+def test_the_queue_goes_on_after_a_failure_and_stops_with_its_state_saved(queue_file: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    queue = Queue(read_queue(queue_file), tmp_path / "runs", say=said.append)
+    last = tmp_path / "runs" / "jsb" / "two" / "1-a"
+
+    def stop_when_it_runs() -> None:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and not (last / "metrics.jsonl").exists():
+            time.sleep(0.1)
+        time.sleep(1.0)
+        queue.stop()
+
+    stopper = threading.Thread(target=stop_when_it_runs)
+    stopper.start()
+    with pytest.raises(TrainingError, match="jsb/three"):
+        queue.run()
+    stopper.join()
+    assert (tmp_path / "runs" / "jsb" / "one" / "1-a" / "done").exists()
+    assert any("jsb/three: 'colour' cannot be set" in line for line in said)
+    assert (last / "state" / "state.safetensors").exists()
+    assert not (last / "done").exists()
+    assert any("Interrupted" in line for line in said)
