@@ -19,8 +19,7 @@ from app import catalogue
 from app.results import Line, Music, Result, Text
 from app.service import Service
 from app.settings import Settings
-from lnf_core.data import steps_per_beat
-from lnf_core.music import midi_to_roll
+from lnf_core.music import Performance
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets" / "ready"
 _MUSIC = {"length": 64, "count": 3, "seed": 1685, "temperature": 1.0, "likeliest": True}
@@ -33,10 +32,8 @@ def music(service: Service, folder: Path) -> Music | None:
     if values is None:
         return _drawn_now(service, folder, "music", _MUSIC)
     settings = Settings(**values["settings"])
-    grid = steps_per_beat(settings.checkpoint.split("/")[0])
-    return service.music(
-        settings, [midi_to_roll(FOLDER / name, steps_per_beat=grid) for name in values["files"]], folder
-    )
+    performance = Performance(settings.checkpoint.split("/")[0])
+    return service.music(settings, [performance.read(FOLDER / name).roll for name in values["files"]], folder)
 
 
 def text(service: Service, folder: Path) -> Text | None:

@@ -14,9 +14,9 @@ from app.limits import LENGTH_HINT, LIMITS, whole
 from app.models import ModelCache
 from app.results import Line, Music, Piece, Report, Result, Text
 from app.settings import Settings
-from lnf_core.data import steps_per_beat
+from lnf_core.data import sounding_shift
 from lnf_core.models.results import Sample
-from lnf_core.music import INSTRUMENTS, Synthesizer, held_notes, roll_to_midi, write_midi, write_wav
+from lnf_core.music import INSTRUMENTS, Performance, Synthesizer, held_notes, piano_keys
 
 _MODEL_SHARE = 0.8  # of the progress bar; the rest is writing files and rendering sound
 
@@ -91,28 +91,24 @@ class Service:
         """Turn rolls ``[T, 88]`` into notes, MIDI files and sound."""
         entry = catalogue.describe(settings.checkpoint)
         folder.mkdir(parents=True, exist_ok=True)
-        grid = steps_per_beat(entry.dataset)
-        seconds_per_step = 60.0 / settings.tempo / grid
+        performance = Performance(entry.dataset, settings.tempo, INSTRUMENTS[settings.instrument])
+        seconds, shift = performance.seconds_per_step, sounding_shift(entry.dataset)
         pieces: list[Piece] = []
-        engine = "sine"
-        for index, roll in enumerate(rolls):
+        made_by = "sine"
+        for index, roll in enumerate(map(piano_keys, rolls)):
             report(_MODEL_SHARE + (1 - _MODEL_SHARE) * index / len(rolls), f"Rendering sound {index + 1}/{len(rolls)}")
-            midi = roll_to_midi(
-                roll, tempo=settings.tempo, program=INSTRUMENTS[settings.instrument], steps_per_beat=grid
-            )
             stem = f"{entry.dataset}-{entry.variant.name}-seed{settings.seed}-{index + 1}"
-            write_midi(folder / f"{stem}.mid", midi)
-            audio = self._synthesizer.render(midi, seconds_limit=LIMITS.sound_seconds)
-            write_wav(folder / f"{stem}.wav", audio)
-            engine = audio.engine
+            midi, wav = folder / f"{stem}.mid", folder / f"{stem}.wav"
+            performance.write_midi(roll, midi)
+            audio = performance.write_sound(roll, wav, self._synthesizer, seconds_limit=LIMITS.sound_seconds)
+            made_by = audio.synthesizer
             notes = tuple(
-                (note.start * seconds_per_step, (note.end - note.start) * seconds_per_step, note.pitch)
+                (note.start * seconds, (note.end - note.start) * seconds, note.pitch(shift))
                 for note in held_notes(roll)
             )
-            seconds = len(roll) * seconds_per_step
-            pieces.append(Piece(roll, notes, seconds, folder / f"{stem}.mid", folder / f"{stem}.wav"))
+            pieces.append(Piece(roll, notes, len(roll) * seconds, midi, wav))
         reason = "" if self._synthesizer.available else self._synthesizer.reason
-        return Music(settings, entry, tuple(pieces), seconds_per_step * grid, engine, reason, took)
+        return Music(settings, entry, tuple(pieces), 60.0 / settings.tempo, made_by, reason, took)
 
     def _text(
         self, settings: Settings, sample: Sample, vocabulary: lnf_core.data.Vocabulary, folder: Path, took: float

@@ -60,7 +60,9 @@ def test_music_is_written_as_midi_and_sound(tmp_path: Path, variant: str) -> Non
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
     assert said["lengths"] == [6, 6]
-    assert said["engine"] in ("fluidsynth", "sine")
+    assert said["synthesizer"] in ("fluidsynth", "sine")
+    assert said["engine"] == "eager"
+    assert said["dependent_steps"] == 6
     assert [Path(name).suffix for name in said["files"]] == [".mid", ".wav", ".mid", ".wav"]
     for name in said["files"]:
         if name.endswith(".mid"):
@@ -75,7 +77,7 @@ def test_text_is_written_as_text(tmp_path: Path) -> None:
     save_tiny(tmp_path / "c", domain="text")
     result = run("sample", tmp_path / "c", "--count", 3, "--out", tmp_path / "out", "--json")
     said = json.loads(result.stdout)
-    assert said["engine"] is None
+    assert said["synthesizer"] is None
     assert len(said["files"]) == len(said["lengths"]) == 3
     expected = load(tmp_path / "c").model.sample(3, generator=torch.Generator().manual_seed(0))
     for index, name in enumerate(said["files"]):

@@ -7,7 +7,7 @@ from lnf_core.data.batching import SequenceBatch, batch_indices, collate
 from lnf_core.data.dataset import Dataset, load_dataset
 from lnf_core.data.download import download
 from lnf_core.data.files import data_root, verify
-from lnf_core.data.registry import DATASETS, DatasetInfo, dataset_info, steps_per_beat
+from lnf_core.data.registry import DATASETS, DatasetInfo, dataset_info, sounding_shift, steps_per_beat
 from lnf_core.data.vocabulary import Vocabulary
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "download",
     "load_dataset",
     "random_transpose",
+    "sounding_shift",
     "steps_per_beat",
     "verify",
 ]

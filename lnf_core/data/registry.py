@@ -35,6 +35,8 @@ class DatasetInfo:
     credit: str
     steps_per_beat: int | None = None
     """Music: rows of a roll in a quarter note. The chorales were sampled at quarter notes, the others at eighths."""
+    sounding_shift: int = 0
+    """Music: semitones from the columns of the published rolls to the pitches people sing and play (docs/data.md)."""
 
 
 def _text() -> DatasetInfo:
@@ -56,11 +58,22 @@ def _text() -> DatasetInfo:
 
 
 def _music(
-    name: str, title: str, file: str, sha256: str, licence: str, credit: str, *, steps_per_beat: int = 2
+    name: str,
+    title: str,
+    file: str,
+    sha256: str,
+    licence: str,
+    credit: str,
+    *,
+    steps_per_beat: int = 2,
+    sounding_shift: int = 0,
 ) -> DatasetInfo:
     path = f"music/{file}"
     sums = MappingProxyType({path: sha256})
-    return DatasetInfo(name, title, "music", (path,), _MUSIC_URL, sums, licence, f"{credit}. {_ROLLS}", steps_per_beat)
+    credited = f"{credit}. {_ROLLS}"
+    return DatasetInfo(
+        name, title, "music", (path,), _MUSIC_URL, sums, licence, credited, steps_per_beat, sounding_shift
+    )
 
 
 DATASETS: dict[str, DatasetInfo] = {
@@ -75,6 +88,7 @@ DATASETS: dict[str, DatasetInfo] = {
             "Music in the public domain; no licence stated for the encoding; not redistributed here",
             "Chorales of J. S. Bach; splits of Allan & Williams, 2005",
             steps_per_beat=1,
+            sounding_shift=-12,
         ),
         _music(
             "nottingham",
@@ -119,3 +133,9 @@ def steps_per_beat(name: str) -> int:
     """Rows of a roll in a quarter note, for sound and MIDI; 2 for a data set of one's own."""
     info = DATASETS.get(name)
     return (info.steps_per_beat if info else None) or 2
+
+
+def sounding_shift(name: str) -> int:
+    """Semitones from a roll's columns to sounding pitch; 0 for a data set of one's own."""
+    info = DATASETS.get(name)
+    return info.sounding_shift if info else 0

@@ -1,4 +1,4 @@
-"""Rendered sound and the WAV file it goes into."""
+"""Rendered sound, how loud it is, and the WAV file it goes into."""
 
 from __future__ import annotations
 
@@ -11,10 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 44100
-_CEILING = 0.97
+LOUDNESS = -16.0
+"""LUFS (ITU-R BS.1770) that music is brought to: what streaming services use for mono and speech."""
+_CEILING = 10.0 ** (-1.0 / 20.0)  # -1 dBFS
+_MOST_LIMITING = 10.0 ** (8.0 / 20.0)
+_REACH = int(0.004 * SAMPLE_RATE)
+_OVERSAMPLING = 4
+_SHORTEST = int(0.4 * SAMPLE_RATE)  # one block of the loudness measure
 _FADE = int(0.02 * SAMPLE_RATE)
 
-Engine = Literal["fluidsynth", "sine"]
+SynthesizerName = Literal["fluidsynth", "sine"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,7 @@ class Audio:
     """``[N]``."""
     sample_rate: int
     """Samples a second."""
-    engine: Engine
+    synthesizer: SynthesizerName
     """What made it."""
 
     @property
@@ -34,19 +40,54 @@ class Audio:
         return len(self.samples) / self.sample_rate
 
 
-def to_int16(signal: NDArray[np.float32]) -> NDArray[np.int16]:
-    """A signal in -1..1 as 16-bit samples.
+def loudness(signal: NDArray[np.float32]) -> float:
+    """Integrated loudness of one channel in LUFS; minus infinity for silence."""
+    import pyloudnorm  # brings scipy.signal along
 
-    The gain is the same for every render, so that a soft chorale sounds soft. Only a signal that would clip is turned
-    down, as a whole, which distorts nothing. The last 20 ms fade out: a cut note must not click.
+    padded = np.pad(signal, (0, max(0, _SHORTEST + 1 - len(signal)))).astype(np.float64)
+    if not padded.any():
+        return -np.inf
+    return float(pyloudnorm.Meter(SAMPLE_RATE).integrated_loudness(padded))
+
+
+def true_peak(signal: NDArray[np.float32]) -> float:
+    """The largest value between the samples too, by fourfold oversampling."""
+    from scipy.signal import resample_poly
+
+    if not len(signal):
+        return 0.0
+    between = float(np.abs(resample_poly(signal, _OVERSAMPLING, 1)).max())
+    return max(between, float(np.abs(signal).max()))
+
+
+def limit(signal: NDArray[np.float32], ceiling: float) -> NDArray[np.float32]:
+    """Turn down what is louder than ``ceiling`` for the few milliseconds it lasts, gliding in and out of it."""
+    from scipy.ndimage import minimum_filter1d, uniform_filter1d
+
+    allowed = np.minimum(1.0, ceiling / np.maximum(np.abs(signal), ceiling))
+    # The smallest gain within reach, averaged twice over half of that reach: nowhere above what is allowed.
+    gain = minimum_filter1d(allowed, 2 * _REACH + 1)
+    gain = uniform_filter1d(uniform_filter1d(gain, _REACH), _REACH)
+    limited: NDArray[np.float32] = (signal * gain).astype(np.float32)
+    return limited
+
+
+def to_int16(signal: NDArray[np.float32]) -> NDArray[np.int16]:
+    """A signal as 16-bit samples at the loudness of :data:`LOUDNESS`, peaks kept below a true peak of -1 dBFS.
+
+    One gain for the whole piece; only the attacks that it would bring above the ceiling are limited, by at most 8 dB,
+    and a piece that would need more stays softer. Silence stays silent. The last 20 ms fade out: a cut note must not
+    click.
     """
     signal = signal.copy()
     fade = min(_FADE, len(signal))
     if fade:
         signal[-fade:] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
-    peak = float(np.abs(signal).max(initial=0.0))
-    if peak > _CEILING:
-        signal *= _CEILING / peak
+    loud, peak = loudness(signal), true_peak(signal)
+    if np.isfinite(loud):  # what the measure calls silence is a synthesizer's own noise: it stays where it is
+        signal *= np.float32(min(10.0 ** ((LOUDNESS - loud) / 20.0), _MOST_LIMITING * _CEILING / peak))
+        signal = limit(signal, _CEILING)
+        signal *= np.float32(min(1.0, _CEILING / max(true_peak(signal), 1e-9)))
     samples: NDArray[np.int16] = np.rint(signal * 32767.0).astype(np.int16)
     return samples
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lnf_core.errors import InvalidInputError
 from lnf_core.music.instruments import check_program
-from lnf_core.music.roll import check_roll, held_notes
+from lnf_core.music.roll import check_roll, check_shift, held_notes
 
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
@@ -64,6 +64,7 @@ def roll_to_midi(
     tempo: float = 96.0,
     program: int = 0,
     steps_per_beat: int = 2,
+    sounding_shift: int = 0,
     tie: bool = True,
 ) -> PrettyMIDI:
     """One instrument playing a roll.
@@ -72,7 +73,8 @@ def roll_to_midi(
         roll: ``[T, 88]``, 0/1; column 0 is MIDI note 21. ``T = 0`` gives a file without notes.
         tempo: beats per minute, 10..400.
         program: General MIDI program, 0..127.
-        steps_per_beat: rows of the roll for each beat (the chorales have 2).
+        steps_per_beat: rows of the roll for each beat.
+        sounding_shift: semitones added to every key: -12 for the chorales, whose rolls stand an octave too high.
         tie: a key that sounds in consecutive steps is one held note; otherwise it is struck at each step.
 
     Raises:
@@ -80,6 +82,7 @@ def roll_to_midi(
     """
     sounding = check_roll(roll)
     tempo, program, steps_per_beat = check_tempo(tempo), check_program(program), check_steps_per_beat(steps_per_beat)
+    sounding_shift = check_shift(sounding_shift)
     import pretty_midi  # a quarter of a second, so not before it is needed
 
     # A step is a whole number of ticks, so every note starts exactly on the grid.
@@ -88,7 +91,7 @@ def roll_to_midi(
     seconds = 60.0 / (tempo * steps_per_beat)
     instrument = pretty_midi.Instrument(program=program)
     instrument.notes = [
-        pretty_midi.Note(VELOCITY, note.pitch, note.start * seconds, note.end * seconds)
+        pretty_midi.Note(VELOCITY, note.pitch(sounding_shift), note.start * seconds, note.end * seconds)
         for note in held_notes(roll, tie=tie)
     ]
     midi.instruments.append(instrument)

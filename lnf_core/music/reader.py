@@ -21,7 +21,7 @@ from torch import Tensor
 
 from lnf_core.errors import InvalidInputError, MidiError
 from lnf_core.music.midi import END_MARK, check_steps_per_beat
-from lnf_core.music.roll import KEYS, LOWEST_PITCH
+from lnf_core.music.roll import KEYS, LOWEST_PITCH, check_shift, note_name, pitch_of
 
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
@@ -59,17 +59,25 @@ class _Score:
     """Tick of the end mark, 0 without one."""
 
 
-def midi_to_roll(source: str | Path | bytes | PrettyMIDI, *, steps_per_beat: int = 2, max_steps: int = 4096) -> Tensor:
+def midi_to_roll(
+    source: str | Path | bytes | PrettyMIDI, *, steps_per_beat: int = 2, sounding_shift: int = 0, max_steps: int = 4096
+) -> Tensor:
     """The roll ``[T, 88]`` (float32, 0/1) of a MIDI file; see :func:`read_midi` for what it leaves out.
 
     Raises:
         MidiError: unreadable, empty, without notes in the 88 keys, too large or too long.
         InvalidInputError: ``steps_per_beat`` or ``max_steps`` out of range.
     """
-    return read_midi(source, steps_per_beat=steps_per_beat, max_steps=max_steps).roll
+    return read_midi(source, steps_per_beat=steps_per_beat, sounding_shift=sounding_shift, max_steps=max_steps).roll
 
 
-def read_midi(source: str | Path | bytes | PrettyMIDI, *, steps_per_beat: int = 2, max_steps: int = 4096) -> MidiRoll:
+def read_midi(
+    source: str | Path | bytes | PrettyMIDI,
+    *,
+    steps_per_beat: int = 2,
+    sounding_shift: int = 0,
+    max_steps: int = 4096,
+) -> MidiRoll:
     """Quantise the notes of a MIDI file to a grid of beats.
 
     Beats are the file's own, so its tempo changes do not move a note off the grid. Starts and ends go to the nearest
@@ -79,6 +87,7 @@ def read_midi(source: str | Path | bytes | PrettyMIDI, *, steps_per_beat: int = 
     Args:
         source: path, contents of a file, or a ``PrettyMIDI``.
         steps_per_beat: rows of the roll for each beat.
+        sounding_shift: semitones from the roll's keys to the pitches in the file, as for :func:`roll_to_midi`.
         max_steps: longest roll accepted.
 
     Raises:
@@ -86,13 +95,14 @@ def read_midi(source: str | Path | bytes | PrettyMIDI, *, steps_per_beat: int = 
         InvalidInputError: ``steps_per_beat`` or ``max_steps`` out of range.
     """
     steps_per_beat, max_steps = check_steps_per_beat(steps_per_beat), _check_max_steps(max_steps)
+    lowest = pitch_of(0, check_shift(sounding_shift))
     if isinstance(source, (bytes, bytearray, memoryview)):
         score = _parse(bytes(source))
     elif isinstance(source, (str, os.PathLike)):
         score = _parse(_read_bounded(Path(source)))
     else:
         score = _from_pretty_midi(source)
-    return _quantise(score, steps_per_beat, max_steps)
+    return _quantise(score, steps_per_beat, lowest, max_steps)
 
 
 def _check_max_steps(max_steps: int) -> int:
@@ -197,16 +207,18 @@ def _from_pretty_midi(midi: PrettyMIDI) -> _Score:
         raise MidiError("The MIDI's tempo map or its times make no sense; choose another file.") from error
 
 
-def _quantise(score: _Score, steps_per_beat: int, max_steps: int) -> MidiRoll:
-    in_keys = [span for span in score.spans if 0 <= span[0] - LOWEST_PITCH < KEYS]
+def _quantise(score: _Score, steps_per_beat: int, lowest: int, max_steps: int) -> MidiRoll:
+    in_keys = [span for span in score.spans if 0 <= span[0] - lowest < KEYS]
     dropped = len(score.spans) - len(in_keys)
     if not in_keys:
         if dropped:
+            shift = lowest - LOWEST_PITCH
             raise MidiError(
-                f"None of the {dropped} notes of the MIDI file lies in the 88 keys (A0 to C8); transpose it first."
+                f"None of the {dropped} notes of the MIDI file lies in the 88 keys "
+                f"({note_name(0, shift)} to {note_name(KEYS - 1, shift)}); transpose it first."
             )
         raise MidiError("The MIDI file has no notes" + (" but drums." if score.drum_notes else "; choose another."))
-    steps = list(_to_steps(in_keys, score.ticks_per_beat, steps_per_beat))
+    steps = list(_to_steps(in_keys, score.ticks_per_beat, steps_per_beat, lowest))
     mark = _nearest_step(score.end, score.ticks_per_beat, steps_per_beat)
     length = max([mark, *(end for _, _, end in steps)])
     if length > max_steps:
@@ -227,8 +239,10 @@ def _nearest_step(tick: int, ticks_per_beat: int, steps_per_beat: int) -> int:
     return (2 * tick * steps_per_beat + ticks_per_beat) // (2 * ticks_per_beat)
 
 
-def _to_steps(spans: list[_Span], ticks_per_beat: int, steps_per_beat: int) -> Iterator[tuple[int, int, int]]:
+def _to_steps(
+    spans: list[_Span], ticks_per_beat: int, steps_per_beat: int, lowest: int
+) -> Iterator[tuple[int, int, int]]:
     for pitch, first, last in spans:
         start = _nearest_step(first, ticks_per_beat, steps_per_beat)
         end = _nearest_step(last, ticks_per_beat, steps_per_beat)
-        yield pitch - LOWEST_PITCH, start, max(end, start + 1)
+        yield pitch - lowest, start, max(end, start + 1)

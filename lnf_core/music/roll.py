@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import SupportsIndex
 
 import numpy as np
 import torch
@@ -17,6 +19,50 @@ LOWEST_PITCH = 21
 """MIDI number of column 0 (A0); column 87 is 108 (C8)."""
 
 
+MAX_SHIFT = LOWEST_PITCH - 2
+"""Largest shift either way that leaves every key a MIDI number: 108 + 19 is the last one."""
+_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+
+
+def check_shift(sounding_shift: SupportsIndex) -> int:
+    """The shift as a plain ``int``, in semitones.
+
+    Raises:
+        InvalidInputError: not a whole number in -19..19.
+    """
+    try:
+        shift = operator.index(sounding_shift)
+    except TypeError:
+        shift = MAX_SHIFT + 1
+    if abs(shift) > MAX_SHIFT:
+        raise InvalidInputError(
+            f"sounding_shift is {sounding_shift!r}; give whole semitones from {-MAX_SHIFT} to {MAX_SHIFT}."
+        )
+    return shift
+
+
+def pitch_of(key: int, sounding_shift: int = 0) -> int:
+    """The MIDI number at which column ``key`` sounds; rolls of the chorales stand an octave too high."""
+    return key + LOWEST_PITCH + sounding_shift
+
+
+def note_name(key: int, sounding_shift: int = 0) -> str:
+    """The name of what sounds when column ``key`` is played: MIDI number 60 is C4."""
+    pitch = pitch_of(key, sounding_shift)
+    return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"
+
+
+def piano_keys(roll: Tensor) -> Tensor:
+    """A roll ``[T, 88]`` from one of 88 keys, or of 89 as the paper has it: an output at index 0 that never sounds.
+
+    Raises:
+        InvalidInputError: another width.
+    """
+    if roll.ndim != 2 or roll.shape[1] not in (KEYS, KEYS + 1):
+        raise InvalidInputError(f"The roll has shape {tuple(roll.shape)}; give [T, {KEYS}], one row a step.")
+    return roll[:, -KEYS:]
+
+
 @dataclass(frozen=True)
 class HeldNote:
     """A key that is down during the steps ``start <= t < end``."""
@@ -26,10 +72,9 @@ class HeldNote:
     start: int
     end: int
 
-    @property
-    def pitch(self) -> int:
-        """MIDI note number, 21..108."""
-        return self.key + LOWEST_PITCH
+    def pitch(self, sounding_shift: int = 0) -> int:
+        """MIDI note number, 21..108 without a shift (see :func:`pitch_of`)."""
+        return pitch_of(self.key, sounding_shift)
 
 
 def check_roll(roll: Tensor) -> NDArray[np.bool_]:

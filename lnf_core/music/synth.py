@@ -32,31 +32,29 @@ class Synthesizer:
     available: bool
     reason: str
 
-    def __init__(
-        self, soundfont: Path | None = None, *, engine: Literal["auto", "fluidsynth", "sine"] = "auto"
-    ) -> None:
+    def __init__(self, soundfont: Path | None = None, *, kind: Literal["auto", "fluidsynth", "sine"] = "auto") -> None:
         """Load the soundfont (about 20 ms).
 
         Args:
             soundfont: an ``.sf2`` file; by default ``TimGM6mb.sf2``, which comes with ``pretty_midi``.
-            engine: ``auto`` falls back to sine voices, ``fluidsynth`` raises instead, ``sine`` is always there.
+            kind: ``auto`` falls back to sine voices, ``fluidsynth`` raises instead, ``sine`` is always there.
 
         Raises:
             SynthesisError: a soundfont that cannot be loaded, or ``fluidsynth`` asked for and missing.
-            InvalidInputError: an unknown engine.
+            InvalidInputError: an unknown kind.
         """
-        if engine not in ("auto", "fluidsynth", "sine"):
-            raise InvalidInputError(f"The engine is {engine!r}; choose auto, fluidsynth or sine.")
+        if kind not in ("auto", "fluidsynth", "sine"):
+            raise InvalidInputError(f"The synthesizer is {kind!r}; choose auto, fluidsynth or sine.")
         self._fluid: FluidSynth | None = None
-        self.reason = "Notes play as sine voices, as asked." if engine == "sine" else ""
-        if engine != "sine":
+        self.reason = "Notes play as sine voices, as asked." if kind == "sine" else ""
+        if kind != "sine":
             path = Path(soundfont) if soundfont is not None else bundled_soundfont()
             check_soundfont(path)
             try:
                 self._fluid = FluidSynth(path)
             except (ImportError, OSError, AttributeError) as error:
                 self.reason = _how_to_install(error)
-                if engine == "fluidsynth":
+                if kind == "fluidsynth":
                     raise SynthesisError(self.reason) from error
         self.available = self._fluid is not None
 

@@ -4,10 +4,12 @@ import ast
 import itertools
 import wave
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from tiny_models import tiny_config
 
 import lnf_core
 from app import catalogue, present, ready
@@ -16,7 +18,9 @@ from app.models import ModelCache
 from app.results import Music, Text
 from app.service import Service
 from app.settings import Settings
-from lnf_core.music import midi_to_roll
+from lnf_core.models.build import build_model
+from lnf_core.music import Performance
+from lnf_core.storage.bundle import save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,15 +40,59 @@ def test_music_matches_its_midi_and_its_sound(here: Path, service: Service, tmp_
     result = music(service, tmp_path, tempo=120)
     assert len(result.pieces) == 2
     for piece in result.pieces:
-        assert torch.equal(midi_to_roll(piece.midi, steps_per_beat=1), piece.roll)
+        assert torch.equal(Performance("jsb").read(piece.midi).roll, piece.roll)
         assert piece.seconds == pytest.approx(12 * 0.5)
         drawn = torch.zeros_like(piece.roll)
         for start, held, pitch in piece.notes:
-            drawn[round(start / 0.5) : round((start + held) / 0.5), pitch - 21] = 1.0
+            drawn[round(start / 0.5) : round((start + held) / 0.5), pitch - 21 + 12] = (
+                1.0  # chorales sound an octave below their rolls
+            )
         assert torch.equal(drawn, piece.roll) and piece.roll.sum() > 0
         with wave.open(str(piece.wav)) as sound:
             assert (sound.getframerate(), sound.getsampwidth()) == (44100, 2)
             assert sound.getnframes() / 44100 >= piece.seconds
+
+
+def test_what_the_visitor_asked_for_reaches_the_model(here: Path, service: Service, tmp_path: Path) -> None:
+    """Each setting changes the result, and the result is that of the package."""
+    model = lnf_core.load("jsb/af-scf").model
+
+    def keys(**values: object) -> list[torch.Tensor]:
+        return [piece.roll for piece in music(service, tmp_path / str(sorted(values.items())), **values).pieces]
+
+    def expected(seed: int = 3, length: int = 12, temperature: float = 1.0, argmax: bool = False) -> list[torch.Tensor]:
+        generator = torch.Generator().manual_seed(seed)
+        return list(model.sample(2, length, temperature=temperature, argmax=argmax, generator=generator))
+
+    plain = expected()
+    for values, given in (
+        ({}, {}),
+        ({"temperature": 2.0}, {"temperature": 2.0}),
+        ({"likeliest": True}, {"argmax": True}),
+        ({"seed": 8}, {"seed": 8}),
+        ({"length": 7}, {"length": 7}),
+    ):
+        wanted = expected(**given)  # type: ignore[arg-type]
+        assert all(torch.equal(a, b) for a, b in zip(keys(**values), wanted, strict=True))
+        assert not given or any(a.shape != b.shape or not torch.equal(a, b) for a, b in zip(wanted, plain, strict=True))
+
+
+def test_the_papers_89_outputs_sound_like_88_keys(
+    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "checkpoints"
+    config = replace(tiny_config("af-scf"), vocab_size=89)
+    model = build_model(config, torch.ones(13)).eval()
+    with torch.no_grad():
+        model.emission.bias.fill_(-12.0)
+        model.emission.bias[1 + 39] = 12.0  # one key sounds: column 39, after the output that never does
+    save_checkpoint(root / "jsb" / "af-scf", model, dataset="jsb", vocabulary=None, training={})
+    monkeypatch.setenv("LNF_CHECKPOINTS", str(root))
+    result = music(Service(), tmp_path / "out")
+    for piece in result.pieces:
+        assert piece.roll.shape == (12, 88)
+        assert [pitch for _, _, pitch in piece.notes] == [48]  # C4 on the roll sounds as C3
+    assert present.roll_payload(result)["samples"][0]["notes"][0][2] == 48
 
 
 def test_the_seed_decides(here: Path, service: Service, tmp_path: Path) -> None:

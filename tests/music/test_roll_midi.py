@@ -12,9 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lnf_core.data import load_dataset
-from lnf_core.errors import InvalidInputError
-from lnf_core.music import HeldNote, held_notes, midi_bytes, midi_to_roll, roll_to_midi, write_midi
+from lnf_core.data import load_dataset, sounding_shift
+from lnf_core.errors import InvalidInputError, MidiError
+from lnf_core.music import (
+    HeldNote,
+    Performance,
+    held_notes,
+    midi_bytes,
+    midi_to_roll,
+    note_name,
+    piano_keys,
+    pitch_of,
+    read_midi,
+    roll_to_midi,
+    write_midi,
+)
 
 
 def roll_of(*notes: tuple[int, int, int], steps: int) -> torch.Tensor:
@@ -145,3 +157,55 @@ def test_arguments_out_of_range_are_refused(arguments: dict[str, object]) -> Non
 def test_a_roll_that_is_none_is_refused(roll: torch.Tensor) -> None:
     with pytest.raises(InvalidInputError, match="roll"):
         roll_to_midi(roll)
+
+
+@pytest.mark.parametrize("shift", [-19, -12, 0, 7, 19])
+def test_a_shifted_roll_sounds_elsewhere_and_comes_back_as_it_was(shift: int) -> None:
+    roll = (torch.rand(9, 88, generator=torch.Generator().manual_seed(1)) < 0.2).float()
+    roll[:, [0, 87]] = 1.0
+    midi = roll_to_midi(roll, sounding_shift=shift)
+    pitches = {note.pitch for note in midi.instruments[0].notes}
+    assert (min(pitches), max(pitches)) == (21 + shift, 108 + shift)
+    assert torch.equal(midi_to_roll(midi_bytes(midi), sounding_shift=shift), roll)
+
+
+def test_a_note_below_the_keys_of_a_shifted_roll_is_left_out_and_named() -> None:
+    roll = torch.zeros(2, 88)
+    roll[:, 0] = 1.0
+    low = midi_bytes(roll_to_midi(roll, sounding_shift=-12))
+    with pytest.raises(MidiError, match=r"A0 to C8"):
+        read_midi(low)
+    with pytest.raises(MidiError, match=r"A1 to C9"):
+        read_midi(low, sounding_shift=12)
+    assert read_midi(low, sounding_shift=-12).dropped_notes == 0
+
+
+@pytest.mark.parametrize("shift", [-20, 20, 1.5, "octave", None])
+def test_a_shift_out_of_range_is_refused(shift: object) -> None:
+    with pytest.raises(InvalidInputError, match="sounding_shift"):
+        roll_to_midi(torch.zeros(1, 88), sounding_shift=shift)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match="sounding_shift"):
+        read_midi(b"MThd", sounding_shift=shift)  # type: ignore[arg-type]
+
+
+def test_keys_have_the_names_of_what_sounds() -> None:
+    assert [note_name(key) for key in (0, 39, 40, 87)] == ["A0", "C4", "C♯4", "C8"]
+    assert note_name(39, -12) == "C3"
+    assert pitch_of(39, -12) == 48
+
+
+def test_the_chorales_sound_at_choir_pitch(data_root: Path) -> None:
+    """The first training chord of the published rolls is C4 C5 G5 E6; a choir sings it an octave lower."""
+    first = load_dataset("jsb", data_root).train[0]
+    keys = first[0].nonzero()[:, 0].tolist()
+    assert [note_name(key, sounding_shift("jsb")) for key in keys] == ["C3", "C4", "G4", "E5"]
+    performance = Performance("jsb", tempo=60.0)
+    midi = performance.midi(torch.nn.functional.pad(first, (1, 0)))  # the paper's 89 outputs sound the same
+    assert sorted(note.pitch for note in midi.instruments[0].notes if note.start == 0.0) == [48, 60, 67, 76]
+    assert performance.seconds_per_step == 1.0
+    assert torch.equal(performance.read(midi_bytes(midi)).roll, first)
+
+
+def test_a_roll_of_another_width_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="88"):
+        piano_keys(torch.zeros(3, 90))

@@ -37,10 +37,10 @@ def test_without_the_library_sine_voices_play_and_say_how_to_get_better() -> Non
         "from lnf_core.music import Synthesizer, roll_to_midi\n"
         "synth = Synthesizer()\n"
         "audio = synth.render(roll_to_midi(torch.eye(88)[40:44]))\n"
-        "print(synth.available, audio.engine, abs(audio.samples).max() > 1000)\n"
+        "print(synth.available, audio.synthesizer, abs(audio.samples).max() > 1000)\n"
         "print(synth.reason)\n"
         "try:\n"
-        "    Synthesizer(engine='fluidsynth')\n"
+        "    Synthesizer(kind='fluidsynth')\n"
         "except SynthesisError as error:\n"
         "    print(error)\n"
     )
