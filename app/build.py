@@ -5,36 +5,46 @@ from __future__ import annotations
 import gradio as gr
 import torch
 
-from app.components.controls import Controls
-from app.components.header import Footer, Header
-from app.components.model_bar import ModelBar
-from app.components.sample_view import SampleView
+from app.fields import TABS
+from app.frame import Footer, Header
 from app.limits import LIMITS
-from app.service import Service
+from app.model_bar import ModelBar
+from app.services.sampling import Sampling
+from app.services.sound import Sound
+from app.tabs.sample import SampleTab
 from app.theme import CSS_FILE, theme
 
 TITLE = "Latent flows"
 
 
-def build_app() -> gr.Blocks:
-    """The page with all its listeners, not yet served."""
-    service = Service()
+def build_app(*, warm: bool = False) -> gr.Blocks:
+    """The page with all its listeners, not yet served; ``warm`` gets the compiled engine ready in the background."""
+    sound = Sound()
+    sampling = Sampling(sound.note)
+    if warm:
+        sampling.models.warm_up()
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as page:
-        header, bar, controls, view, footer = Header(), ModelBar(), Controls(service), SampleView(service), Footer()
-        for part in (header, bar, controls, view, footer):
-            part.render()
-        for part in (header, bar, controls, footer):
-            part.listen()
-        view.listen(page, bar, controls)
+        Header().render()
+        bar = ModelBar()
+        bar.render()
+        tabs = [SampleTab(sampling, sound)]
+        assert tuple(tab.name for tab in tabs) == TABS
+        with gr.Tabs(elem_id="tabs"):
+            for tab in tabs:
+                with gr.Tab(tab.title, id=tab.name):
+                    tab.render()
+        Footer().render()
+        for tab in tabs:
+            tab.listen(page, bar)
     page.queue(max_size=LIMITS.queue, default_concurrency_limit=8)
     return page
 
 
 def launch(host: str = "127.0.0.1", port: int = 7860, *, share: bool = False) -> None:
     """Serve the page until interrupted; Gradio prints the address."""
-    # Sampling is a chain of small steps: more threads only wait for each other, and badly so on a busy machine.
+    # Several visitors are served at a time: one thread each does more than all of them on all cores.
     torch.set_num_threads(1)
-    build_app().launch(
+    build_app(warm=True).launch(
         server_name=host,
         server_port=port,
         share=share,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import lnf_core
 from lnf_core.data import DATASETS
@@ -15,17 +14,44 @@ class Variant:
 
     name: str
     title: str
+    """The paper's name."""
     marker: str
+    plain: str
+    """How it draws, in plain words."""
     blurb: str
 
 
 VARIANTS = {
     item.name: item
     for item in (
-        Variant("af-af", "AF/AF", "●", "autoregressive in time and over dimensions: the most exact, the slowest"),
-        Variant("af-scf", "AF/SCF", "■", "autoregressive in time, split coupling over dimensions"),
-        Variant("iaf-scf", "IAF/SCF", "▲", "inverse autoregressive in time: the whole sample in one pass"),
-        Variant("lstm", "LSTM", "◆", "the baseline: one symbol after another, no latent variables"),
+        Variant(
+            "af-af",
+            "AF/AF",
+            "●",
+            "Number by number",
+            "each step waits for the one before, and in it each hidden number for the last (autoregressive in both)",
+        ),
+        Variant(
+            "af-scf",
+            "AF/SCF",
+            "■",
+            "Step by step",
+            "each step waits for the one before; its hidden numbers come in halves (autoregressive, split coupling)",
+        ),
+        Variant(
+            "iaf-scf",
+            "IAF/SCF",
+            "▲",
+            "All at once",
+            "no step waits for another: the whole sample in one pass (inverse autoregressive, split coupling)",
+        ),
+        Variant(
+            "lstm",
+            "LSTM",
+            "◆",
+            "Symbol by symbol",
+            "no flow and no hidden vectors: each symbol is drawn given those before it (the baseline)",
+        ),
     )
 }
 _PREFERRED = "/af-scf"  # quick and good: the one to start with
@@ -60,7 +86,7 @@ def catalogue() -> list[Entry]:
         if not here:
             continue
         for name in [*VARIANTS, *sorted(here - set(VARIANTS))]:
-            variant = VARIANTS.get(name) or Variant(name, name, "✦", "another variant")
+            variant = VARIANTS.get(name) or Variant(name, name, "✦", "Another way", "another variant")
             listed = found.get(f"{info.name}/{name}")
             problem = _problem(listed) if listed else "not bundled here; train it or fetch it."
             entries.append(Entry(f"{info.name}/{name}", info.name, info.title, info.domain, variant, problem))
@@ -95,7 +121,7 @@ def describe(name: str) -> Entry:
         return entry
     dataset, variant = name.split("/")
     info = DATASETS[dataset]
-    shown = VARIANTS.get(variant) or Variant(variant, variant, "✦", "another variant")
+    shown = VARIANTS.get(variant) or Variant(variant, variant, "✦", "Another way", "another variant")
     return Entry(name, dataset, info.title, info.domain, shown, "not bundled here.")
 
 
@@ -103,21 +129,3 @@ def first(domain: str | None = None) -> Entry | None:
     """The entry chosen when the page opens: the first that works, preferably AF/SCF, of ``domain`` if given."""
     working = [entry for entry in catalogue() if entry.problem is None and domain in (None, entry.domain)]
     return next((entry for entry in working if entry.name.endswith(_PREFERRED)), working[0] if working else None)
-
-
-def options() -> list[dict[str, Any]]:
-    """The catalogue as the picker widget takes it."""
-    return [
-        {
-            "name": entry.name,
-            "dataset": entry.dataset,
-            "dataset_title": entry.dataset_title,
-            "domain": entry.domain,
-            "variant": entry.variant.name,
-            "title": entry.variant.title,
-            "marker": entry.variant.marker,
-            "blurb": entry.variant.blurb,
-            "problem": entry.problem or "",
-        }
-        for entry in catalogue()
-    ]

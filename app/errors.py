@@ -22,21 +22,26 @@ def sentence(error: Exception) -> str:
     return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
+def words_for(error: Exception) -> str:
+    """What a visitor is told of a failure: an error of ours in its own words, anything else logged and admitted."""
+    if isinstance(error, lnf_core.LNFError):
+        return sentence(error)
+    _LOG.error("A request failed", exc_info=error)
+    return "Something went wrong here; it was written to the server's log. Please try again."
+
+
 def spoken(handler: Handler) -> Handler:
-    """Turn errors of ``lnf_core`` into a message for the page and the API; anything else is logged and admitted."""
+    """Turn every error into one message for clients of the API."""
 
     @functools.wraps(handler)
     def wrapped(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever the handler takes and gives
         try:
             return handler(*arguments, **named)
-        except lnf_core.LNFError as error:
-            # The page shows messages as HTML, and a message may quote what the visitor sent.
-            raise _say(html.escape(sentence(error), quote=False)) from None
         except gr.Error:
             raise
         except Exception as error:
-            _LOG.exception("A request failed")
-            raise _say("Something went wrong here; it was written to the server's log. Please try again.") from error
+            # Messages are shown as HTML, and a message may quote what the visitor sent.
+            raise _say(html.escape(words_for(error), quote=False)) from None
 
     return wrapped  # type: ignore[return-value]
 

@@ -22,6 +22,8 @@ class Limits:
     seed: tuple[int, int] = (0, 2**31 - 1)
     tempo: tuple[float, float] = (50.0, 200.0)
     """Beats per minute."""
+    sounds_at_once: int = 2
+    """Pieces rendered at the same time."""
     sound_seconds: float = 600.0
     """Longest sound rendered for one sample."""
     queue: int = 24
@@ -33,7 +35,14 @@ class Limits:
 
 
 LIMITS = Limits()
-LENGTH_HINT = ", or leave it empty to draw it from p(T)"
+
+
+class FieldError(InvalidInputError):
+    """A setting that cannot be used, and which one."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def empty(value: object) -> bool:
@@ -41,23 +50,25 @@ def empty(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def whole(name: str, value: object, bounds: tuple[int, int], hint: str = "") -> int:
+def whole(field: str, name: str, value: object, bounds: tuple[int, int], hint: str = "") -> int:
     """``value`` as an ``int`` inside ``bounds``.
 
     Raises:
-        InvalidInputError: not a number, not whole, or out of range.
+        FieldError: not a number, not whole, or out of range.
     """
-    found = number(name, value, bounds, hint, kind="a whole number")
+    found = number(field, name, value, bounds, hint, kind="a whole number")
     if found != int(found):
-        raise InvalidInputError(_sentence(name, value, bounds, hint, "a whole number"))
+        raise FieldError(field, _sentence(name, value, bounds, hint, "a whole number"))
     return int(found)
 
 
-def number(name: str, value: object, bounds: tuple[float, float], hint: str = "", kind: str = "a number") -> float:
+def number(
+    field: str, name: str, value: object, bounds: tuple[float, float], hint: str = "", kind: str = "a number"
+) -> float:
     """``value`` as a finite ``float`` inside ``bounds``.
 
     Raises:
-        InvalidInputError: not a number, not finite, or out of range.
+        FieldError: not a number, not finite, or out of range.
     """
     found = math.nan
     if isinstance(value, int | float | str) and not isinstance(value, bool):
@@ -66,7 +77,7 @@ def number(name: str, value: object, bounds: tuple[float, float], hint: str = ""
         except (ValueError, OverflowError):  # no number, or a whole number too large for a float
             found = math.nan
     if not bounds[0] <= found <= bounds[1]:  # false for NaN as well
-        raise InvalidInputError(_sentence(name, value, bounds, hint, kind))
+        raise FieldError(field, _sentence(name, value, bounds, hint, kind))
     return found
 
 

@@ -1,4 +1,7 @@
-"""Widgets written as HTML, CSS and JavaScript, shown through ``gr.HTML`` without a build step."""
+"""Widgets written as HTML, CSS and JavaScript, shown through ``gr.HTML`` without a build step.
+
+Each folder holds one: ``<name>.html``, ``.css``, ``.js``, and in ``__init__.py`` the payload they draw.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ _HERE = Path(__file__).resolve().parent
 
 
 def widget(name: str, **options: Any) -> gr.HTML:  # noqa: ANN401 - passed through to gr.HTML
-    """A ``gr.HTML`` made of ``<name>.html``, ``.css`` and ``.js`` in this folder.
+    """A ``gr.HTML`` made of the three files in the folder ``name``.
 
     The template never changes with the value, so Gradio leaves the elements alone and the script, which
     watches ``value``, decides what to redraw. Text reaches the page as text, never as markup.
@@ -19,11 +22,16 @@ def widget(name: str, **options: Any) -> gr.HTML:  # noqa: ANN401 - passed throu
     return gr.HTML(
         html_template=_read(name, "html"),
         css_template=_read(name, "css"),
-        js_on_load=_read("common", "js") + _read(name, "js"),
+        js_on_load=(_HERE / "common.js").read_text(encoding="utf-8") + _read(name, "js"),
         apply_default_css=False,
         **options,
     )
 
 
+def file_data(path: Path) -> dict[str, Any]:
+    """A file as Gradio serves it: the marker makes clients of the API download it."""
+    return {"path": str(path), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
+
+
 def _read(name: str, suffix: str) -> str:
-    return (_HERE / f"{name}.{suffix}").read_text(encoding="utf-8")
+    return (_HERE / name / f"{name}.{suffix}").read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 """Piano rolls, MIDI and sound. ``docs/music.md`` tells how the pieces fit."""
 
-from lnf_core.music.audio import Audio, write_wav
+from lnf_core.music.audio import Audio, write_compressed, write_wav
 from lnf_core.music.instruments import INSTRUMENTS, check_program
 from lnf_core.music.midi import midi_bytes, roll_to_midi, write_midi
 from lnf_core.music.performance import Performance
@@ -27,6 +27,7 @@ __all__ = [
     "pitch_of",
     "read_midi",
     "roll_to_midi",
+    "write_compressed",
     "write_midi",
     "write_wav",
 ]

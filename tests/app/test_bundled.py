@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from app import catalogue, ready
-from app.results import Music, Text
-from app.service import Service
-from app.settings import Settings
-from lnf_core.music import midi_to_roll
+from app.fields import Settings
+from app.services.sampled import Music, Text
+from app.services.sampling import Sampling
+from lnf_core.music import Performance
 from lnf_core.storage.bundled import list_checkpoints
 
 BUNDLED = Path(__file__).resolve().parents[2] / "checkpoints"
@@ -21,14 +21,16 @@ NAMES = [entry.name for entry in list_checkpoints() if entry.path.is_relative_to
 @pytest.mark.skipif(not NAMES, reason="checkpoints/ holds no trained checkpoint yet")
 def test_every_bundled_checkpoint_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LNF_CHECKPOINTS", raising=False)
-    service = Service()
+    sampling = Sampling()
     for name in NAMES:
         assert catalogue.find(name).name == name
-        result = service.sample(Settings.check(name, length=6, count=1, seed=1), tmp_path / name)
+        length = sampling.bounds(name)[0]
+        assert 1 < length < 60  # no model is asked for less than it was trained on
+        result = sampling.sample(Settings.check(name, length=length, count=1, seed=1), tmp_path / name)
         if isinstance(result, Music):
-            assert midi_to_roll(result.pieces[0].midi, steps_per_beat=1).shape[0] == 6
+            assert Performance("jsb").read(result.pieces[0].midi).roll.shape[0] == length
         else:
-            assert isinstance(result, Text) and len(result.lines[0].symbols) == 6
+            assert isinstance(result, Text) and len(result.lines[0].symbols) == length
 
 
 @pytest.mark.parametrize("name", ["music", "text"])
@@ -37,7 +39,7 @@ def test_ready_made_samples_belong_to_the_page(name: str, tmp_path: Path) -> Non
     if not file.is_file():
         pytest.skip(f"assets/ready/{name}.json is made from a trained checkpoint, which is not there yet")
     settings = json.loads(file.read_text("utf-8"))["settings"]
-    result = getattr(ready, name)(Service(), tmp_path)
+    result = getattr(ready, name)(Sampling(), tmp_path)
     assert result.entry.domain == name and result.entry.name == settings["checkpoint"]
     if isinstance(result, Music):
         assert len(result.pieces) == settings["count"]

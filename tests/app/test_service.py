@@ -2,22 +2,29 @@ from __future__ import annotations
 
 import ast
 import itertools
+import time
 import wave
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 from tiny_models import tiny_config
 
 import lnf_core
-from app import catalogue, present, ready
+from app import catalogue, ready
 from app.errors import sentence, spoken
-from app.models import ModelCache
-from app.results import Music, Text
-from app.service import Service
-from app.settings import Settings
+from app.fields import Settings
+from app.limits import FieldError
+from app.services.models import LoadedModels
+from app.services.sampled import Music, Text
+from app.services.sampling import Sampling
+from app.services.sound import Sound
+from app.tabs.sample import _sound_server
+from app.widgets.piano_roll.payload import roll_payload
+from lnf_core.engines.numba_cpu.engine import NumbaEngine
 from lnf_core.models.build import build_model
 from lnf_core.music import Performance
 from lnf_core.storage.bundle import save_checkpoint
@@ -26,18 +33,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def service() -> Service:
-    return Service()
+def sampling() -> Sampling:
+    return Sampling()
 
 
-def music(service: Service, folder: Path, **values: object) -> Music:
-    result = service.sample(Settings.check("jsb/af-scf", **{"seed": 3, "length": 12, "count": 2, **values}), folder)
+def music(sampling: Sampling, folder: Path, **values: object) -> Music:
+    result = sampling.sample(Settings.check("jsb/af-scf", **{"seed": 3, "length": 12, "count": 2, **values}), folder)
     assert isinstance(result, Music)
     return result
 
 
-def test_music_matches_its_midi_and_its_sound(here: Path, service: Service, tmp_path: Path) -> None:
-    result = music(service, tmp_path, tempo=120)
+def test_music_matches_its_midi_and_its_sound(here: Path, sampling: Sampling, tmp_path: Path) -> None:
+    result = music(sampling, tmp_path, tempo=120)
     assert len(result.pieces) == 2
     for piece in result.pieces:
         assert torch.equal(Performance("jsb").read(piece.midi).roll, piece.roll)
@@ -48,17 +55,17 @@ def test_music_matches_its_midi_and_its_sound(here: Path, service: Service, tmp_
                 1.0  # chorales sound an octave below their rolls
             )
         assert torch.equal(drawn, piece.roll) and piece.roll.sum() > 0
-        with wave.open(str(piece.wav)) as sound:
+        with wave.open(str(Sound().of(piece.midi, "wav"))) as sound:
             assert (sound.getframerate(), sound.getsampwidth()) == (44100, 2)
             assert sound.getnframes() / 44100 >= piece.seconds
 
 
-def test_what_the_visitor_asked_for_reaches_the_model(here: Path, service: Service, tmp_path: Path) -> None:
+def test_what_the_visitor_asked_for_reaches_the_model(here: Path, sampling: Sampling, tmp_path: Path) -> None:
     """Each setting changes the result, and the result is that of the package."""
     model = lnf_core.load("jsb/af-scf").model
 
     def keys(**values: object) -> list[torch.Tensor]:
-        return [piece.roll for piece in music(service, tmp_path / str(sorted(values.items())), **values).pieces]
+        return [piece.roll for piece in music(sampling, tmp_path / str(sorted(values.items())), **values).pieces]
 
     def expected(seed: int = 3, length: int = 12, temperature: float = 1.0, argmax: bool = False) -> list[torch.Tensor]:
         generator = torch.Generator().manual_seed(seed)
@@ -78,7 +85,7 @@ def test_what_the_visitor_asked_for_reaches_the_model(here: Path, service: Servi
 
 
 def test_the_papers_89_outputs_sound_like_88_keys(
-    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, sampling: Sampling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path / "checkpoints"
     config = replace(tiny_config("af-scf"), vocab_size=89)
@@ -88,30 +95,32 @@ def test_the_papers_89_outputs_sound_like_88_keys(
         model.emission.bias[1 + 39] = 12.0  # one key sounds: column 39, after the output that never does
     save_checkpoint(root / "jsb" / "af-scf", model, dataset="jsb", vocabulary=None, training={})
     monkeypatch.setenv("LNF_CHECKPOINTS", str(root))
-    result = music(Service(), tmp_path / "out")
+    result = music(Sampling(), tmp_path / "out")
     for piece in result.pieces:
         assert piece.roll.shape == (12, 88)
         assert [pitch for _, _, pitch in piece.notes] == [48]  # C4 on the roll sounds as C3
-    assert present.roll_payload(result)["samples"][0]["notes"][0][2] == 48
+    assert roll_payload(result)["samples"][0]["notes"][0][2] == 48
 
 
-def test_the_seed_decides(here: Path, service: Service, tmp_path: Path) -> None:
-    first, again, other = (music(service, tmp_path / str(i), seed=seed) for i, seed in enumerate((3, 3, 4)))
+def test_the_seed_decides(here: Path, sampling: Sampling, tmp_path: Path) -> None:
+    first, again, other = (music(sampling, tmp_path / str(i), seed=seed) for i, seed in enumerate((3, 3, 4)))
     assert [piece.notes for piece in first.pieces] == [piece.notes for piece in again.pieces]
     assert [piece.notes for piece in first.pieces] != [piece.notes for piece in other.pieces]
 
 
-def test_threads_do_not_disturb_each_other(here: Path, service: Service, tmp_path: Path) -> None:
-    alone = [music(service, tmp_path / f"alone{seed}", seed=seed).pieces[0].notes for seed in range(4)]
+def test_threads_do_not_disturb_each_other(here: Path, sampling: Sampling, tmp_path: Path) -> None:
+    alone = [music(sampling, tmp_path / f"alone{seed}", seed=seed).pieces[0].notes for seed in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        made = pool.map(lambda seed: music(service, tmp_path / f"all{seed}", seed=seed).pieces[0].notes, range(4))
+        made = pool.map(lambda seed: music(sampling, tmp_path / f"all{seed}", seed=seed).pieces[0].notes, range(4))
     assert list(made) == alone
 
 
 @pytest.mark.parametrize("variant", ["af-scf", "lstm"])
-def test_lines_carry_the_probability_of_each_symbol(here: Path, service: Service, tmp_path: Path, variant: str) -> None:
+def test_lines_carry_the_probability_of_each_symbol(
+    here: Path, sampling: Sampling, tmp_path: Path, variant: str
+) -> None:
     settings = Settings.check(f"ptb/{variant}", length=9, count=3, seed=2)
-    result = service.sample(settings, tmp_path)
+    result = sampling.sample(settings, tmp_path)
     assert isinstance(result, Text) and len(result.lines) == 3
     checkpoint = lnf_core.load(f"ptb/{variant}")
     sample = checkpoint.model.sample(3, 9, generator=torch.Generator().manual_seed(2))
@@ -124,21 +133,67 @@ def test_lines_carry_the_probability_of_each_symbol(here: Path, service: Service
     assert result.file.read_text("utf-8") == "".join(f"{line.text}\n" for line in result.lines)
 
 
-def test_progress_ends_with_all_steps_and_never_goes_back(here: Path, service: Service, tmp_path: Path) -> None:
+def test_progress_ends_with_all_steps_and_never_goes_back(here: Path, sampling: Sampling, tmp_path: Path) -> None:
     told: list[tuple[float, str]] = []
-    service.sample(Settings.check("jsb/af-af", 12, 2, seed=1), tmp_path, lambda part, words: told.append((part, words)))
+    sampling.sample(
+        Settings.check("jsb/af-af", length=12, count=2, seed=1),
+        tmp_path,
+        lambda part, words: told.append((part, words)),
+    )
     parts = [part for part, _ in told]
     assert (
         all(later >= earlier - 1e-9 for earlier, later in itertools.pairwise(parts))
         and parts[0] >= 0.0
-        and parts[-1] < 1.0
+        and parts[-1] <= 1.0
     )
-    assert any(words.startswith("Step 1 of ") for _, words in told) and told[-1][1] == "Rendering sound 2/2"
+    assert any(words.startswith("Step 1 of ") for _, words in told) and told[-1][1] == "Decoding"
 
 
-def test_a_length_beyond_the_model_is_refused(here: Path, service: Service) -> None:
-    with pytest.raises(lnf_core.InvalidInputError, match="1 to 12"):
-        service.check_length(Settings.check("jsb/af-scf", length=13))
+def test_lengths_are_the_models_own(here: Path, sampling: Sampling) -> None:
+    assert sampling.bounds("jsb/af-scf") == (3, 12)  # the histogram of tiny_models.py
+    for wrong in (2, 13):
+        with pytest.raises(FieldError, match="from 3 to 12") as caught:
+            Settings.check("jsb/af-scf", sampling.bounds("jsb/af-scf"), length=wrong)
+        assert caught.value.field == "length"
+
+
+def test_the_compiled_engine_takes_over_once_it_is_ready(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LNF_ENGINE")
+    monkeypatch.setattr("lnf_core.engines.registry._NUMBA", NumbaEngine())  # one that has compiled nothing yet
+    monkeypatch.setattr(NumbaEngine, "ready", lambda self: self._warm)
+    models = LoadedModels()
+    assert models.get("jsb/af-scf").sampler.engine == "eager"
+    models.warm_up()
+    deadline = time.monotonic() + 120
+    while models.get("jsb/af-scf").sampler.engine == "eager" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert models.get("jsb/af-scf").sampler.engine == "numba_cpu"
+    assert models.get("jsb/iaf-scf").sampler.engine == "eager"  # one pass has nothing to compile
+
+
+def test_sound_is_made_once_and_in_two_forms(here: Path, sampling: Sampling, tmp_path: Path) -> None:
+    midi, sounds = music(sampling, tmp_path).pieces[0].midi, Sound()
+    mp3, wav = sounds.of(midi, "mp3"), sounds.of(midi, "wav")
+    assert mp3.stat().st_size < 0.3 * wav.stat().st_size
+    samples, rate = soundfile.read(mp3)
+    assert rate == 44100 and abs(samples).max() > 0.1
+    made = mp3.stat().st_mtime_ns
+    assert sounds.of(midi, "mp3").stat().st_mtime_ns == made
+    with pytest.raises(lnf_core.InvalidInputError, match="mp3 or wav"):
+        sounds.of(midi, "exe")
+    with pytest.raises(lnf_core.InvalidInputError, match="deleted"):
+        sounds.of(tmp_path / "gone.mid", "mp3")
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [None, 3, {}, {"piece": ["..", "x.mid"], "kind": "mp3"}, {"piece": ["a" * 32, "../x.mid"], "kind": "mp3"},
+     {"piece": [["a"], 1], "kind": "mp3"}, {"piece": ["a" * 32], "kind": "mp3"}],
+)  # fmt: skip
+def test_the_sound_server_serves_pieces_alone(wanted: object) -> None:
+    assert _sound_server(Sound())(wanted) == {"error": "There is no such piece here."}
+    gone = _sound_server(Sound())({"piece": ["a" * 32, "x.mid"], "kind": "mp3"})
+    assert "deleted" in gone["error"]
 
 
 def test_the_catalogue_lists_what_cannot_be_used_with_its_reason(here: Path, checkpoints: Path) -> None:
@@ -152,7 +207,7 @@ def test_the_catalogue_lists_what_cannot_be_used_with_its_reason(here: Path, che
 
 
 def test_the_cache_is_bounded_and_keeps_what_is_used(here: Path) -> None:
-    cache = ModelCache(2)
+    cache = LoadedModels(2)
     kept = cache.get("jsb/af-scf")
     cache.get("jsb/af-af")
     assert cache.get("jsb/af-scf") is kept
@@ -182,13 +237,14 @@ def test_without_libfluidsynth_sine_voices_play_and_the_page_says_how_to_do_bett
     import sys
 
     monkeypatch.setitem(sys.modules, "fluidsynth", None)  # what a missing library looks like to an import
-    result = music(Service(), tmp_path)
-    assert result.engine == "sine" and "fluidsynth" in present.roll_payload(result)["note"]
+    result = music(Sampling(Sound().note), tmp_path)
+    assert "fluidsynth" in roll_payload(result)["note"]
+    assert Sound().of(result.pieces[0].midi, "mp3").stat().st_size > 1000
 
 
-def test_ready_made_samples_need_no_click(here: Path, service: Service, tmp_path: Path) -> None:
-    notes, lines = ready.music(service, tmp_path / "m"), ready.text(service, tmp_path / "t")
-    assert notes is not None and notes.pieces[0].notes and notes.pieces[0].wav.stat().st_size > 1000
+def test_ready_made_samples_need_no_click(here: Path, sampling: Sampling, tmp_path: Path) -> None:
+    notes, lines = ready.music(sampling, tmp_path / "m"), ready.text(sampling, tmp_path / "t")
+    assert notes is not None and notes.pieces[0].notes and Sound().of(notes.pieces[0].midi, "mp3").stat().st_size > 1000
     assert lines is not None and lines.lines[0].text.strip() and lines.file.exists()
 
 

@@ -8,11 +8,46 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.limits import LIMITS, number, whole
-from app.settings import Settings, read_query
+from app.fields import FIELDS, LINK_NAMES, Settings, read_query
+from app.limits import LIMITS, FieldError, number, whole
 from lnf_core.errors import CheckpointError, InvalidInputError, LNFError
 
 NAME = "jsb/af-scf"
+
+
+def link(query: dict[str, str], name: str) -> Settings | None:
+    return read_query(query, name, lambda _: (1, 12))
+
+
+def test_one_table_says_it_all() -> None:
+    """What a link may carry, what the API takes and what the page shows are the same names."""
+    from app.build import build_app
+
+    names = [field.name for field in FIELDS]
+    assert list(LINK_NAMES) == ["tab", "dataset", "variant", *names]
+    page = build_app()
+    (sample,) = (f for f in page.fns.values() if f.api_name == "sample")
+    assert [component.elem_id for component in sample.inputs] == ["model-bar", *names]
+    described = page.get_api_info()["named_endpoints"]["/sample"]["parameters"]
+    assert [part["parameter_name"] for part in described] == ["checkpoint", *names]
+    assert [part["parameter_default"] for part in described[1:]] == [field.default for field in FIELDS]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("length", 99), ("count", 0), ("temperature", None), ("seed", -1), ("tempo", 1e9), ("instrument", "Kazoo"),
+     ("likeliest", "perhaps")],
+)  # fmt: skip
+def test_a_refusal_knows_its_field(here: Path, field: str, value: object) -> None:
+    with pytest.raises(FieldError) as caught:
+        Settings.check(NAME, (1, 12), **{field: value})
+    assert caught.value.field == field
+
+
+def test_a_tab_there_is_not_is_said(here: Path) -> None:
+    with pytest.raises(InvalidInputError, match="no tab 'race'"):
+        link({"tab": "race"}, NAME)
+    assert link({"tab": "sample"}, NAME) is None
 
 
 @pytest.mark.parametrize(
@@ -47,14 +82,14 @@ def test_other_fields_are_judged_too(here: Path, field: str) -> None:
 @given(st.one_of(st.floats(), st.integers(), st.text(max_size=20), st.none(), st.booleans()))
 def test_a_number_is_inside_its_bounds_or_refused(value: object) -> None:
     try:
-        found = number("It", value, (0.5, 2.0))
+        found = number("it", "It", value, (0.5, 2.0))
     except InvalidInputError:
         return
     assert 0.5 <= found <= 2.0
 
 
 def test_whole_numbers_may_come_as_text() -> None:
-    assert whole("It", " 12 ", (1, 20)) == 12 and whole("It", 12.0, (1, 20)) == 12
+    assert whole("it", "It", " 12 ", (1, 20)) == 12 and whole("it", "It", 12.0, (1, 20)) == 12
 
 
 def test_blank_fields_draw_a_seed_and_leave_the_length_open(here: Path) -> None:
@@ -75,23 +110,27 @@ def test_a_checkpoint_that_is_missing_or_broken_is_named(here: Path) -> None:
 
 @pytest.mark.parametrize("length", [None, 7])
 def test_a_link_restores_its_settings(here: Path, length: int | None) -> None:
-    asked = Settings.check("jsb/iaf-scf", length, 2, 0.75, 11, 120, "Church organ")
-    assert read_query(dict(parse_qsl(asked.query())), "ptb/lstm") == asked
+    asked = Settings.check(
+        "jsb/iaf-scf", length=length, count=2, temperature=0.75, seed=11, tempo=120, instrument="Church organ"
+    )
+    assert link(dict(parse_qsl(asked.query())), "ptb/lstm") == asked
 
 
 def test_a_link_without_settings_changes_nothing(here: Path) -> None:
-    assert read_query({"__theme": "dark", "length": ""}, NAME) is None
+    assert link({"__theme": "dark", "length": ""}, NAME) is None
 
 
 def test_a_partial_link_keeps_the_rest(here: Path) -> None:
-    found = read_query({"variant": "af-af", "seed": "5"}, NAME)
+    found = link({"variant": "af-af", "seed": "5"}, NAME)
     assert found is not None and (found.checkpoint, found.seed, found.temperature) == ("jsb/af-af", 5, 1.0)
 
 
-@pytest.mark.parametrize("query", [{"seed": "x"}, {"temperature": "-1"}, {"dataset": "zzz"}, {"length": "99999"}])
+@pytest.mark.parametrize(
+    "query", [{"seed": "x"}, {"temperature": "-1"}, {"dataset": "zzz"}, {"length": "99999"}, {"tab": "no"}]
+)
 def test_a_wrong_link_is_refused(here: Path, query: dict[str, str]) -> None:
     with pytest.raises(LNFError):
-        read_query(query, NAME)
+        link(query, NAME)
 
 
 @pytest.mark.parametrize(("given", "expected"), [(True, True), ("1", True), (None, False), ("", False), ("0", False)])

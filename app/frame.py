@@ -1,4 +1,4 @@
-"""The title and what this page is about."""
+"""What stands above and below the tabs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ class Header:
         """Place the title."""
         gr.HTML(
             "<h1>Latent flows</h1>"
-            "<p>A normalizing flow draws a sequence of hidden vectors; a decoder turns them into music or text. "
-            "Choose a model and a temperature, and hear or read what it makes up.</p>",
+            "<p>A flow bends noise into music and text that nobody wrote. Press Play; then Sample for another.</p>",
             elem_classes="lnf-head",
             apply_default_css=False,
         )

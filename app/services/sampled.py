@@ -9,22 +9,31 @@ from pathlib import Path
 from torch import Tensor
 
 from app.catalogue import Entry
-from app.settings import Settings
+from app.fields import Settings
 
 Report = Callable[[float, str], None]
 """Told how far a request is, 0 to 1, and one line of words."""
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """What drawing took."""
+
+    seconds: float
+    engine: str
+    dependent_steps: int
+
+
+@dataclass(frozen=True)
 class Piece:
-    """One sampled roll, its notes as ``(start, seconds, pitch)`` and the files made of it."""
+    """One sampled roll, its notes as ``(start, seconds, pitch)`` and the file made of it."""
 
     roll: Tensor
     """``[T, 88]``, 0/1."""
     notes: tuple[tuple[float, float, int], ...]
     seconds: float
     midi: Path
-    wav: Path
+    """The piece as a file; its sound is made from it when somebody wants to hear it."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +44,10 @@ class Music:
     entry: Entry
     pieces: tuple[Piece, ...]
     seconds_per_beat: float
-    engine: str
     note: str
     """How to get real instruments when there are none; otherwise empty."""
-    took: float | None
-    """Seconds the model needed; None for a sample that came with the app."""
+    drawn: Drawn | None
+    """How it was drawn; None for a sample that came with the app."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ class Text:
     entry: Entry
     lines: tuple[Line, ...]
     file: Path
-    took: float | None
+    drawn: Drawn | None
 
 
 Result = Music | Text

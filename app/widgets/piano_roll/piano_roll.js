@@ -45,6 +45,14 @@ function palette() {
   return { ink: read("ink"), soft: read("soft"), line: read("line"), faint: read("faint"), card: read("card"),
     roll: read("roll"), black: read("black-key"), notes: variantColour(music() ? music().variant : "ink"), sans: read("sans") };
 }
+// Bass, tenor, alto, soprano by where they sing: the same colour, from dark to light, with a rim so that all can be seen.
+const REGISTERS = [52, 60, 67];
+const shadeOf = (pitch) => REGISTERS.filter((limit) => pitch >= limit).length;
+const SHADES = ["65%", "100%", "72%", "42%"];
+function shaded(colours, pitch) {
+  const shade = shadeOf(pitch);
+  return "color-mix(in srgb, " + colours.notes + " " + SHADES[shade] + ", " + (shade ? colours.card : colours.ink) + ")";
+}
 const soundsAt = (note, now) => note[0] <= now + 1e-3 && now < note[0] + note[1] - 1e-3;
 
 function drawNotes(context, colours, width, height, left, scale, now) {
@@ -73,10 +81,12 @@ function drawNotes(context, colours, width, height, left, scale, now) {
     const x = note[0] * scale - left, w = note[1] * scale;
     if (x + w < 0 || x > width) continue;
     const sounding = now !== null && soundsAt(note, now);
-    context.fillStyle = sounding ? colours.ink : colours.notes;
+    context.fillStyle = sounding ? colours.ink : shaded(colours, note[2]);
+    context.strokeStyle = sounding ? colours.ink : colours.notes;
     context.beginPath();
     context.roundRect(x + 0.5, rowTop(note[2], height) + 0.5, Math.max(2, w - 1.5), Math.max(2, row - 1), Math.min(3, row / 2));
     context.fill();
+    context.stroke();
   }
 }
 
@@ -153,12 +163,43 @@ function seek(seconds) {
   follow(); draw(); tell();
 }
 
-const toggle = () => {
+const toggle = async () => {
   if (!sample()) return;
   if (!audio.paused) return audio.pause();
-  for (const other of document.querySelectorAll("audio")) if (other !== audio) other.pause();
+  // One player at a time on the whole page, whichever one a widget left behind.
+  if (window.lnfPlaying && window.lnfPlaying !== audio) window.lnfPlaying.pause();
+  window.lnfPlaying = audio;
+  if (!(await prepare())) return;
   audio.play().catch(() => { find(".note").hidden = false; find(".note").textContent = "This browser could not play the sound; the WAV can still be downloaded."; });
 };
+
+// Sound is made when it is wanted: for the piece at hand, and only once.
+const addressOf = (path) => { const url = sample().midi.url; return url.slice(0, url.indexOf("file=") + 5) + path; };
+let waiting = null;
+async function ask(kind) {
+  const answer = await server.sound({ piece: sample().piece, kind });
+  if (answer.error) throw new Error(answer.error);
+  return addressOf(answer.path);
+}
+function prepare() {
+  const piece = sample();
+  if (audio.getAttribute("src")) return Promise.resolve(true);
+  if (waiting && waiting.piece === piece) return waiting.promise;
+  const began = performance.now();
+  find(".sound").textContent = "Preparing sound …";
+  const promise = ask("mp3").then((url) => {
+    if (piece !== sample()) return false;
+    audio.src = url;
+    audio.load();
+    find(".sound").textContent = "sound in " + ((performance.now() - began) / 1000).toFixed(1) + " s";
+    return true;
+  }).catch((error) => {
+    if (piece === sample()) find(".sound").textContent = error.message;
+    return false;
+  }).finally(() => { waiting = null; });
+  waiting = { piece, promise };
+  return promise;
+}
 
 // Samples -----------------------------------------------------------------------------------------------------------
 
@@ -185,10 +226,11 @@ function show(at) {
   index = at;
   const value = music(), piece = sample();
   audio.pause();
-  if (piece) { audio.src = piece.audio.url; audio.load(); } else audio.removeAttribute("src");
-  play.disabled = find(".png").disabled = !piece;
+  audio.removeAttribute("src");
+  audio.load(); // forgets the old sound
+  play.disabled = find(".png").disabled = find(".wav").disabled = !piece;
+  find(".sound").textContent = "";
   link(".midi", piece && piece.midi);
-  link(".wav", piece && piece.audio);
   find(".title").textContent = value ? value.marker + " " + value.title : "Nothing sampled yet";
   find(".details").textContent = value && piece ? (value.opening ? "ready-made, " : "") + value.details + ", " + piece.steps + " steps" : "";
   find(".caption").textContent = value ? value.caption : "Press Sample and the music appears here.";
@@ -197,6 +239,19 @@ function show(at) {
   notes.setAttribute("aria-valuemax", piece ? piece.seconds.toFixed(1) : "0");
   scroll.scrollLeft = 0;
   tabs(); measure(); draw(); tell();
+  if (piece && !document.hidden && view.width) prepare();
+}
+
+async function saveSound() {
+  const button = find(".wav");
+  button.disabled = true;
+  try {
+    const anchor = make("a");
+    anchor.href = await ask("wav");
+    anchor.download = sample().midi.orig_name.replace(/\.mid$/, ".wav");
+    anchor.click();
+  } catch (error) { find(".sound").textContent = error.message; }
+  button.disabled = false;
 }
 
 function savePicture() {
@@ -253,10 +308,15 @@ notes.addEventListener("keydown", (event) => {
 });
 play.addEventListener("click", toggle);
 find(".png").addEventListener("click", savePicture);
+find(".wav").addEventListener("click", saveSound);
 scroll.addEventListener("scroll", () => { if (!frame) draw(); });
 for (const name of ["play", "pause", "seeked", "ended", "loadedmetadata"])
   audio.addEventListener(name, () => { if (!frame) frame = requestAnimationFrame(tick); });
-new ResizeObserver(() => { measure(); draw(); }).observe(scroll);
+new ResizeObserver(() => {
+  if (!scroll.clientWidth) audio.pause(); // nobody can see what they hear, or stop it
+  measure(); draw();
+  if (scroll.clientWidth && sample() && !audio.getAttribute("src")) prepare();
+}).observe(scroll);
 onThemeChange(draw);
 
 show(0);

@@ -41,21 +41,22 @@ function draw() {
   }));
   const here = options().filter((option) => current && option.dataset === current.dataset);
   find(".variants").replaceChildren(...here.map((option) => {
-    const label = radio("variant", option.title, option.name === props.value, Boolean(option.problem), () => choose(option));
+    const label = radio("variant", option.plain, option.name === props.value, Boolean(option.problem), () => choose(option));
     const input = label.firstChild;
     input.dataset.key = "variant " + option.variant;
-    input.setAttribute("aria-label", option.title + ": " + (option.problem || option.blurb));
+    input.setAttribute("aria-label", option.plain + " (" + option.title + "): " + (option.problem || option.blurb));
     label.title = option.problem || option.blurb;
     label.style.setProperty("--lnf-choice", "var(--lnf-" + option.variant + ", var(--lnf-ink))");
     const marker = make("span", "marker", option.marker);
     marker.setAttribute("aria-hidden", "true");
     label.insertBefore(marker, label.children[1]);
+    label.append(make("span", "kind", option.title));
     return label;
   }));
   // Variants that share a reason share a sentence.
   const reasons = new Map();
   for (const option of here) if (option.problem) reasons.set(option.problem, [...(reasons.get(option.problem) || []), option.title]);
-  const about = current ? current.title + ": " + current.blurb + "." : "No model can be used here yet: train one, or fetch the bundled checkpoints.";
+  const about = current ? current.plain + ": " + current.blurb + "." : "No model can be used here yet: train one, or fetch the bundled checkpoints.";
   find(".reason").textContent = [about, ...[...reasons].map(([reason, titles]) => titles.join(", ") + ": " + reason)].join(" ");
   if (focused) {
     const again = [...element.querySelectorAll("input")].find((input) => input.dataset.key === focused);

@@ -1,6 +1,6 @@
 """The samples that are on the page before the first click.
 
-They lie in ``assets/ready`` and were drawn from the bundled checkpoints by ``python -m app.ready``, which runs the
+They lie in ``assets/ready`` and were drawn from the bundled checkpoints by ``python -m app.services.ready``, which runs the
 command line for the MIDI. Where they are missing, the first checkpoint that works is sampled while the app starts.
 """
 
@@ -16,44 +16,44 @@ from typing import Any
 
 import lnf_core
 from app import catalogue
-from app.results import Line, Music, Result, Text
-from app.service import Service
-from app.settings import Settings
+from app.fields import Settings
+from app.services.sampled import Line, Music, Result, Text
+from app.services.sampling import Sampling
 from lnf_core.music import Performance
 
-FOLDER = Path(__file__).resolve().parent.parent / "assets" / "ready"
+FOLDER = Path(__file__).resolve().parents[2] / "assets" / "ready"
 _MUSIC = {"length": 64, "count": 3, "seed": 1685, "temperature": 1.0, "likeliest": True}
 _TEXT = {"length": None, "count": 6, "seed": 1993, "temperature": 0.8}
 
 
-def music(service: Service, folder: Path) -> Music | None:
-    """The ready-made music, its sound rendered now; None when there is nothing to draw it from."""
+def music(sampling: Sampling, folder: Path) -> Music | None:
+    """The ready-made music, None when there is nothing to draw it from."""
     values = _read("music.json")
     if values is None:
-        return _drawn_now(service, folder, "music", _MUSIC)
+        return _drawn_now(sampling, folder, "music", _MUSIC)
     settings = Settings(**values["settings"])
     performance = Performance(settings.checkpoint.split("/")[0])
-    return service.music(settings, [performance.read(FOLDER / name).roll for name in values["files"]], folder)
+    return sampling.music(settings, [performance.read(FOLDER / name).roll for name in values["files"]], folder)
 
 
-def text(service: Service, folder: Path) -> Text | None:
+def text(sampling: Sampling, folder: Path) -> Text | None:
     """The ready-made lines; None when there is nothing to draw them from."""
     values = _read("text.json")
     if values is None:
-        return _drawn_now(service, folder, "text", _TEXT)
+        return _drawn_now(sampling, folder, "text", _TEXT)
     lines = [Line(tuple(line["symbols"]), tuple(line["sureness"])) for line in values["lines"]]
-    return service.text(Settings(**values["settings"]), lines, folder)
+    return sampling.text(Settings(**values["settings"]), lines, folder)
 
 
-def _drawn_now(service: Service, folder: Path, domain: str, values: dict[str, Any]) -> Any:  # noqa: ANN401 - by domain
+def _drawn_now(sampling: Sampling, folder: Path, domain: str, values: dict[str, Any]) -> Any:  # noqa: ANN401 - by domain
     entry = catalogue.first(domain)
     if entry is None:
         return None
     try:
-        result: Result = service.sample(Settings.check(entry.name, **{**values, "length": None, "count": 1}), folder)
+        result: Result = sampling.sample(Settings.check(entry.name, **{**values, "length": None, "count": 1}), folder)
     except lnf_core.LNFError:
         return None  # the page still opens; choosing this model says what is wrong with it
-    return dataclasses.replace(result, took=None)
+    return dataclasses.replace(result, drawn=None)
 
 
 def _read(name: str) -> dict[str, Any] | None:
@@ -87,7 +87,7 @@ def make_music(name: str) -> None:
 def make_text(name: str) -> None:
     """Draw lines and keep them with the probability of each character, which the command line does not print."""
     with tempfile.TemporaryDirectory() as made:
-        result = Service().sample(Settings.check(name, **_TEXT), Path(made))
+        result = Sampling().sample(Settings.check(name, **_TEXT), Path(made))
     if not isinstance(result, Text):
         raise lnf_core.InvalidInputError(f"{name} is no text model; give a checkpoint such as ptb/af-scf.")
     lines = [

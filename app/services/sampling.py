@@ -1,0 +1,120 @@
+"""Samples from bundled checkpoints, and the files they are kept in."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import lnf_core
+from app import catalogue
+from app.fields import Bounds, Settings
+from app.limits import LIMITS
+from app.services.models import LoadedModels
+from app.services.sampled import Drawn, Line, Music, Piece, Report, Result, Text
+from lnf_core.data import sounding_shift
+from lnf_core.models.results import Sample
+from lnf_core.music import INSTRUMENTS, Performance, held_notes, piano_keys
+
+
+def _silent(_fraction: float, _words: str) -> None:
+    """For callers that want no progress."""
+
+
+class Sampling:
+    """Draws what settings ask for.
+
+    Args:
+        note: what to say beside music that cannot be played with real instruments; empty where it can.
+    """
+
+    def __init__(self, note: str = "") -> None:
+        self.models = LoadedModels()
+        self._note = note
+
+    def bounds(self, name: str) -> Bounds:
+        """The shortest and the longest sequence to ask of a model; loads it, so that the first sample need not.
+
+        Shorter than everything it was trained on, a model makes noise.
+
+        Raises:
+            CheckpointError: it cannot be loaded.
+        """
+        model = self.models.get(name).checkpoint.model
+        return model.length_prior.shortest_trained, min(model.config.max_length, LIMITS.length[1])
+
+    def sample(self, settings: Settings, folder: Path, report: Report = _silent) -> Result:
+        """Draw what ``settings`` ask for and write its files into ``folder``.
+
+        Raises:
+            LNFError: the checkpoint cannot be loaded, or the model takes no such length.
+        """
+        entry = catalogue.find(settings.checkpoint)
+        report(0.0, f"Loading {entry.title}")
+        loaded = self.models.get(entry.name)
+        checkpoint = loaded.checkpoint
+        started = time.perf_counter()
+
+        def progress(done: int, total: int) -> None:
+            report(done / max(total, 1), _words(done, total, time.perf_counter() - started))
+
+        with torch.no_grad():
+            sample = checkpoint.model.sample(
+                settings.count,
+                settings.length,
+                temperature=settings.temperature,
+                argmax=settings.likeliest,
+                generator=torch.Generator().manual_seed(settings.seed),
+                progress=progress,
+                engine=loaded.sampler,
+            )
+        drawn = Drawn(time.perf_counter() - started, sample.engine, sample.dependent_steps)
+        if checkpoint.vocabulary is not None:
+            return self._text(settings, sample, checkpoint.vocabulary, folder, drawn)
+        return self.music(settings, [roll.cpu() for roll in sample], folder, drawn)
+
+    def music(self, settings: Settings, rolls: list[Tensor], folder: Path, drawn: Drawn | None = None) -> Music:
+        """Turn rolls of 88 or 89 keys into notes and MIDI files."""
+        entry = catalogue.describe(settings.checkpoint)
+        folder.mkdir(parents=True, exist_ok=True)
+        performance = Performance(entry.dataset, settings.tempo, INSTRUMENTS[settings.instrument])
+        seconds, shift = performance.seconds_per_step, sounding_shift(entry.dataset)
+        pieces: list[Piece] = []
+        for index, roll in enumerate(map(piano_keys, rolls)):
+            midi = folder / f"{entry.dataset}-{entry.variant.name}-seed{settings.seed}-{index + 1}.mid"
+            performance.write_midi(roll, midi)
+            notes = tuple(
+                (note.start * seconds, (note.end - note.start) * seconds, note.pitch(shift))
+                for note in held_notes(roll)
+            )
+            pieces.append(Piece(roll, notes, len(roll) * seconds, midi))
+        return Music(settings, entry, tuple(pieces), 60.0 / settings.tempo, self._note, drawn)
+
+    def _text(
+        self, settings: Settings, sample: Sample, vocabulary: lnf_core.data.Vocabulary, folder: Path, drawn: Drawn
+    ) -> Text:
+        lines = []
+        for index, ids in enumerate(sample):
+            chances = sample.probabilities[: len(ids), index].gather(-1, ids[:, None])[:, 0]
+            lines.append(Line(tuple(vocabulary.symbols[i] for i in ids.tolist()), tuple(chances.tolist())))
+        return self.text(settings, lines, folder, drawn)
+
+    def text(self, settings: Settings, lines: list[Line], folder: Path, drawn: Drawn | None = None) -> Text:
+        """Write lines, one a row, and hand them back as a result."""
+        entry = catalogue.describe(settings.checkpoint)
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{entry.dataset}-{entry.variant.name}-seed{settings.seed}.txt"
+        file.write_text("".join(f"{line.text}\n" for line in lines), encoding="utf-8")
+        return Text(settings, entry, tuple(lines), file, drawn)
+
+
+def _words(done: int, total: int, elapsed: float) -> str:
+    """How far the model is, with an estimate once there is something to base it on."""
+    if done >= total:
+        return "Decoding"
+    words = f"Step {done} of {total}"
+    if done and elapsed > 0.5:
+        words += f", about {max(1, round(elapsed / done * (total - done)))} s left"
+    return words

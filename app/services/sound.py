@@ -1,0 +1,47 @@
+"""Sound, made of a piece's MIDI file when somebody wants to hear it, and kept beside it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pretty_midi
+
+from app.limits import LIMITS
+from lnf_core.errors import InvalidInputError
+from lnf_core.music import Synthesizer, write_compressed, write_wav
+
+FORMATS = ("mp3", "wav")
+
+
+class Sound:
+    """Renders pieces that this server drew; each at most once in each format."""
+
+    def __init__(self) -> None:
+        self._synthesizer = Synthesizer()
+        self._turns = threading.BoundedSemaphore(LIMITS.sounds_at_once)
+
+    @property
+    def note(self) -> str:
+        """How to get real instruments, where there are none; otherwise empty."""
+        return "" if self._synthesizer.available else self._synthesizer.reason
+
+    def of(self, midi: Path, kind: str) -> Path:
+        """The sound of a MIDI file as an ``mp3`` or a ``wav`` file beside it.
+
+        Raises:
+            InvalidInputError: another kind, or a file that is gone.
+        """
+        if kind not in FORMATS:
+            raise InvalidInputError(f"Sound comes as {' or '.join(FORMATS)}, not as {kind[:20]!r}.")
+        made = midi.with_suffix(f".{kind}")
+        with self._turns:
+            if made.is_file():
+                return made
+            if not midi.is_file():
+                raise InvalidInputError("This piece was deleted, as everything is after an hour; sample it again.")
+            audio = self._synthesizer.render(pretty_midi.PrettyMIDI(str(midi)), seconds_limit=LIMITS.sound_seconds)
+            partial = made.with_name(f".{made.name}.{threading.get_ident()}")
+            (write_compressed if kind == "mp3" else write_wav)(partial, audio)
+            partial.replace(made)
+        return made

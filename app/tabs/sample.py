@@ -1,0 +1,253 @@
+"""Sample: a piano roll that plays, or lines that can be read, and the settings that made them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+import re
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+import lnf_core
+from app import catalogue, ready
+from app.errors import spoken, words_for
+from app.fields import FIELDS, LINK_NAMES, Settings, read_query
+from app.limits import LIMITS, FieldError
+from app.model_bar import ModelBar
+from app.services.sampled import Music, Result
+from app.services.sampling import Sampling
+from app.services.sound import Sound
+from app.tabs.settings import SettingsFold
+from app.widgets import widget
+from app.widgets.files import file_data
+from app.widgets.piano_roll.payload import roll_payload
+from app.widgets.status.payload import error_status
+from app.widgets.text_lines.payload import text_payload
+from app.zerogpu import gpu
+
+_LOG = logging.getLogger("app")
+# A link with settings samples by itself, unless it asks for something that cannot be; a bare address keeps the
+# ready-made sample. Enter in any of the settings samples too.
+_ON_LOAD = """() => {
+  const asked = new URLSearchParams(window.location.search);
+  const press = () => document.querySelector("#sample-button").click();
+  if (%s.some((name) => name !== "tab" && asked.has(name)))
+    setTimeout(() => { if (!document.querySelector("#status .status.bad")) press(); }, 150);
+  document.querySelector("#settings").addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches("input:not([type=checkbox])")) return;
+    event.target.dispatchEvent(new Event("change", { bubbles: true }));
+    setTimeout(press, 60); // Gradio hands a change on in its own time
+  });
+}""" % json.dumps(LINK_NAMES)  # noqa: UP031 - the script is full of braces
+_FOLDER, _FILE = re.compile(r"[0-9a-f]{32}"), re.compile(r"[\w-]+\.mid")
+
+
+class SampleTab:
+    """Shows samples and asks for new ones."""
+
+    name = "sample"
+    title = "Sample"
+    button: gr.Button
+    status: gr.HTML
+    roll: gr.HTML
+    lines: gr.HTML
+
+    def __init__(self, sampling: Sampling, sound: Sound) -> None:
+        self._sampling, self._sound = sampling, sound
+        self._settings = SettingsFold(sampling)
+
+    def render(self) -> None:
+        """Place the button and the line beside it, the picture, and the settings; each picture has a sample ready."""
+        entry = catalogue.first()
+        is_music = entry.domain == "music" if entry else True
+        music, text = (self._ready(make) for make in (ready.music, ready.text))
+        roll = roll_payload(music, opening=True) if isinstance(music, Music) else None
+        lines = text_payload(text, opening=True) if text and not isinstance(text, Music) else None
+        shown = roll if is_music else lines
+        with gr.Row(elem_classes="lnf-do"):
+            self.button = gr.Button("Sample", variant="primary", elem_id="sample-button", scale=0, min_width=140)
+            self.status = widget("status", value=shown and shown["status"], label="summary", elem_id="status")
+        self.roll = widget(
+            "piano_roll",
+            value=roll,
+            label="roll",
+            elem_id="roll",
+            visible=True if is_music else "hidden",
+            server_functions=[_sound_server(self._sound)],
+        )
+        self.lines = widget(
+            "text_lines", value=lines, label="lines", elem_id="lines", visible="hidden" if is_music else True
+        )
+        self._settings.render()
+        # Clients of the API get errors as errors and every file at once; the page shows errors where they belong.
+        self._api = gr.Button(visible=False)
+
+    def _ready(self, make: Any) -> Result | None:  # noqa: ANN401 - one of the two functions in ready.py
+        try:
+            result: Result | None = make(self._sampling, _folder())
+        except (lnf_core.LNFError, OSError, ValueError, KeyError):
+            _LOG.exception("The ready-made sample could not be prepared; the page opens without it")
+            return None
+        return result
+
+    def listen(self, page: gr.Blocks, bar: ModelBar) -> None:
+        """Connect the choice of a model, the button, the link and the seed."""
+        settings = self._settings
+
+        @spoken
+        def choose(checkpoint: str, roll: Any = None, lines: Any = None) -> tuple[Any, ...]:  # noqa: ANN401
+            # The picture of the other domain comes back with the line that belongs to it.
+            is_music = catalogue.find(checkpoint).domain == "music"
+            shown = roll if is_music else lines
+            return (
+                *settings.for_checkpoint(checkpoint),
+                gr.update(visible=True if is_music else "hidden"),
+                gr.update(visible="hidden" if is_music else True),
+                shown["status"] if isinstance(shown, dict) else gr.skip(),
+            )
+
+        def restore(request: gr.Request) -> tuple[Any, ...]:
+            entry = catalogue.first()
+            nothing = [gr.skip()] * (1 + len(settings.inputs))
+            try:
+                found = read_query(dict(request.query_params), entry.name if entry else None, self._sampling.bounds)
+            except Exception as error:
+                return (*nothing, _refusal(error))
+            if found is None:
+                return (*nothing, gr.skip())
+            return (found.checkpoint, *settings.values(found), gr.skip())
+
+        def keep_seed(event: gr.EventData) -> str:
+            return str(event.seed)
+
+        bar.picker.change(
+            choose,
+            [bar.picker, self.roll, self.lines],
+            [settings.length, settings.music_row, self.roll, self.lines, self.status],
+            api_name="choose",
+            api_description="What changes on the page when another checkpoint is chosen.",
+            show_progress="hidden",
+        )
+        outputs = [self.status, self.roll, self.lines]
+        shared: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": LIMITS.at_once}
+        self.button.click(
+            gpu(_with_fields(self._for_page)),
+            [bar.picker, *settings.inputs],
+            outputs,
+            api_visibility="private",
+            show_progress_on=self.status,
+            trigger_mode="once",
+            **shared,
+        )
+        self._api.click(
+            gpu(spoken(_with_fields(self._for_clients))),
+            [bar.picker, *settings.inputs],
+            outputs,
+            api_name="sample",
+            api_description=(
+                "Draw sequences. An empty length draws from p(T), an empty seed picks one. Returns what was done, then "
+                "the notes with MIDI and WAV files, or the lines with the probability of each character."
+            ),
+            **shared,
+        )
+        self.status.select(keep_seed, None, settings.seed, api_visibility="private", show_progress="hidden")
+        page.load(
+            restore,
+            None,
+            [bar.picker, *settings.inputs, self.status],
+            api_visibility="private",
+            show_progress="hidden",
+        ).success(None, None, None, js=_ON_LOAD)
+        gr.api(list_models, api_name="models")
+
+    def _draw(self, checkpoint: object, values: tuple[object, ...], progress: gr.Progress) -> Result:
+        name = catalogue.find(checkpoint).name
+        named = {field.name: value for field, value in zip(FIELDS, values, strict=True)}
+        settings = Settings.check(name, self._sampling.bounds(name), **named)
+
+        def report(fraction: float, words: str) -> None:
+            progress(fraction, desc=words)
+
+        return self._sampling.sample(settings, _folder(), report)
+
+    def _for_page(self, checkpoint: object, *values: Any) -> tuple[Any, ...]:  # noqa: ANN401 - from the network
+        try:
+            result = self._draw(checkpoint, values[:-1], values[-1])
+        except Exception as error:
+            return _refusal(error), gr.skip(), gr.skip()
+        if isinstance(result, Music):
+            payload = roll_payload(result)
+            return payload["status"], payload, gr.skip()
+        payload = text_payload(result)
+        return payload["status"], gr.skip(), payload
+
+    def _for_clients(self, checkpoint: object, *values: Any) -> tuple[Any, ...]:  # noqa: ANN401
+        result = self._draw(checkpoint, values[:-1], values[-1])
+        if not isinstance(result, Music):
+            payload = text_payload(result)
+            return payload["status"], gr.skip(), payload
+        payload = roll_payload(result)
+        for sample, piece in zip(payload["samples"], result.pieces, strict=True):
+            sample["audio"] = file_data(self._sound.of(piece.midi, "wav"))
+        return payload["status"], payload, gr.skip()
+
+
+def _sound_server(sounds: Sound) -> Callable[[Any], dict[str, str]]:
+    """What the roll's script asks for the sound of a piece."""
+
+    def sound(wanted: Any) -> dict[str, str]:  # noqa: ANN401 - whatever a browser sends
+        """``{"piece": [folder, file], "kind": "mp3"}`` to the path of the sound, or to an error."""
+        try:
+            folder, file = wanted["piece"]
+            if not (_FOLDER.fullmatch(folder) and _FILE.fullmatch(file)):
+                raise ValueError(wanted)
+            return {"path": str(sounds.of(_cache() / folder / file, str(wanted["kind"])))}
+        except lnf_core.LNFError as error:
+            return {"error": words_for(error)}
+        except (TypeError, ValueError, KeyError):
+            return {"error": "There is no such piece here."}
+
+    return sound
+
+
+def _with_fields(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """``handler(checkpoint, *values of FIELDS, progress)`` with the names and defaults of the table."""
+
+    def named(*arguments: Any) -> Any:  # noqa: ANN401
+        return handler(*arguments)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    named.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter("checkpoint", kind, annotation=str),
+            *(inspect.Parameter(field.name, kind, default=field.default, annotation=field.hint) for field in FIELDS),
+            inspect.Parameter("progress", kind, default=gr.Progress(), annotation=gr.Progress),
+        ]
+    )
+    return named
+
+
+def _refusal(error: Exception) -> dict[str, Any]:
+    return error_status(words_for(error), error.field if isinstance(error, FieldError) else None)
+
+
+def list_models() -> list[dict[str, Any]]:
+    """Every data set and variant, with the reason where one cannot be used."""
+    return catalogue.options()
+
+
+def _cache() -> Path:
+    """Gradio's cache, where files are served from and deleted after an hour."""
+    from gradio.utils import get_upload_folder
+
+    return Path(get_upload_folder())
+
+
+def _folder() -> Path:
+    """A new folder inside it."""
+    return _cache() / uuid.uuid4().hex

@@ -1,0 +1,115 @@
+"""The settings of a sample, folded behind one line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+import lnf_core
+from app import catalogue
+from app.fields import FIELDS, Settings
+from app.limits import LIMITS
+from app.services.sampling import Sampling
+from app.widgets import widget
+from lnf_core.data import steps_per_beat
+from lnf_core.music import INSTRUMENTS
+
+_BY_NAME = {field.name: field for field in FIELDS}
+
+
+class SettingsFold:
+    """One input for each of :data:`~app.fields.FIELDS`, in their order."""
+
+    inputs: list[gr.components.Component]
+    music_row: gr.Row
+
+    def __init__(self, sampling: Sampling) -> None:
+        self._sampling = sampling
+
+    def render(self) -> None:
+        """Place the inputs, those for music in a row of their own."""
+        entry = catalogue.first()
+        made: dict[str, gr.components.Component] = {}
+        widget("fold", folds="settings", words="More: temperature, length, seed, tempo, instrument", elem_id="more")
+        with gr.Column(elem_id="settings", elem_classes="lnf-folded"):
+            with gr.Row(elem_classes="lnf-settings"):
+                made["temperature"] = self._slider("temperature", LIMITS.temperature, 0.05)
+                made["count"] = self._slider("count", LIMITS.count, 1)
+                # Text fields, because a number field of Gradio shows 0 where it should be empty.
+                made["length"] = self._text("length", "as in the training data", **self._length_words(entry))
+                made["seed"] = self._text("seed", "new each time", label="Seed")
+            self.music_row = gr.Row(
+                visible=entry is None or entry.domain == "music", elem_classes="lnf-settings", elem_id="music-settings"
+            )
+            with self.music_row:
+                made["tempo"] = self._slider("tempo", LIMITS.tempo, 1)
+                made["instrument"] = widget(
+                    "select",
+                    value=_BY_NAME["instrument"].default,
+                    options=list(INSTRUMENTS),
+                    words=_BY_NAME["instrument"].label,
+                    label="instrument",
+                    elem_id="instrument",
+                    min_width=140,
+                )
+            made["likeliest"] = gr.Checkbox(
+                _BY_NAME["likeliest"].default,
+                label="Likeliest symbols: no draw after the flow, only what the decoder thinks most likely",
+                elem_id="likeliest",
+                container=False,
+            )
+        self.inputs = [made[field.name] for field in FIELDS]
+
+    def _slider(self, name: str, bounds: tuple[float, float], step: float) -> gr.HTML:
+        field = _BY_NAME[name]
+        return widget(
+            "slider",
+            value=field.default,
+            words=field.label,
+            least=bounds[0],
+            most=bounds[1],
+            step=step,
+            label=name,
+            elem_id=name,
+            min_width=140,
+        )
+
+    def _text(self, name: str, placeholder: str, **words: Any) -> gr.Textbox:  # noqa: ANN401 - for gr.Textbox
+        default = _BY_NAME[name].default
+        return gr.Textbox(default, placeholder=placeholder, min_width=140, max_lines=1, elem_id=name, **words)
+
+    def values(self, settings: Settings) -> list[Any]:
+        """What :attr:`inputs` show for ``settings``."""
+        return [
+            field.shown(getattr(settings, field.name))
+            if field.name in ("length", "seed")
+            else getattr(settings, field.name)
+            for field in FIELDS
+        ]
+
+    def for_checkpoint(self, name: str) -> tuple[Any, Any]:
+        """Updates of the length and of the row for music once ``name`` is chosen."""
+        entry = catalogue.find(name)
+        return gr.update(**self._length_words(entry)), gr.update(visible=entry.domain == "music")
+
+    @property
+    def length(self) -> gr.components.Component:
+        """The input whose words depend on the model."""
+        return self.inputs[[field.name for field in FIELDS].index("length")]
+
+    @property
+    def seed(self) -> gr.components.Component:
+        """The input a kept seed goes to."""
+        return self.inputs[[field.name for field in FIELDS].index("seed")]
+
+    def _length_words(self, entry: catalogue.Entry | None) -> dict[str, str]:
+        if entry is None:
+            return {"label": "Length"}
+        beats = {1: "beats", 2: "half beats"}
+        unit = beats[steps_per_beat(entry.dataset)] if entry.domain == "music" else "characters"
+        try:
+            shortest, longest = self._sampling.bounds(entry.name)
+        except lnf_core.LNFError:
+            return {"label": f"Length in {unit}"}
+        return {"label": f"Length in {unit}, {shortest} to {longest}"}

@@ -1,0 +1,32 @@
+"""What ``piano_roll.js`` draws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.services.sampled import Music
+from app.widgets.files import file_data
+from app.widgets.status.payload import head
+
+
+def roll_payload(music: Music, opening: bool = False) -> dict[str, Any]:
+    """Plain values, and files as Gradio serves them; sound is asked for when a piece is played."""
+    return {
+        **head(music, opening),
+        "seconds_per_beat": music.seconds_per_beat,
+        "note": music.note,
+        "caption": (
+            "Each bar is one held note: higher is higher in pitch, its width is how long it sounds. The shade tells "
+            "the registers of a choir apart, from bass (dark) to soprano (light). The upright line is what you hear."
+        ),
+        "samples": [
+            {
+                "notes": [[round(start, 4), round(held, 4), pitch] for start, held, pitch in piece.notes],
+                "seconds": round(piece.seconds, 4),
+                "steps": len(piece.roll),
+                "midi": file_data(piece.midi),
+                "piece": [piece.midi.parent.name, piece.midi.name],
+            }
+            for piece in music.pieces
+        ],
+    }

@@ -1,0 +1,60 @@
+"""What ``status.js`` says: one line on the result that is shown, or on what could not be done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.services.sampled import Music, Result
+
+
+def head(result: Result, opening: bool) -> dict[str, Any]:
+    """What every picture says of its result, the line above it included: one value, so the two cannot disagree."""
+    settings, entry = result.settings, result.entry
+    return {
+        "title": entry.title,
+        "variant": entry.variant.name,
+        "marker": entry.variant.marker,
+        "details": f"seed {settings.seed}, temperature {settings.temperature:g}"
+        + (", likeliest symbols" if settings.likeliest else ""),
+        "opening": opening,
+        "status": opening_status(result) if opening else status(result),
+    }
+
+
+def status(result: Result) -> dict[str, Any]:
+    """What was done, the seed that was used and the link that repeats it."""
+    settings, what = result.settings, "sample" if isinstance(result, Music) else "line"
+    count = f"{settings.count} {what}{'' if settings.count == 1 else 's'}"
+    drawn = result.drawn
+    took = f" drawn in {_seconds(drawn.seconds)}, {_steps(drawn.dependent_steps)}" if drawn else ""
+    return {
+        "kind": "done",
+        "text": f"{result.entry.title}: {count}{took}, seed {settings.seed}.",
+        "seed": settings.seed,
+        "query": settings.query(),
+        "seconds": None if drawn is None else round(drawn.seconds, 3),
+        "engine": None if drawn is None else drawn.engine,
+        "dependent_steps": None if drawn is None else drawn.dependent_steps,
+    }
+
+
+def opening_status(result: Result) -> dict[str, Any]:
+    """What stands there before the first request."""
+    return {
+        "kind": "opening",
+        "text": f"{result.entry.title}: a ready-made sample. Press Sample for a new one.",
+        "seed": result.settings.seed,
+    }
+
+
+def error_status(message: str, field: str | None) -> dict[str, Any]:
+    """A refusal, and the id of the field it is about."""
+    return {"kind": "error", "text": message, "field": field}
+
+
+def _steps(count: int) -> str:
+    return "all steps at once" if count == 1 else f"{count} steps one after another"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s" if value >= 0.95 else f"{max(1, round(1000 * value))} ms"

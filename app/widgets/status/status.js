@@ -1,0 +1,52 @@
+// Says what was done, offers its seed and its link, and keeps the address of the page in step with it.
+function address(query) {
+  const values = new URLSearchParams(query);
+  const theme = new URLSearchParams(location.search).get("__theme");
+  if (theme) values.set("__theme", theme);
+  return location.pathname + "?" + values.toString();
+}
+
+// The field a refusal is about says so itself; the next answer takes it back.
+function mark(value) {
+  document.querySelectorAll(".lnf-refusal").forEach((old) => old.remove());
+  document.querySelectorAll("[aria-invalid]").forEach((old) => old.removeAttribute("aria-invalid"));
+  const field = value.kind === "error" && value.field && document.getElementById(value.field);
+  if (!field) return;
+  const note = Object.assign(document.createElement("p"), { className: "lnf-refusal", textContent: value.text });
+  field.append(note);
+  const input = field.querySelector("input, select");
+  if (input) { input.setAttribute("aria-invalid", "true"); input.focus(); }
+}
+
+let drawn = false;
+function draw() {
+  const value = props.value;
+  if (!isWhole(value)) return;
+  const done = value.kind === "done";
+  find(".words").textContent = value.text;
+  find(".status").classList.toggle("bad", value.kind === "error");
+  find(".reuse").hidden = find(".copy").hidden = !done;
+  find(".copy").textContent = "Copy link";
+  // The address is that of what is shown. While the page opens it may be a link that is still to be followed.
+  if (done) history.replaceState(history.state, "", address(value.query));
+  else if (drawn && value.kind === "opening") history.replaceState(history.state, "", address(""));
+  if (drawn) mark(value);
+  if (done && drawn && window.innerWidth <= 700)
+    find(".status").scrollIntoView({ block: "start", behavior: "smooth" });
+  drawn = true;
+}
+
+find(".copy").addEventListener("click", async (event) => {
+  const button = event.currentTarget;
+  const link = location.origin + address(props.value.query);
+  try {
+    await navigator.clipboard.writeText(link);
+    button.textContent = "Link copied";
+  } catch {
+    window.prompt("The link to this sample:", link); // pages without https may not use the clipboard
+  }
+});
+find(".reuse").addEventListener("click", () => trigger("select", { seed: props.value.seed }));
+
+draw();
+watch("value", draw);
