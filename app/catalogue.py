@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import lnf_core
 from lnf_core.data import DATASETS
@@ -129,3 +130,22 @@ def first(domain: str | None = None) -> Entry | None:
     """The entry chosen when the page opens: the first that works, preferably AF/SCF, of ``domain`` if given."""
     working = [entry for entry in catalogue() if entry.problem is None and domain in (None, entry.domain)]
     return next((entry for entry in working if entry.name.endswith(_PREFERRED)), working[0] if working else None)
+
+
+def options() -> list[dict[str, Any]]:
+    """The catalogue as the picker widget takes it."""
+    return [
+        {
+            "name": entry.name,
+            "dataset": entry.dataset,
+            "dataset_title": entry.dataset_title,
+            "domain": entry.domain,
+            "variant": entry.variant.name,
+            "title": entry.variant.title,
+            "plain": entry.variant.plain,
+            "marker": entry.variant.marker,
+            "blurb": entry.variant.blurb,
+            "problem": entry.problem or "",
+        }
+        for entry in catalogue()
+    ]

@@ -1,25 +1,24 @@
-"""The settings of a sample, each spelled once: checks, links, the page's inputs and the API are made from this table."""
+"""Every setting of a sample, once: its name in links and in the API, how it is judged, and what it is called.
+
+The page's inputs, the checks, the links and the names its script knows are all made from :data:`FIELDS`.
+"""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, fields
+from typing import Any
+from urllib.parse import urlencode
 
-from app.limits import LIMITS, empty, number, whole
+from app import catalogue
+from app.limits import LIMITS, FieldError, empty, number, whole
 from lnf_core.errors import InvalidInputError
 from lnf_core.music import INSTRUMENTS
 
-LENGTH_HINT = ", or leave it empty to draw it from p(T)"
-
-
-class FieldError(InvalidInputError):
-    """A value that is refused; the page puts the sentence beside the field."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
+TABS = ("sample",)
+"""Names of the tabs, as ``tab`` in a link names them."""
+Bounds = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -27,118 +26,130 @@ class Field:
     """One setting."""
 
     name: str
-    """Of the attribute in ``Settings``, of the API's parameter and of the element on the page."""
-    link: str
-    """Query parameter."""
-    parse: Callable[[object], Any]
-    """A value that came over the network, judged; raises InvalidInputError."""
+    """In links, in the API and as the element's id on the page."""
+    label: str
     default: Any
-    """What the page starts with; an empty text where there is nothing to start with."""
-    hint: str
-    """What the API's documentation says about it."""
-    domain: Literal["music", "text"] | None = None
-    """The domain it has a meaning for; None for both."""
-    write: Callable[[Any], str | None] = str
-    """The value in a link; None leaves it out."""
+    parse: Callable[[Any, Bounds], Any]
+    """From what came over the network, and the lengths the model takes, to a checked value.
 
-    def check(self, value: object) -> Any:  # noqa: ANN401 - by field
-        """The value as ``parse`` makes it.
-
-        Raises:
-            FieldError: refused.
-        """
-        try:
-            return self.parse(value)
-        except InvalidInputError as error:
-            raise FieldError(self.name, str(error)) from None
+    Raises :class:`~app.limits.FieldError`.
+    """
+    hint: type | object = float
+    """What the API says it takes."""
+    music_only: bool = False
+    shown: Callable[[Any], str] = str
+    """A checked value as a link and a text field show it; an empty string is left out of a link."""
 
 
-def _length(value: object) -> int | None:
-    return None if empty(value) else whole("The length", value, LIMITS.length, LENGTH_HINT)
+def _length(value: Any, bounds: Bounds) -> int | None:  # noqa: ANN401 - from the network
+    hint = ", or leave it empty to draw it from the lengths of the training data"
+    return None if empty(value) else whole("length", "The length", value, bounds, hint)
 
 
-def _count(value: object) -> int:
-    return whole("The number of samples", value, LIMITS.count)
+def _seed(value: Any, _bounds: Bounds) -> int:  # noqa: ANN401
+    return secrets.randbelow(100_000) if empty(value) else whole("seed", "The seed", value, LIMITS.seed)
 
 
-def _temperature(value: object) -> float:
-    return number("The temperature", value, LIMITS.temperature, " (1 is the model as trained)")
-
-
-def _seed(value: object) -> int:
-    return secrets.randbelow(100_000) if empty(value) else whole("The seed", value, LIMITS.seed)
-
-
-def _tempo(value: object) -> float:
-    return number("The tempo", value, LIMITS.tempo, " (beats per minute)")
-
-
-def _instrument(value: object) -> str:
+def _instrument(value: Any, _bounds: Bounds) -> str:  # noqa: ANN401
     if value not in INSTRUMENTS:
-        raise InvalidInputError(f"The instrument is {str(value)[:40]!r}; choose one of: {', '.join(INSTRUMENTS)}.")
+        said = f"The instrument is {str(value)[:40]!r}; choose one of: {', '.join(INSTRUMENTS)}."
+        raise FieldError("instrument", said)
     return str(value)
 
 
-def _likeliest(value: object) -> bool:
+def _yes(value: Any, _bounds: Bounds) -> bool:  # noqa: ANN401
     if value in (True, "1", "true"):
         return True
     if empty(value) or value in (False, "0", "false"):
         return False
-    raise InvalidInputError(f"Likeliest symbols is {str(value)[:40]!r}; it is either on or off.")
-
-
-def _short(value: float) -> str:
-    return f"{value:g}"
+    raise FieldError("likeliest", f"Likeliest symbols is {str(value)[:40]!r}; it is either on or off.")
 
 
 FIELDS = (
+    Field("length", "Length", "", _length, str, shown=lambda value: "" if value is None else str(value)),
+    Field("count", "How many", 3, lambda v, _: whole("count", "The number of samples", v, LIMITS.count)),
     Field(
-        "length",
-        "length",
-        _length,
-        "",
-        "steps; empty draws each from p(T)",
-        write=lambda value: None if value is None else str(value),
+        "temperature",
+        "Temperature",
+        1.0,
+        lambda v, _: number("temperature", "The temperature", v, LIMITS.temperature, " (1 is the model as trained)"),
+        shown="{:g}".format,
     ),
-    Field("count", "count", _count, 3, "how many"),
-    Field("temperature", "temperature", _temperature, 1.0, "spread of the base noise; 1 is the model", write=_short),
-    Field("seed", "seed", _seed, "", "empty picks a new one"),
-    Field("tempo", "tempo", _tempo, 96, "beats a minute", "music", write=_short),
-    Field("instrument", "instrument", _instrument, next(iter(INSTRUMENTS)), "one of the page's list", "music"),
+    Field("seed", "Seed", "", _seed, str),
     Field(
-        "likeliest",
-        "likeliest",
-        _likeliest,
-        False,
-        "the likeliest x given z in place of a draw",
-        write=lambda value: "1" if value else None,
+        "tempo",
+        "Tempo (beats a minute)",
+        96,
+        lambda v, _: number("tempo", "The tempo", v, LIMITS.tempo, " (beats per minute)"),
+        music_only=True,
+        shown="{:g}".format,
     ),
+    Field("instrument", "Instrument", next(iter(INSTRUMENTS)), _instrument, str, music_only=True),
+    Field("likeliest", "Likeliest symbols", False, _yes, bool, shown=lambda value: "1" if value else ""),
 )
-NAMES = tuple(field.name for field in FIELDS)
-CHECKPOINT_LINKS = ("dataset", "variant")
-LINKS = (*CHECKPOINT_LINKS, *(field.link for field in FIELDS))
-"""Every query parameter that asks for a sample."""
+LINK_NAMES = ("tab", "dataset", "variant", *(field.name for field in FIELDS))
+"""Every parameter a link may carry."""
 
 
-def check_all(values: Mapping[str, object]) -> dict[str, Any]:
-    """Every field judged, with its default where ``values`` has none.
+@dataclass(frozen=True)
+class Settings:
+    """Checked settings of one sample; one attribute for each of :data:`FIELDS`."""
+
+    checkpoint: str
+    length: int | None
+    """Steps; None draws each length from p(T)."""
+    count: int
+    temperature: float
+    seed: int
+    tempo: float
+    instrument: str
+    likeliest: bool = False
+    """The likeliest x given z in place of a draw: cleaner, but no longer a sample of the model."""
+
+    @classmethod
+    def check(cls, checkpoint: object, bounds: Bounds = LIMITS.length, **values: object) -> Settings:
+        """Judge values that came over the network; what is not given has its default.
+
+        Args:
+            checkpoint: the name of one.
+            bounds: the lengths its model takes.
+            values: by the names of :data:`FIELDS`.
+
+        Raises:
+            CheckpointError: no such checkpoint, or one that cannot be used.
+            FieldError: a value out of range; it says which field.
+        """
+        entry = catalogue.find(checkpoint)
+        return cls(entry.name, **{f.name: f.parse(values.get(f.name, f.default), bounds) for f in FIELDS})
+
+    def query(self) -> str:
+        """The query string that restores these settings, without the question mark."""
+        dataset, variant = self.checkpoint.split("/")
+        values = {"tab": "sample", "dataset": dataset, "variant": variant}
+        music = catalogue.describe(self.checkpoint).domain == "music"
+        for field in FIELDS:
+            shown = field.shown(getattr(self, field.name))
+            if shown and (music or not field.music_only):
+                values[field.name] = shown
+        return urlencode(values)
+
+
+assert [field.name for field in FIELDS] == [field.name for field in fields(Settings)][1:]
+
+
+def read_query(query: Mapping[str, str], checkpoint: str | None, bounds_of: Callable[[str], Bounds]) -> Settings | None:
+    """The settings a link asks for, ``checkpoint`` where it names none; None when it asks for nothing.
 
     Raises:
-        FieldError: the first that is refused.
-        InvalidInputError: a name that is not in the table.
+        LNFError: the link names a tab there is not, holds a value out of range, or names a checkpoint that cannot be
+            used.
     """
-    unknown = set(values) - set(NAMES)
-    if unknown:
-        raise InvalidInputError(f"There is no setting {sorted(unknown)[0]!r}; choose from: {', '.join(NAMES)}.")
-    return {field.name: field.check(values.get(field.name, field.default)) for field in FIELDS}
-
-
-def to_link(values: Mapping[str, Any], domain: str) -> dict[str, str]:
-    """The query parameters that say ``values``; those without a meaning for ``domain`` are left out."""
-    written = {field.link: field.write(values[field.name]) for field in FIELDS if field.domain in (None, domain)}
-    return {link: text for link, text in written.items() if text is not None}
-
-
-def from_link(query: Mapping[str, str]) -> dict[str, str]:
-    """The fields a query names, not yet judged."""
-    return {field.name: query[field.link] for field in FIELDS if query.get(field.link)}
+    given = {name: query[name] for name in LINK_NAMES if query.get(name)}
+    tab = given.pop("tab", TABS[0])
+    if tab not in TABS:
+        raise InvalidInputError(f"There is no tab {tab[:40]!r} on this page; it has: {', '.join(TABS)}.")
+    if not given:
+        return None
+    dataset, variant = (checkpoint or "jsb/af-scf").split("/")
+    name = catalogue.find(f"{given.pop('dataset', dataset)}/{given.pop('variant', variant)}").name
+    return Settings.check(name, bounds_of(name), **given)

@@ -1,1 +1,1 @@
-"""What the page can ask for, in terms of ``lnf_core``: no Gradio and no maths in here."""
+"""What the page asks of ``lnf_core``: no Gradio here, and no maths."""

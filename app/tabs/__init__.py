@@ -1,2 +1,1 @@
-"""The tabs. Each names its link and its link fields, is ``render()``-ed in place, ``listen()``-s once all parts exist,
-and tells with ``on_model(entry)`` what changes when another checkpoint is chosen."""
+"""The tabs of the page. Each is made, then ``render()``-ed in place, then ``listen()``-s once all parts exist."""

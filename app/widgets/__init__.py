@@ -1,7 +1,4 @@
-"""Widgets written as HTML, CSS and JavaScript, shown through ``gr.HTML`` without a build step.
-
-Each folder holds one: ``<name>.html``, ``.css``, ``.js``, and in ``__init__.py`` the payload they draw.
-"""
+"""Widgets written as HTML, CSS and JavaScript, one folder each, shown through ``gr.HTML``: no build step."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The samples that are on the page before the first click.
 
-They lie in ``assets/ready`` and were drawn from the bundled checkpoints by ``python -m app.services.ready``, which runs the
+They lie in ``assets/ready`` and were drawn from the bundled checkpoints by ``python -m app.ready``, which runs the
 command line for the MIDI. Where they are missing, the first checkpoint that works is sampled while the app starts.
 """
 
@@ -21,7 +21,7 @@ from app.services.sampled import Line, Music, Result, Text
 from app.services.sampling import Sampling
 from lnf_core.music import Performance
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "ready"
+FOLDER = Path(__file__).resolve().parent.parent / "assets" / "ready"
 _MUSIC = {"length": 64, "count": 3, "seed": 1685, "temperature": 1.0, "likeliest": True}
 _TEXT = {"length": None, "count": 6, "seed": 1993, "temperature": 0.8}
 
