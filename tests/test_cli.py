@@ -22,6 +22,7 @@ from lnf_core.data import load_dataset
 from lnf_core.evaluation import evaluate
 from lnf_core.models.baseline import LSTMBaseline
 from lnf_core.models.build import build_model
+from lnf_core.music import Performance
 from lnf_core.storage.bundle import save_checkpoint
 from lnf_core.storage.find import load
 
@@ -236,6 +237,41 @@ def test_the_papers_roll_has_a_silent_output_first(tmp_path: Path, data_root: Pa
     assert torch.equal(rolls[0][:, 1:], data.valid[0])
     assert not rolls[0][:, 0].any()
     assert run("sample", tmp_path / "c", "--length", 4, "--out", tmp_path / "out").exit_code == 0
+
+
+@pytest.mark.parametrize("transpose", [0, 5])
+def test_a_paper_preset_trains_in_89_outputs_and_is_heard_in_88(
+    tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch, transpose: int
+) -> None:
+    monkeypatch.setenv("LNF_DATA_DIR", str(data_root))
+    small = ["embedding_size=4", "hidden_size=4", "latent_size=4", "flow_layers=1", "flow_hidden=4"]
+    settings = [f"model.{size}" for size in small]
+    settings += ["max_steps=1", "valid_batches=1", "precision=fp32", f"transpose_semitones={transpose}"]
+    options = [option for setting in settings for option in ("--set", setting)]
+    trained = run("train", "--preset", "paper/jsb/af-scf", "--out", tmp_path / "run", "--device", "cpu", *options)
+    assert trained.exit_code == 0, trained.output
+    best = tmp_path / "run" / "best"
+    assert load(best).model.config.vocab_size == 89
+    drawn = run("sample", best, "--length", 4, "--out", tmp_path / "out", "--json")
+    assert drawn.exit_code == 0, drawn.output
+    roll = load(best).model.sample(1, 4, generator=torch.Generator().manual_seed(0)).sequence(0)
+    (midi,) = (Path(name) for name in json.loads(drawn.stdout)["files"] if name.endswith(".mid"))
+    assert torch.equal(Performance("jsb").read(midi).roll, roll[:, 1:])
+    assert run("evaluate", best, "--samples", 1).exit_code == 0
+
+
+def test_a_recipe_of_a_paper_preset_has_89_outputs_too(
+    tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LNF_DATA_DIR", str(data_root))
+    recipe = tmp_path / "paper.toml"
+    recipe.write_text(
+        'preset = "paper/jsb/lstm"\n[[stage]]\nname = "only"\n[stage.settings]\n"model.embedding_size" = 4\n'
+        '"model.hidden_size" = 4\nmax_steps = 1\nvalid_batches = 1\nprecision = "fp32"\n'
+    )
+    trained = run("train", "--recipe", recipe, "--out", tmp_path / "run", "--device", "cpu")
+    assert trained.exit_code == 0, trained.output
+    assert load(tmp_path / "run" / "1-only" / "best").model.config.vocab_size == 89
 
 
 def test_release_copies_figures_unless_the_weights_are_rounded(tmp_path: Path) -> None:

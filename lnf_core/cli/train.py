@@ -46,6 +46,7 @@ def train(
     dataset = load_dataset(preset_dataset(preset))
     assignments = [*(settings or []), *([] if max_minutes is None else [f"max_minutes={max_minutes}"])]
     config = _config(preset, dataset, out, resume).override(assignments)
+    dataset = dataset.for_network(config.model.vocab_size)
     bar = ProgressBar()
     trainer = Trainer(config, dataset, out, device=device, resume=resume, callbacks=[bar])
     _watched(trainer.run, bar)
@@ -64,11 +65,12 @@ def train_queue(
 
 def _run_recipe(path: Path, out: Path, device: str, minutes: float) -> None:
     from lnf_core.data import load_dataset
-    from lnf_core.training import preset_dataset
+    from lnf_core.training import preset, preset_dataset
     from lnf_core.training.recipe import read_recipe, run_recipe
 
     recipe = read_recipe(path)
     dataset = load_dataset(preset_dataset(recipe.preset))
+    dataset = dataset.for_network(preset(recipe.preset, dataset).model.vocab_size)
     bar = ProgressBar()
     if _watched(lambda: run_recipe(recipe, dataset, out, device=device, minutes=minutes, callbacks=[bar]), bar) is None:
         typer.echo(f"every stage in {out} is done.")

@@ -8,6 +8,7 @@ from lnf_core.data.dataset import Dataset, load_dataset
 from lnf_core.data.download import download
 from lnf_core.data.files import data_root, verify
 from lnf_core.data.registry import DATASETS, DatasetInfo, dataset_info, sounding_shift, steps_per_beat
+from lnf_core.data.rolls import add_dummy_key
 from lnf_core.data.vocabulary import Vocabulary
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "DatasetInfo",
     "SequenceBatch",
     "Vocabulary",
+    "add_dummy_key",
     "batch_indices",
     "collate",
     "data_root",

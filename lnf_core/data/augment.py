@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lnf_core.data.rolls import KEYS
+from lnf_core.data.rolls import KEYS, add_dummy_key
 from lnf_core.errors import InvalidInputError
 
 
@@ -13,7 +13,7 @@ def random_transpose(roll: Tensor, max_semitones: int, generator: torch.Generato
     """Shift a whole piece up or down, uniformly over the shifts that lose no note.
 
     Args:
-        roll: 0/1 ``[T, 88]``; not changed.
+        roll: 0/1 ``[T, 88]``, or ``[T, 89]`` with the dummy key, which stays; not changed.
         max_semitones: shifts lie in ``[-max_semitones, max_semitones]``, fewer where a note would leave the keys.
         generator: a CPU generator; exactly one number is drawn from it.
 
@@ -21,8 +21,10 @@ def random_transpose(roll: Tensor, max_semitones: int, generator: torch.Generato
         A new tensor of the same shape and type.
 
     Raises:
-        InvalidInputError: not ``[T, 88]``, or a negative ``max_semitones``.
+        InvalidInputError: another shape, or a negative ``max_semitones``.
     """
+    if roll.dim() == 2 and roll.shape[1] == KEYS + 1:
+        return add_dummy_key(random_transpose(roll[:, 1:], max_semitones, generator))
     if roll.dim() != 2 or roll.shape[1] != KEYS:
         raise InvalidInputError(f"The roll has shape {tuple(roll.shape)}; expected [T, {KEYS}].")
     if max_semitones < 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from lnf_core.config import Likelihood
 from lnf_core.data.files import data_root, read_checked
 from lnf_core.data.registry import DatasetInfo, Domain, dataset_info
-from lnf_core.data.rolls import KEYS, read_rolls
+from lnf_core.data.rolls import KEYS, add_dummy_key, read_rolls
 from lnf_core.data.text import encode_sentences, read_sentences
 from lnf_core.data.vocabulary import Vocabulary
 from lnf_core.errors import InvalidInputError
@@ -31,7 +31,7 @@ class Dataset:
     title: str
     domain: Domain
     train: tuple[Tensor, ...]
-    """Text: int64 ``[T]`` each. Music: float32 0/1 ``[T, 88]`` each. All on the CPU."""
+    """Text: int64 ``[T]`` each. Music: float32 0/1 ``[T, 88]`` each, ``[T, 89]`` with the dummy key. All on the CPU."""
     valid: tuple[Tensor, ...]
     test: tuple[Tensor, ...]
     vocabulary: Vocabulary | None
@@ -42,11 +42,13 @@ class Dataset:
     """float64 ``[max_length + 1]``: how many sequences of train and valid have each length; music adds one to each."""
     sha256: dict[str, str]
     """The files this was read from and their sums."""
+    dummy_key: bool = False
+    """Music: whether the rolls carry the paper's output that never sounds, at index 0."""
 
     @property
     def vocab_size(self) -> int:
-        """Symbols of the text, or the 88 keys."""
-        return len(self.vocabulary) if self.vocabulary is not None else KEYS
+        """Symbols of the text, or the 88 keys and the dummy where there is one."""
+        return len(self.vocabulary) if self.vocabulary is not None else KEYS + self.dummy_key
 
     @property
     def likelihood(self) -> Likelihood:
@@ -63,6 +65,23 @@ class Dataset:
         if name not in splits:
             raise InvalidInputError(f"There is no split {name!r}; choose one of {', '.join(SPLITS)}.")
         return splits[name]
+
+    def with_dummy_key(self) -> Dataset:
+        """The same music in the paper's 89 outputs (:func:`~lnf_core.data.rolls.add_dummy_key`).
+
+        Raises:
+            InvalidInputError: the data is text.
+        """
+        if self.domain == "text":
+            raise InvalidInputError(f"{self.title} is text; only music has keys to add one to.")
+        if self.dummy_key:
+            return self
+        train, valid, test = (tuple(add_dummy_key(roll) for roll in self.split(name)) for name in SPLITS)
+        return replace(self, train=train, valid=valid, test=test, dummy_key=True)
+
+    def for_network(self, vocab_size: int) -> Dataset:
+        """The data as a network of ``vocab_size`` outputs reads it: with the dummy key where it has 89, else as is."""
+        return self.with_dummy_key() if self.domain == "music" and vocab_size == KEYS + 1 else self
 
 
 def load_dataset(name: str, root: Path | None = None) -> Dataset:

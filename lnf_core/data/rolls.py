@@ -9,6 +9,7 @@ import scipy.io
 import scipy.io.matlab
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from lnf_core.errors import DataError
 
@@ -16,6 +17,11 @@ KEYS = 88
 """The keys of a piano: column 0 is MIDI note 21, column 87 is note 108."""
 
 _SPLITS = {"train": "traindata", "valid": "validdata", "test": "testdata"}
+
+
+def add_dummy_key(roll: Tensor) -> Tensor:
+    """The paper's roll ``[..., 89]`` from one of 88 keys: an output that never sounds at index 0, then the keys."""
+    return functional.pad(roll, (1, 0))
 
 
 def read_rolls(content: bytes, title: str) -> dict[str, tuple[Tensor, ...]]:

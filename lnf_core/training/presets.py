@@ -1,15 +1,18 @@
 """Named training runs: what to train, on what, how.
 
 ``<dataset>/<variant>`` are small models that train on one processor core in minutes; ``paper/<dataset>/<variant>``
-have the sizes and the schedule of Ziegler & Rush (2019).
+have the sizes and the schedule of Ziegler & Rush (2019),
+for music with their 89 outputs: :meth:`lnf_core.data.Dataset.for_network` gives the data to train them on.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from lnf_core.config import VARIANTS, BaselineConfig, LatentFlowConfig, ModelConfig
 from lnf_core.data import DATASETS, Dataset
+from lnf_core.data.rolls import KEYS
 from lnf_core.errors import ConfigError
 from lnf_core.training.config import TrainConfig
 
@@ -152,6 +155,8 @@ def _paper(variant: str, dataset: Dataset) -> tuple[ModelConfig, dict[str, Any]]
     layers = 3 if text and variant.startswith("iaf") else 5
     flow = {**sizes, "latent_size": 50, "flow_layers": layers, "flow_hidden": 100}
     model = _model(variant, dataset, flow=flow, baseline=sizes)
+    if not text:
+        model = replace(model, vocab_size=KEYS + 1)  # the keys and one output that never sounds
     few = dataset.name in ("jsb", "nottingham")
     training: dict[str, Any] = {
         "batch_size": 15 if text else 5 if few else 1,

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lnf_core.data import random_transpose
+from lnf_core.data import add_dummy_key, random_transpose
 from lnf_core.errors import InvalidInputError
 
 NOTES = st.sets(st.tuples(st.integers(0, 9), st.integers(0, 87)), max_size=20)
@@ -55,7 +55,15 @@ def test_uniform_over_the_shifts_that_fit(notes: set[tuple[int, int]], most: int
     assert all(300 < count < 500 for count in counts.values())  # 400 expected, standard deviation below 20
 
 
-@pytest.mark.parametrize(("shape", "most"), [((4, 89), 1), ((88,), 1), ((2, 4, 88), 1), ((4, 88), -1)])
+@pytest.mark.parametrize(("shape", "most"), [((4, 90), 1), ((4, 87), 1), ((88,), 1), ((2, 4, 88), 1), ((4, 88), -1)])
 def test_bad_input(shape: tuple[int, ...], most: int) -> None:
     with pytest.raises(InvalidInputError):
         random_transpose(torch.zeros(shape), most, torch.Generator())
+
+
+def test_the_dummy_key_stays_where_it_is() -> None:
+    roll = roll_of({(0, 40), (3, 44)})
+    moved = random_transpose(add_dummy_key(roll), 5, torch.Generator().manual_seed(3))
+    assert not moved[:, 0].any()
+    assert torch.equal(moved[:, 1:], random_transpose(roll, 5, torch.Generator().manual_seed(3)))
+    assert not torch.equal(moved[:, 1:], roll)

@@ -150,3 +150,28 @@ def test_real_chorales_can_be_transposed(data_root: Path) -> None:
     source = torch.Generator().manual_seed(0)
     for roll in load_dataset("jsb", data_root).train:
         assert random_transpose(roll, 6, source).sum() == roll.sum()
+
+
+def test_music_in_the_papers_89_outputs(tmp_path: Path) -> None:
+    pieces = [np.eye(length, 88, dtype=np.uint8) for length in (4, 2, 5)]
+    contents = {"mini.mat": matlab(traindata=pieces[:1], validdata=pieces[1:2], testdata=pieces[2:])}
+    write(tmp_path, contents)
+    plain = read_dataset(describe(contents, "music"), tmp_path)
+    padded = plain.with_dummy_key()
+    assert (plain.vocab_size, padded.vocab_size) == (88, 89)
+    for split, length in zip(SPLITS, (4, 2, 5), strict=True):
+        (roll,) = padded.split(split)
+        assert torch.equal(roll[:, 1:], torch.eye(length, 88))
+        assert not roll[:, 0].any()
+    assert padded.with_dummy_key() is padded
+    assert (padded.max_length, padded.sha256) == (plain.max_length, plain.sha256)
+    assert plain.for_network(89).vocab_size == 89
+    assert plain.for_network(88) is plain.for_network(90) is plain
+
+
+def test_text_has_no_keys(tmp_path: Path) -> None:
+    write(tmp_path, SENTENCES)
+    dataset = read_dataset(describe(SENTENCES), tmp_path)
+    with pytest.raises(InvalidInputError, match="text"):
+        dataset.with_dummy_key()
+    assert dataset.for_network(89) is dataset

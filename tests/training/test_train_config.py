@@ -84,7 +84,9 @@ def test_presets_describe_the_variant_they_name(name: str) -> None:
     config = preset(name, data)
     assert config.model.variant == name.split("/")[-1]
     assert config.preset == name
-    assert (config.model.vocab_size, config.model.max_length) == (data.vocab_size, data.max_length)
+    outputs = 89 if name.startswith("paper/jsb") else data.vocab_size
+    assert (config.model.vocab_size, config.model.max_length) == (outputs, data.max_length)
+    config.check_fit(data.for_network(config.model.vocab_size))
     kind = BaselineConfig if name.endswith("lstm") else LatentFlowConfig
     assert isinstance(config.model, kind)
     assert config.model.positions == ("onehot" if name.startswith("paper/") else "learned")
