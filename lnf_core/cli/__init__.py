@@ -16,6 +16,7 @@ from lnf_core.cli.data import app as data_app
 from lnf_core.cli.evaluate import evaluate
 from lnf_core.cli.push import push
 from lnf_core.cli.sample import sample
+from lnf_core.cli.statistics import statistics
 from lnf_core.cli.tables import results
 from lnf_core.cli.train import train, train_queue
 
@@ -32,6 +33,7 @@ app.command("train-queue")(train_queue)
 app.command("curves")(curves)
 app.command("evaluate")(evaluate)
 app.command("sample")(sample)
+app.command("statistics")(statistics)
 app.command("bench")(bench)
 app.command("release")(release)
 app.command("card")(card)

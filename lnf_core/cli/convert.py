@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 VariantName = Literal["af-af", "af-scf", "iaf-scf", "af-only", "hidden-flow-only"]
 _MOST_MEGABYTES = 40
+_OF_THE_WEIGHTS = ("valid", "test", "statistics")
 
 
 class Storage(StrEnum):
@@ -77,7 +78,7 @@ def release(
 ) -> None:
     """Copy a run's best checkpoint to where it is published from; then evaluate it there with --write.
 
-    Figures of valid and test are left behind when the weights are rounded: they belong to the unrounded ones.
+    Figures of valid, test and samples are left behind when the weights are rounded: they belong to the unrounded ones.
     """
     import torch
 
@@ -91,7 +92,7 @@ def release(
     if "test" in read_metrics(destination) and not force:
         raise CheckpointError(f"{destination} is released, with test figures; --force replaces it and them.")
     rounded = storage is not Storage.float32
-    metrics = {key: value for key, value in loaded.metrics.items() if not (rounded and key in ("valid", "test"))}
+    metrics = {key: value for key, value in loaded.metrics.items() if not (rounded and key in _OF_THE_WEIGHTS)}
     save_checkpoint(
         destination,
         loaded.model,

@@ -26,6 +26,19 @@ _SIZES = {
 }
 
 
+_STATISTICS = {
+    "notes": "notes a step",
+    "three_or_four_notes": "share of steps with 3 or 4 notes",
+    "triads": "share of steps with 3 notes or more that are triads, with or without a seventh",
+    "clashes": "semitone clashes a step",
+    "wide_leaps": "share of the top note's moves wider than 7 semitones",
+    "known_words": "share of words that occur in the training split",
+    "word_length": "characters a word",
+    "steps": "steps measured",
+    "words": "words measured",
+}
+
+
 def variant_title(variant: str) -> str:
     """A variant as the paper writes it: ``af-scf`` is ``AF/SCF``, ``lstm`` is ``LSTM baseline``."""
     if variant == "lstm":
@@ -58,6 +71,7 @@ def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         f'checkpoint = lnf_core.load("{dataset}/{variant}")  # or this folder, or its id on the Hub\n'
         f"sample = checkpoint.model.sample(count=1, lengths={64 if music else 80})\n```\n",
         _figures(metrics, music),
+        _samples(metrics.get("statistics"), music),
         "## Sizes\n\n" + _rows({said: model[key] for key, said in _SIZES.items() if key in model}),
         _training(config.get("training", {}), metrics),
         f"Trained on {dataset_title(dataset)}; it repeats that data's style and its faults. "
@@ -107,6 +121,31 @@ def _figures(metrics: Mapping[str, Any], music: bool) -> str:
     return "## Figures\n\n" + "\n".join(lines) + "\n"
 
 
+def statistics_table(statistics: Mapping[str, Any]) -> str:
+    """Samples beside data in Markdown, one row a statistic.
+
+    Args:
+        statistics: ``samples`` and ``data``, each with values by the names of :mod:`lnf_core.analysis`.
+    """
+    samples, data = (statistics.get(key) or {} for key in ("samples", "data"))
+    lines = ["| | samples | training data |", "|---|---:|---:|"]
+    for key, said in _STATISTICS.items():
+        if key in samples or key in data:
+            lines.append(f"| {said} | {_short(samples.get(key))} | {_short(data.get(key))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _samples(statistics: object, music: bool) -> str:
+    if not isinstance(statistics, Mapping):
+        return ""
+    drawn = "the likeliest symbols" if statistics.get("argmax") else "drawn"
+    about = (
+        f"{statistics.get('count')} samples of {statistics.get('length')} {'steps' if music else 'characters'}, "
+        f"{drawn} at temperature {_number(statistics.get('temperature'))}, seed {statistics.get('seed')}."
+    )
+    return f"## What its samples are like\n\n{statistics_table(statistics)}\n{about}\n"
+
+
 def _training(training: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     known = {
         key.replace("_", " "): metrics[key]
@@ -123,6 +162,10 @@ def _training(training: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
 
 def _rows(values: Mapping[str, Any]) -> str:
     return "".join(f"- {said}: {_number(value)}\n" for said, value in values.items())
+
+
+def _short(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else _number(value)
 
 
 def _number(value: object) -> str:

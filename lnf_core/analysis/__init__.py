@@ -1,0 +1,7 @@
+"""What models and their samples are like, measured: dataclasses out, nothing drawn."""
+
+from __future__ import annotations
+
+from lnf_core.analysis.statistics import MusicStatistics, TextStatistics, music_statistics, text_statistics, words_of
+
+__all__ = ["MusicStatistics", "TextStatistics", "music_statistics", "text_statistics", "words_of"]
