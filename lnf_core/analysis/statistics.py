@@ -135,8 +135,8 @@ def _top_moves(piece: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Semitones the highest note moves by, for each two neighbouring steps of a piece ``[T, 88]`` that both sound."""
     top = KEYS - 1 - piece[:, ::-1].argmax(axis=1)  # [T]; meaningless where nothing sounds
     sounds = piece.sum(axis=1) > 0
-    moves: NDArray[np.int64] = np.abs(top[1:] - top[:-1])
-    return moves[sounds[1:] & sounds[:-1]]
+    moves: NDArray[np.int64] = np.abs(top[1:] - top[:-1])[sounds[1:] & sounds[:-1]]
+    return moves
 
 
 def _share(values: Sequence[float] | NDArray[np.bool_]) -> float | None:
