@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import pretty_midi
 import pytest
+import soundfile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from lnf_core.data import load_dataset
 from lnf_core.errors import InvalidInputError, SynthesisError
-from lnf_core.music import INSTRUMENTS, Audio, Synthesizer, roll_to_midi, write_wav
+from lnf_core.music import INSTRUMENTS, Audio, Synthesizer, roll_to_midi, write_compressed, write_wav
 from lnf_core.music.audio import LOUDNESS, limit, loudness, to_int16, true_peak
 from lnf_core.music.score import Strike, read_strikes
 from lnf_core.music.sine import render_sine
@@ -265,6 +266,18 @@ def test_wav_files_hold_the_samples(tmp_path: Path) -> None:
     with wave.open(str(tmp_path / "x.wav")) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 44100)
         assert np.array_equal(np.frombuffer(file.readframes(10), "<i2"), samples)
+
+
+def test_a_compressed_file_sounds_the_same_in_a_tenth_of_the_size(synth: Synthesizer, tmp_path: Path) -> None:
+    audio = synth.render(chorale_like(5))
+    write_compressed(tmp_path / "x.mp3", audio)
+    heard, rate = soundfile.read(tmp_path / "x.mp3", dtype="float32")
+    rendered = audio.samples.astype(np.float32) / 32767
+    assert (rate, heard.shape) == (44100, rendered.shape)
+    assert np.corrcoef(heard, rendered)[0, 1] > 0.99
+    assert loudness(heard) == pytest.approx(loudness(rendered), abs=0.2)
+    assert true_peak(heard) < 1.0
+    assert (tmp_path / "x.mp3").stat().st_size < 0.15 * audio.samples.nbytes
 
 
 @settings(max_examples=15)
