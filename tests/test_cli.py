@@ -9,6 +9,7 @@ import sys
 import wave
 from pathlib import Path
 
+import numpy as np
 import pretty_midi
 import pytest
 import torch
@@ -72,6 +73,22 @@ def test_music_is_written_as_midi_and_sound(tmp_path: Path, variant: str) -> Non
             with wave.open(name) as sound:
                 assert (sound.getframerate(), sound.getsampwidth()) == (44100, 2)
                 assert sound.getnframes() > 0
+
+
+def test_tempo_instrument_and_the_data_sets_pitch_reach_the_file(tmp_path: Path) -> None:
+    heard = {}
+    for dataset in ("jsb", "nottingham"):  # a step is a beat and an octave lower, or half a beat as it stands
+        save_tiny(tmp_path / dataset, "af-scf", dataset=dataset)
+        options = ["--length", 6, "--tempo", 120, "--program", 19, "--out", tmp_path / "out", "--json"]
+        said = json.loads(run("sample", tmp_path / dataset, *options).stdout)
+        midi = pretty_midi.PrettyMIDI(next(name for name in said["files"] if name.endswith(".mid")))
+        assert midi.get_tempo_changes()[1] == pytest.approx([120.0], rel=1e-4)
+        (instrument,) = midi.instruments
+        assert instrument.program == 19
+        heard[dataset] = sorted((note.pitch, note.start, note.end) for note in instrument.notes)
+    assert len(heard["jsb"]) > 10
+    expected = [(pitch - 12, 2 * start, 2 * end) for pitch, start, end in heard["nottingham"]]
+    assert np.array(heard["jsb"]) == pytest.approx(np.array(expected), abs=1e-3)
 
 
 def test_text_is_written_as_text(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_what_cannot_be_measured_is_refused(rolls: list[torch.Tensor]) -> None:
 def test_words_are_known_or_not() -> None:
     known = words_of(["the cat sat", "the  <unk>\thats "])
     assert known == {"the", "cat", "sat", "<unk>", "hats"}
-    measured = text_statistics(["the bat  sat", " catt"], known)
-    assert (measured.words, measured.known_words) == (4, 0.5)
-    assert measured.word_length == pytest.approx((3 + 3 + 3 + 4) / 4)
+    measured = text_statistics(["the bat  sat", " catt catt"], known)
+    assert (measured.words, measured.known_words) == (5, 0.4)
+    assert measured.word_length == pytest.approx((3 + 3 + 3 + 4 + 4) / 5)
     assert text_statistics(["", "  "], known).to_dict() == {"words": 0, "known_words": None, "word_length": None}

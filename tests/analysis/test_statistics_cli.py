@@ -89,7 +89,12 @@ def test_a_person_is_shown_the_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value", "words"),
-    [("--count", 0, "count is 0"), ("--length", 1000, "1000"), ("--temperature", "nan", "temperature is nan")],
+    [
+        ("--count", 0, "count is 0"),
+        ("--length", 1000, "1000"),
+        ("--temperature", "nan", "temperature is nan"),
+        ("--engine", "abacus", "abacus"),
+    ],
 )
 def test_arguments_out_of_range_are_one_sentence(tmp_path: Path, option: str, value: object, words: str) -> None:
     save_tiny(tmp_path)
