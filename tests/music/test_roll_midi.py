@@ -204,6 +204,15 @@ def test_the_chorales_sound_at_choir_pitch(data_root: Path) -> None:
     assert sorted(note.pitch for note in midi.instruments[0].notes if note.start == 0.0) == [48, 60, 67, 76]
     assert performance.seconds_per_step == 1.0
     assert torch.equal(performance.read(midi_bytes(midi)).roll, first)
+    assert torch.equal(performance.read(midi_bytes(midi), max_steps=len(first)).roll, first)
+    with pytest.raises(MidiError, match=f"at most {len(first) - 1} are accepted"):
+        performance.read(midi_bytes(midi), max_steps=len(first) - 1)
+
+
+def test_a_data_set_of_ones_own_is_played_as_it_stands() -> None:
+    midi = Performance("my-own", tempo=60.0).midi(roll_of((39, 0, 2), steps=2))
+    (note,) = midi.instruments[0].notes
+    assert (note.pitch, note.end) == (60, pytest.approx(1.0, abs=1e-3))
 
 
 def test_a_roll_of_another_width_is_refused() -> None:
