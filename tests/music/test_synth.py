@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 import wave
 from pathlib import Path
 from typing import Literal
@@ -190,6 +191,21 @@ def test_what_is_too_short_to_measure_is_still_played(samples: int) -> None:
     assert not to_int16(np.zeros(samples, np.float32)).any()
 
 
+def test_silence_has_no_loudness_and_no_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for samples in (0, 100, 44100):
+            assert loudness(np.zeros(samples, np.float32)) == -np.inf
+
+
+def test_a_piece_that_would_need_more_than_8_db_of_limiting_stays_softer() -> None:
+    time = np.arange(3 * 44100) / 44100
+    signal = (0.01 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+    signal[66150] = 1.0  # 23 dB are missing to -16 LUFS, the peak leaves room for -1 + 8
+    gain = rms(to_int16(signal)[:44100]) / (np.sqrt(np.mean(np.square(signal[:44100]))) * 32767 / 32768)
+    assert 20 * np.log10(gain) == pytest.approx(7.0, abs=0.3)
+
+
 def test_peaks_between_the_samples_count() -> None:
     """A tone at a quarter of the sampling rate, caught at 45 degrees, is 3 dB higher than any of its samples."""
     signal = np.sin(np.pi / 2 * np.arange(4410) + np.pi / 4).astype(np.float32)
@@ -201,7 +217,7 @@ def test_the_bundled_chorales_are_as_loud_as_they_should_be(synth: Synthesizer) 
     for path in sorted((Path(__file__).parents[2] / "assets" / "ready").glob("music-*.mid")):
         audio = synth.render(pretty_midi.PrettyMIDI(str(path)))
         signal = audio.samples.astype(np.float32) / 32767
-        assert LOUDNESS - 1.0 < loudness(signal) < LOUDNESS + 0.3
+        assert -17.0 < loudness(signal) < -15.7  # LUFS
         assert true_peak(signal) <= 10 ** (-1 / 20) + 1e-3
 
 
