@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lnf_core.cli.common import Json, Threads, command_line, resolve_device
+from lnf_core.cli.tables import write_sections
 from lnf_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from lnf_core.benchmark import SamplingTime
+    from lnf_core.benchmark import SamplingTime, TrainingTime
 
 _LENGTHS = {"text": (32, 96, 288), "music": (64, 128, 256)}
 _QUICK = {"text": (32, 96), "music": (64,)}
@@ -34,6 +35,10 @@ def bench(
     length: Annotated[list[int] | None, typer.Option(min=1, help="Only these lengths (may be repeated).")] = None,
     batch: Annotated[list[int] | None, typer.Option(min=1, help="Only these batch sizes (may be repeated).")] = None,
     training: Annotated[bool, typer.Option(help="Time a training step of the paper's sizes as well.")] = True,
+    write: Annotated[
+        Path | None,
+        typer.Option(help="Put the table into this Markdown file (<!-- bench --> or <!-- checkpoints -->)."),
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw time against length at batch 1 into this picture.")] = None,
     threads: Threads = 0,
 ) -> None:
@@ -71,6 +76,10 @@ def bench(
             typer.echo(f"training {step.variant:>8}: {step.ms_per_step:9.1f} ms a step of {step.batch} x {step.length}")
     if plot is not None:
         _draw(rows, plot)
+    if write is not None:
+        about = benchmark.machine()
+        table = _table(rows, steps, f"{about['processor']}, {about['threads']} threads, torch {about['torch']}")
+        write_sections(write, {"checkpoints" if checkpoints else "bench": table})
     if as_json:
         result = {
             "results": [benchmark.as_row(row) for row in rows],
@@ -111,6 +120,27 @@ def _line(row: SamplingTime) -> str:
         f"{row.model:>12} {row.domain:>5} {row.variant:>8} {row.engine:>9}, {row.batch:>2} of length {row.length:>3}: "
         f"{row.ms_per_sequence:9.2f} ms a sequence, floor {row.floor_ms:7.2f}, {row.sequential_steps:>3} steps wait"
     )
+
+
+def _table(rows: list[SamplingTime], steps: list[TrainingTime], where: str) -> str:
+    """Rows of the same work under each other; ``eager`` is what the others are compared with."""
+    plain = {(r.model, r.variant, r.domain, r.length, r.batch): r.ms_per_sequence for r in rows if r.engine == "eager"}
+    lines = [
+        "| Model | Variant | Data | Length | Batch | Engine | ms a sequence | to eager | floor | steps that wait |",
+        "|---|---|---|---:|---:|---|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        beside = plain.get((row.model, row.variant, row.domain, row.length, row.batch))
+        gain = f"{beside / row.ms_per_sequence:.1f} x" if beside else ""
+        lines.append(
+            f"| {row.model} | {row.variant} | {row.domain} | {row.length} | {row.batch} | {row.engine} "
+            f"| {row.ms_per_sequence:.1f} | {gain} | {row.floor_ms:.1f} | {row.sequential_steps} |"
+        )
+    if steps:
+        lines += ["", "| Training step, paper sizes, music | Batch x length | ms |", "|---|---:|---:|"]
+        lines += [f"| {step.variant} | {step.batch} x {step.length} | {step.ms_per_step:.0f} |" for step in steps]
+    date = datetime.now(UTC).date().isoformat()
+    return "\n".join([*lines, "", f"Measured on {date}: {where}. `{command_line()}`"]) + "\n"
 
 
 def _draw(rows: list[SamplingTime], path: Path) -> None:

@@ -18,7 +18,6 @@ REPORTED: dict[str, dict[str, float]] = {
     "iaf-scf": {"ptb": 1.63, "nottingham": 2.54, "piano-midi": 8.25, "muse": 7.06, "jsb": 6.59},
     "af-only": {"ptb": 2.90},
 }
-_SECTIONS = ("results", "details")
 
 
 def results(
@@ -42,7 +41,7 @@ def results(
     if bool(files) != write:
         raise InvalidInputError("files and --write go together: results --write README.md docs/results.md.")
     for path in files or []:
-        _write(path, tables)
+        write_sections(path, tables)
         typer.echo(f"wrote {path}")
     if not files:
         typer.echo("\n".join(tables.values()), nl=False)
@@ -114,17 +113,23 @@ def _short(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def _write(path: Path, tables: Mapping[str, str]) -> None:
+def write_sections(path: Path, sections: Mapping[str, str]) -> None:
+    """Replace what stands between ``<!-- name -->`` and ``<!-- /name -->`` in a Markdown file.
+
+    Raises:
+        InvalidInputError: none of the sections is there, or the file cannot be read and written.
+    """
     from lnf_core.storage.files import replace
 
     try:
         text = path.read_text(encoding="utf-8")
-        found = [name for name in _SECTIONS if f"<!-- {name} -->" in text and f"<!-- /{name} -->" in text]
+        found = [name for name in sections if f"<!-- {name} -->" in text and f"<!-- /{name} -->" in text]
         if not found:
-            raise InvalidInputError(f"{path} has no <!-- results --> ... <!-- /results --> to write between.")
+            first = next(iter(sections))
+            raise InvalidInputError(f"{path} has no <!-- {first} --> ... <!-- /{first} --> to write between.")
         for name in found:
             before, _, rest = text.partition(f"<!-- {name} -->")
-            text = f"{before}<!-- {name} -->\n{tables[name]}<!-- /{name} -->{rest.partition(f'<!-- /{name} -->')[2]}"
+            text = f"{before}<!-- {name} -->\n{sections[name]}<!-- /{name} -->{rest.partition(f'<!-- /{name} -->')[2]}"
         replace(path, text.encode())
     except OSError as error:
         raise InvalidInputError(f"{path} cannot be read and written: {error.strerror or error}.") from error
