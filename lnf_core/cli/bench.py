@@ -59,7 +59,7 @@ def bench(
             variant=kind,
             domain=domain,
             chosen=chosen,
-            lengths=tuple(steps for steps in lengths if steps <= model.config.max_length),
+            lengths=tuple(steps for steps in sorted(set(lengths)) if steps <= model.config.max_length),
             batches=tuple(batch or (_QUICK_BATCHES if quick else _BATCHES)),
             limits=limits,
             repeats=3 if quick else 7,
@@ -147,13 +147,13 @@ def _draw(rows: list[SamplingTime], path: Path) -> None:
     from matplotlib.figure import Figure
 
     domains = sorted({row.domain for row in rows}, reverse=True)
-    figure = Figure(figsize=(5.5 * len(domains), 4.2), layout="constrained")
+    figure = Figure(figsize=(1.6 + 4.8 * len(domains), 4.2), layout="constrained")
     styles = {"eager": ":", "numba_cpu": "-", "jacobi": "--"}
     markers = {"af-af": "o", "af-scf": "s", "iaf-scf": "^", "lstm": "D"}
     colours = {"af-af": "#7b3294", "af-scf": "#0571b0", "iaf-scf": "#c05a00", "lstm": "#404040"}
     for axes, domain in zip(figure.subplots(1, len(domains), squeeze=False)[0], domains, strict=True):
-        here = [row for row in rows if row.domain == domain and row.batch == 1]
-        for model, variant, engine in dict.fromkeys((row.model, row.variant, row.engine) for row in here):
+        here = sorted((row for row in rows if row.domain == domain and row.batch == 1), key=lambda row: row.length)
+        for model, variant, engine in sorted({(row.model, row.variant, row.engine) for row in here}):
             line = [row for row in here if (row.model, row.variant, row.engine) == (model, variant, engine)]
             axes.plot(
                 [row.length for row in line],
@@ -165,7 +165,10 @@ def _draw(rows: list[SamplingTime], path: Path) -> None:
                 markersize=4,
             )
         axes.set(xscale="log", yscale="log", xlabel="length, steps", ylabel="ms a sequence, batch 1", title=domain)
+        lengths = sorted({row.length for row in here})
+        axes.set_xticks(lengths, [str(steps) for steps in lengths])
+        axes.minorticks_off()
         axes.grid(alpha=0.3)
-        if here:
-            axes.legend(fontsize=6)
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside right center", fontsize=7)
     figure.savefig(path, dpi=140)
