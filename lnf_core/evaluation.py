@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from lnf_core.data import batch_indices, collate
+from lnf_core.data import add_dummy_key, batch_indices, collate
 from lnf_core.errors import CheckpointError, InvalidInputError
 from lnf_core.models.build import SequenceModel
 
@@ -145,7 +144,7 @@ def sequences_for(checkpoint: Checkpoint, dataset: Dataset, split: str) -> list[
     size = checkpoint.model.config.vocab_size
     if dataset.vocabulary is None:
         if size == dataset.vocab_size + 1:  # the paper's roll has an output that never sounds at index 0
-            return [functional.pad(roll, (1, 0)) for roll in sequences]
+            return [add_dummy_key(roll) for roll in sequences]
         if size != dataset.vocab_size:
             raise CheckpointError(f"{checkpoint.path} has {size} keys; {dataset.title} has {dataset.vocab_size}.")
         return sequences

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from lnf_core.analysis.statistics import MusicStatistics, TextStatistics, music_statistics, text_statistics, words_of
+from lnf_core.analysis.statistics import (
+    MusicStatistics,
+    TextStatistics,
+    music_statistics,
+    text_statistics,
+    unlikeness,
+    words_of,
+)
 
-__all__ = ["MusicStatistics", "TextStatistics", "music_statistics", "text_statistics", "words_of"]
+__all__ = ["MusicStatistics", "TextStatistics", "music_statistics", "text_statistics", "unlikeness", "words_of"]

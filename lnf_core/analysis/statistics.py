@@ -96,6 +96,21 @@ def music_statistics(rolls: Iterable[Tensor]) -> MusicStatistics:
     )
 
 
+def unlikeness(one: MusicStatistics, other: MusicStatistics) -> float:
+    """How far two pieces of music are apart by these statistics alone: 0 where all agree.
+
+    The sum of the absolute differences, notes a step in quarters so that a missing voice counts as much as a share.
+    """
+    pairs = [
+        (one.notes / 4.0, other.notes / 4.0),
+        (one.three_or_four_notes, other.three_or_four_notes),
+        (one.triads or 0.0, other.triads or 0.0),
+        (one.clashes, other.clashes),
+        (one.wide_leaps or 0.0, other.wide_leaps or 0.0),
+    ]
+    return sum(abs(a - b) for a, b in pairs)
+
+
 def text_statistics(lines: Iterable[str], vocabulary_words: Collection[str]) -> TextStatistics:
     """Measure lines of text.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 VariantName = Literal["af-af", "af-scf", "iaf-scf", "af-only", "hidden-flow-only"]
 _MOST_MEGABYTES = 40
-_OF_THE_WEIGHTS = ("valid", "test", "statistics")
+_OF_THE_WEIGHTS = ("valid", "test", "statistics", "probe")
 
 
 class Storage(StrEnum):

@@ -68,6 +68,7 @@ class Trainer:
         resume: bool = False,
         callbacks: Iterable[Callback] = (),
     ) -> None:
+        dataset = dataset.for_network(config.model.vocab_size)
         config.check_fit(dataset)
         self.config, self.dataset, self.out = config, dataset, out
         self.stop = StopRequest()

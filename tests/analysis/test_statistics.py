@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 import torch
 
-from lnf_core.analysis import music_statistics, text_statistics, words_of
+from lnf_core.analysis import MusicStatistics, music_statistics, text_statistics, unlikeness, words_of
 from lnf_core.data import add_dummy_key, load_dataset
 from lnf_core.errors import InvalidInputError
 
@@ -114,3 +115,17 @@ def test_words_are_known_or_not() -> None:
     assert (measured.words, measured.known_words) == (5, 0.4)
     assert measured.word_length == pytest.approx((3 + 3 + 3 + 4 + 4) / 5)
     assert text_statistics(["", "  "], known).to_dict() == {"words": 0, "known_words": None, "word_length": None}
+
+
+def test_unlikeness_is_a_distance_in_every_statistic() -> None:
+    data = MusicStatistics(steps=10, notes=4.0, three_or_four_notes=1.0, triads=0.9, clashes=0.0, wide_leaps=0.1)
+    assert unlikeness(data, data) == 0.0
+    for name, other, expected in (
+        ("notes", 3.0, 0.25),
+        ("three_or_four_notes", 0.5, 0.5),
+        ("triads", None, 0.9),
+        ("clashes", 0.2, 0.2),
+        ("wide_leaps", 0.0, 0.1),
+    ):
+        changed = dataclasses.replace(data, **{name: other})
+        assert unlikeness(data, changed) == unlikeness(changed, data) == pytest.approx(expected)
