@@ -78,8 +78,8 @@ class JacobiFlow(EagerFlow):
             z[settled:] = after
             sweeps += 1
             still = (moved.any(-1) & real[settled:]).any(-1).nonzero()
-            # The first step's past is settled, so this sweep made it right, whether it moved or not.
-            fresh = max(1, int(still[0])) if len(still) else steps - settled
+            # The first step that moved is right as well: nothing in its past moved in this sweep.
+            fresh = int(still[0]) + 1 if len(still) else steps - settled
             if settled + fresh < steps:
                 state = context.advance(z[settled : settled + fresh], positions, settled, state)
             settled += fresh

@@ -70,6 +70,13 @@ def test_time_that_is_up_is_given_anew_to_the_next_turn(tmp_path: Path) -> None:
     assert len(events_of(out / "2-b")) == 2
 
 
+def test_the_time_of_a_turn_is_shared_by_its_stages(tmp_path: Path) -> None:
+    path = recipe_file(tmp_path, "max_steps = 1", "max_steps = 2")
+    finished = run_recipe(read_recipe(path), text_data(), tmp_path / "run", device="cpu", minutes=1e-9)
+    assert finished is not None and finished.reason == "completed"  # its one step was begun in time
+    assert not (tmp_path / "run" / "2-b").exists()
+
+
 def test_where_a_runs_own_weights_are_gone_it_goes_on_from_the_released_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
