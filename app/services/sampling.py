@@ -56,6 +56,11 @@ class Sampling:
         loaded = self.models.get(entry.name)
         checkpoint = loaded.checkpoint
         started = time.perf_counter()
+        prior = checkpoint.model.length_prior
+        # p(T) of music gives every length some chance, also those too short to be more than noise.
+        lengths = settings.length or prior.sample(
+            settings.count, torch.Generator().manual_seed(settings.seed), prior.shortest_trained
+        )
 
         def progress(done: int, total: int) -> None:
             report(done / max(total, 1), _words(done, total, time.perf_counter() - started))
@@ -63,7 +68,7 @@ class Sampling:
         with torch.no_grad():
             sample = checkpoint.model.sample(
                 settings.count,
-                settings.length,
+                lengths,
                 temperature=settings.temperature,
                 argmax=settings.likeliest,
                 generator=torch.Generator().manual_seed(settings.seed),

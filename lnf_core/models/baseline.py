@@ -128,7 +128,8 @@ class LSTMBaseline(nn.Module):
         count, asked = resolve_lengths(count, lengths, self.config.max_length, self.device)
         draws = Draws(count, generator, self.device)
         lengths = draws.lengths(self.length_prior) if asked is None else asked
-        warn_of_short(lengths, self.length_prior)
+        if asked is not None:  # what p(T) itself draws is nobody's mistake
+            warn_of_short(asked, self.length_prior)
         return self._roll_out(None, lengths, temperature, sampler, None if argmax else draws, progress)
 
     @torch.no_grad()

@@ -202,7 +202,8 @@ class LatentFlow(nn.Module):
         count, asked = resolve_lengths(count, lengths, self.config.max_length, self.device)
         draws = Draws(count, generator, self.device)
         lengths = draws.lengths(self.length_prior) if asked is None else asked
-        warn_of_short(lengths, self.length_prior)
+        if asked is not None:  # what p(T) itself draws is nobody's mistake
+            warn_of_short(asked, self.length_prior)
         eps = temperature * draws.normal(lengths, self.config.latent_size, self.emission.bias.dtype)
         uniforms = None if argmax else draws.uniform(lengths, *self.emission.uniform_shape())
         return self._push(eps, lengths, sampler, uniforms=uniforms, progress=progress)

@@ -35,10 +35,10 @@ class LengthPrior(nn.Module):
         inside = lengths.clamp(0, len(self.log_probs) - 1)
         return torch.where(inside == lengths, self.log_probs[inside], -torch.inf)
 
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw ``count`` lengths of at least 1, int64 ``[count]``."""
+    def sample(self, count: int, generator: torch.Generator | None = None, shortest: int = 1) -> Tensor:
+        """Draw ``count`` lengths, int64 ``[count]``, none below ``shortest``, which is at least 1."""
         weights = self.log_probs.exp()
-        weights[0] = 0.0  # a sequence without a step can be neither drawn nor heard
+        weights[: max(1, shortest)] = 0.0  # a sequence without a step can be neither drawn nor heard
         return torch.multinomial(weights, count, replacement=True, generator=generator)
 
     @property

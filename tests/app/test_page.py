@@ -287,6 +287,7 @@ def test_the_parts_of_gradio_that_are_restyled_are_there(open_page: Open) -> Non
         ".lnf-settings .form",
         ".lnf-settings .block",
         "#more .fold",
+        "#tabs .tab-wrapper",
         "#count input",
     ):
         assert page.locator(selector).count() > 0, selector

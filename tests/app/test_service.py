@@ -102,6 +102,18 @@ def test_the_papers_89_outputs_sound_like_88_keys(
     assert roll_payload(result)["samples"][0]["notes"][0][2] == 48
 
 
+def test_lengths_that_are_drawn_are_lengths_of_the_training_data(here: Path, tmp_path: Path) -> None:
+    sampling = Sampling()
+    prior = sampling.models.get("jsb/af-scf").checkpoint.model.length_prior
+    with torch.no_grad():  # a histogram as music has it: one in every bin, and pieces of 9 to 12 steps
+        prior.log_probs.copy_(torch.log(torch.tensor([1.0] * 9 + [5.0] * 4) / 29.0))
+    shortest = [
+        min(len(piece.roll) for piece in music(sampling, tmp_path / str(seed), seed=seed, length="").pieces)
+        for seed in range(12)
+    ]
+    assert min(shortest) == 9
+
+
 def test_the_seed_decides(here: Path, sampling: Sampling, tmp_path: Path) -> None:
     first, again, other = (music(sampling, tmp_path / str(i), seed=seed) for i, seed in enumerate((3, 3, 4)))
     assert [piece.notes for piece in first.pieces] == [piece.notes for piece in again.pieces]

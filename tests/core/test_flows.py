@@ -189,3 +189,30 @@ def test_checks_catch_a_wrong_sign() -> None:
         check_round_trip(bijection, torch.randn(3).double(), 1e-9)
     with pytest.raises(AssertionError):
         check_log_determinants(bijection, torch.randn(3).double())
+
+
+@pytest.mark.parametrize("dimensions", ["af", "scf"])
+def test_a_trace_shows_every_layer_in_the_order_it_is_applied(dimensions: str) -> None:
+    config = LatentFlowConfig(
+        2,
+        "categorical",
+        9,
+        latent_size=4,
+        time_flow="af",
+        dimension_flow=dimensions,
+        flow_layers=3,
+        flow_hidden=6,  # type: ignore[arg-type]
+    )
+    stack = build_stack(config, 5).double()
+    generator = torch.Generator().manual_seed(0)
+    value = torch.randn(2, 3, 4, dtype=torch.float64, generator=generator)
+    context = torch.randn(2, 3, 5, dtype=torch.float64, generator=generator)
+    for inverse, direction in ((False, stack.forward), (True, stack.inverse)):
+        trace = stack.trace(value, context, inverse=inverse)
+        assert len(trace) == 4
+        assert torch.equal(trace[0], value)
+        assert torch.equal(trace[-1], direction(value, context)[0])
+        layers = list(stack.layers)[::-1] if inverse else list(stack.layers)
+        for before, after, layer in zip(trace, trace[1:], layers, strict=False):
+            step = layer.inverse(before, context) if inverse else layer(before, context)
+            assert torch.equal(after, step[0])

@@ -96,6 +96,9 @@ def test_lengths_never_trained_on_are_warned_of() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         music.sample(2, [6, 5], generator=generator())
+        music.sample(40, generator=generator())  # p(T) draws short ones, and nobody asked for them
+    assert int(music.length_prior.sample(200, generator()).min()) < 5
+    assert int(music.length_prior.sample(200, generator(), shortest=5).min()) == 5
 
 
 @pytest.mark.parametrize("positions", ["learned", "onehot"])
