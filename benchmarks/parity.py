@@ -1,6 +1,6 @@
 """Print how far the package is from the reference implementation on the small models of tests/fixtures/parity.
 
-    python benchmarks/parity.py
+    python -m benchmarks.parity
 
 For each case: the largest absolute difference over real (not padded) steps of the latents, log q(z | x),
 log p(z), the reconstruction and the sampled z, in float32; and whether the most likely symbols are the same.

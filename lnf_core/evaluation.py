@@ -7,7 +7,7 @@ divided by ``sum(T + 1)``: a sequence of T symbols carries T + 1 choices, the la
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from lnf_core.data import add_dummy_key, batch_indices, collate
 from lnf_core.errors import CheckpointError, InvalidInputError
 from lnf_core.models.build import SequenceModel
+from lnf_core.progress import Progress
 
 if TYPE_CHECKING:
     from lnf_core.data import Dataset
@@ -62,7 +63,7 @@ def evaluate(
     batch_size: int = 16,
     max_rows: int = 256,
     generator: torch.Generator | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate a model on a split.
 

@@ -100,16 +100,19 @@ class SampleTab:
         settings = self._settings
 
         @spoken
-        def choose(checkpoint: str, roll: Any = None, lines: Any = None) -> tuple[Any, ...]:  # noqa: ANN401
+        def choose(
+            checkpoint: str,
+            roll: Any = None,  # noqa: ANN401 - what the widgets hold
+            lines: Any = None,  # noqa: ANN401
+            said: Any = None,  # noqa: ANN401
+        ) -> tuple[Any, ...]:
+            domain = catalogue.find(checkpoint).domain
+            words = settings.for_checkpoint(checkpoint)
+            shown = roll if domain == "music" else lines
+            if not isinstance(shown, dict) or (isinstance(said, dict) and said.get("domain") == domain):
+                return (*words, gr.skip(), gr.skip(), gr.skip())
             # The picture of the other domain comes back with the line that belongs to it.
-            is_music = catalogue.find(checkpoint).domain == "music"
-            shown = roll if is_music else lines
-            return (
-                *settings.for_checkpoint(checkpoint),
-                gr.update(visible=True if is_music else "hidden"),
-                gr.update(visible="hidden" if is_music else True),
-                shown["status"] if isinstance(shown, dict) else gr.skip(),
-            )
+            return (*words, *_visible(domain), shown["status"])
 
         def restore(request: gr.Request) -> tuple[Any, ...]:
             entry = catalogue.first()
@@ -127,7 +130,7 @@ class SampleTab:
 
         bar.picker.change(
             choose,
-            [bar.picker, self.roll, self.lines],
+            [bar.picker, self.roll, self.lines, self.status],
             [settings.length, settings.music_row, self.roll, self.lines, self.status],
             api_name="choose",
             api_description="What changes on the page when another checkpoint is chosen.",
@@ -180,11 +183,12 @@ class SampleTab:
             result = self._draw(checkpoint, values[:-1], values[-1])
         except Exception as error:
             return _refusal(error), gr.skip(), gr.skip()
+        # Another data set may have been chosen meanwhile: what arrives is what is shown.
         if isinstance(result, Music):
             payload = roll_payload(result)
-            return payload["status"], payload, gr.skip()
+            return payload["status"], gr.update(value=payload, visible=True), gr.update(visible="hidden")
         payload = text_payload(result)
-        return payload["status"], gr.skip(), payload
+        return payload["status"], gr.update(visible="hidden"), gr.update(value=payload, visible=True)
 
     def _for_clients(self, checkpoint: object, *values: Any) -> tuple[Any, ...]:  # noqa: ANN401
         result = self._draw(checkpoint, values[:-1], values[-1])
@@ -230,6 +234,12 @@ def _with_fields(handler: Callable[..., Any]) -> Callable[..., Any]:
         ]
     )
     return named
+
+
+def _visible(domain: str) -> tuple[Any, Any]:
+    """Updates of the roll and of the lines: one is shown, the other stays in the page unseen."""
+    music = domain == "music"
+    return gr.update(visible=True if music else "hidden"), gr.update(visible="hidden" if music else True)
 
 
 def _refusal(error: Exception) -> dict[str, Any]:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _LENGTHS = {"text": (32, 96, 288), "music": (64, 128, 256)}
 _QUICK = {"text": (32, 96), "music": (64,)}
 _BATCHES, _QUICK_BATCHES = (1, 8, 32), (1, 8)
-_ENGINES = ("eager", "numba_cpu", "jacobi")
 
 
 def bench(
@@ -46,7 +45,7 @@ def bench(
     from lnf_core import benchmark, engines
 
     resolve_device("cpu", threads)
-    if "numba_cpu" in (chosen := _known("engine", engine, _ENGINES)):
+    if "numba_cpu" in (chosen := _known("engine", engine, engines.ENGINES[1:])):
         engines.warm_up()
     names = _known("variant", variant, benchmark.PAPER_VARIANTS)
     limits = benchmark.measure_limits()

@@ -80,7 +80,7 @@ def comparison(measured: Mapping[str, Mapping[str, Any]]) -> str:
 def details(measured: Mapping[str, Mapping[str, Any]]) -> str:
     """One row a checkpoint and split with every figure, then the circumstances of each checkpoint."""
     lines = [
-        "| Checkpoint | Split | Sequences | K | NLL | NLL / sum(T) | ELBO | Reconstruction | KL | bpc |",
+        "| Checkpoint | Split | Sequences | K | NLL | NLL / sum(T) | Negative ELBO | Reconstruction | KL | bpc |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     keys = ("sequences", "samples", "nll", "nll_per_step", "negative_elbo", "reconstruction", "kl", "bpc")

@@ -46,7 +46,6 @@ def train(
     dataset = load_dataset(preset_dataset(preset))
     assignments = [*(settings or []), *([] if max_minutes is None else [f"max_minutes={max_minutes}"])]
     config = _config(preset, dataset, out, resume).override(assignments)
-    dataset = dataset.for_network(config.model.vocab_size)
     bar = ProgressBar()
     trainer = Trainer(config, dataset, out, device=device, resume=resume, callbacks=[bar])
     _watched(trainer.run, bar)
@@ -65,12 +64,11 @@ def train_queue(
 
 def _run_recipe(path: Path, out: Path, device: str, minutes: float) -> None:
     from lnf_core.data import load_dataset
-    from lnf_core.training import preset, preset_dataset
+    from lnf_core.training import preset_dataset
     from lnf_core.training.recipe import read_recipe, run_recipe
 
     recipe = read_recipe(path)
     dataset = load_dataset(preset_dataset(recipe.preset))
-    dataset = dataset.for_network(preset(recipe.preset, dataset).model.vocab_size)
     bar = ProgressBar()
     if _watched(lambda: run_recipe(recipe, dataset, out, device=device, minutes=minutes, callbacks=[bar]), bar) is None:
         typer.echo(f"every stage in {out} is done.")
@@ -160,6 +158,7 @@ def _summary(event: FinishedEvent) -> str:
     }
     best = "no weights selected yet"
     if event.best_negative_elbo is not None:
-        best = f"best valid ELBO {event.best_negative_elbo:.4f} nats at step {event.best_step}, in {event.best_path}"
+        where = f"at step {event.best_step}, in {event.best_path}"
+        best = f"best valid negative ELBO {event.best_negative_elbo:.4f} nats {where}"
     steps = f"{event.step} step" + ("" if event.step == 1 else "s")
     return f"{reasons[event.reason]} after {steps} and {event.minutes:.1f} minutes; {best}."

@@ -8,16 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lnf_core.checks import (
-    check_samples,
-    check_sequences,
-    check_temperature,
-    check_total,
-    resolve_lengths,
-    warn_of_short,
-)
+from lnf_core.checks import check_sequences, check_temperature, check_total, resolve_lengths
 from lnf_core.config import BaselineConfig
 from lnf_core.engines import BaselineSampler, prepare
+from lnf_core.models.base import ModelBase
 from lnf_core.models.draws import Draws
 from lnf_core.models.emission import Emission
 from lnf_core.models.length_prior import LengthPrior
@@ -26,8 +20,10 @@ from lnf_core.nets.positions import PositionFeatures, step_mask
 from lnf_core.progress import Progress
 
 
-class LSTMBaseline(nn.Module):
+class LSTMBaseline(ModelBase):
     """``p(x_t | x_<t, T)`` from an LSTM over the earlier symbols and the position features of step t."""
+
+    config: BaselineConfig
 
     def __init__(self, config: BaselineConfig, length_counts: Tensor) -> None:
         """``length_counts`` ``[max_length + 1]`` is the histogram behind p(T)."""
@@ -55,20 +51,6 @@ class LSTMBaseline(nn.Module):
         log_prob = self.emission.log_prob(self._logits(x, lengths), x)
         return log_prob.masked_fill(~step_mask(lengths, len(x)), 0.0)
 
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return self.emission.bias.device
-
-    def elbo(self, x: Tensor, lengths: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Elbo:
-        """The exact likelihood in the shape of a bound: no latents, so the KL is zero and every sample the same.
-
-        Raises:
-            InvalidInputError: a batch that does not fit the model, or no samples.
-        """
-        check_samples(samples)
-        return self.forward(x, check_sequences(x, lengths, self.config), samples, generator)
-
     def forward(self, x: Tensor, lengths: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Elbo:
         """The same as :meth:`elbo` for a batch known to fit: training calls this, through whatever wraps the model."""
         log_prob = self._log_prob(x, lengths)[..., None].expand(-1, -1, samples)
@@ -92,17 +74,6 @@ class LSTMBaseline(nn.Module):
             *(torch.cat([getattr(bound, field.name) for bound in bounds]) for field in dataclasses.fields(Bound))
         )
 
-    def log_likelihood(
-        self,
-        x: Tensor,
-        lengths: Tensor,
-        samples: int = 1,
-        generator: torch.Generator | None = None,
-        max_rows: int = 256,
-    ) -> Tensor:
-        """Exact ``log p(x, T)`` in nats, float64 ``[B]``: see :meth:`bound`."""
-        return self.bound(x, lengths, samples, generator, max_rows).log_likelihood
-
     @torch.no_grad()
     def sample(
         self,
@@ -125,11 +96,7 @@ class LSTMBaseline(nn.Module):
         """
         sampler = prepare(self, engine) if isinstance(engine, str) else engine
         temperature = check_temperature(temperature)
-        count, asked = resolve_lengths(count, lengths, self.config.max_length, self.device)
-        draws = Draws(count, generator, self.device)
-        lengths = draws.lengths(self.length_prior) if asked is None else asked
-        if asked is not None:  # what p(T) itself draws is nobody's mistake
-            warn_of_short(asked, self.length_prior)
+        draws, lengths = self._begin(count, lengths, generator)
         return self._roll_out(None, lengths, temperature, sampler, None if argmax else draws, progress)
 
     @torch.no_grad()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from lnf_core.checks import (
@@ -20,11 +20,11 @@ from lnf_core.checks import (
     check_temperature,
     check_total,
     resolve_lengths,
-    warn_of_short,
 )
 from lnf_core.config import LatentFlowConfig
 from lnf_core.engines import FlowSampler, prepare
 from lnf_core.flows.time import TimeFlow
+from lnf_core.models.base import ModelBase
 from lnf_core.models.decoder import Decoder
 from lnf_core.models.draws import Draws
 from lnf_core.models.emission import Emission
@@ -37,8 +37,10 @@ from lnf_core.progress import Progress
 _LOG_2PI = math.log(2.0 * math.pi)
 
 
-class LatentFlow(nn.Module):
+class LatentFlow(ModelBase):
     """Encoder q(z | x), flow prior p(z | T) and decoder p(x | z, T), with the length prior p(T)."""
+
+    config: LatentFlowConfig
 
     def __init__(self, config: LatentFlowConfig, length_counts: Tensor) -> None:
         """``length_counts`` ``[max_length + 1]`` is the histogram behind p(T)."""
@@ -50,11 +52,6 @@ class LatentFlow(nn.Module):
         self.prior = TimeFlow(config, self.positions.size)
         self.decoder = Decoder(config, self.positions.size)
         self.emission = Emission(config.vocab_size, config.embedding_size, self.decoder.size, config.likelihood)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return self.emission.bias.device
 
     # Scoring ---------------------------------------------------------------------------------------------------
 
@@ -91,23 +88,8 @@ class LatentFlow(nn.Module):
         return self._log_emission(x, z, lengths, self.positions(lengths, len(z)))
 
     def _log_emission(self, x: Tensor, z: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
-        log_prob = self.emission.log_prob(self.emission.logits(self.decoder(z, lengths, positions)), x)
+        log_prob = self.emission.log_prob(self._logits(z, lengths, positions), x)
         return log_prob.masked_fill(~step_mask(lengths, len(z)), 0.0)
-
-    def elbo(self, x: Tensor, lengths: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Elbo:
-        """The terms of the bound for K = ``samples`` draws of z.
-
-        Args:
-            x: int64 ``[T, B]`` or 0/1 ``[T, B, V]``, padded at the end.
-            lengths: int64 ``[B]``.
-            samples: K.
-            generator: randomness of the draws; its numbers are read sample by sample.
-
-        Raises:
-            InvalidInputError: a batch that does not fit the model, or no samples.
-        """
-        check_samples(samples)
-        return self.forward(x, check_sequences(x, lengths, self.config), samples, generator)
 
     def forward(self, x: Tensor, lengths: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Elbo:
         """The same as :meth:`elbo` for a batch known to fit: no check reads a tensor back from the device.
@@ -157,17 +139,6 @@ class LatentFlow(nn.Module):
         counts = [min(at_once, samples - start) for start in range(0, samples, at_once)]
         return Bound.of(self.elbo_at(x, lengths, posterior, posterior.noise(count, generator)) for count in counts)
 
-    def log_likelihood(
-        self,
-        x: Tensor,
-        lengths: Tensor,
-        samples: int = 30,
-        generator: torch.Generator | None = None,
-        max_rows: int = 256,
-    ) -> Tensor:
-        """Importance-sampled ``log p(x, T)`` in nats, float64 ``[B]``: see :meth:`bound`."""
-        return self.bound(x, lengths, samples, generator, max_rows).log_likelihood
-
     # Sampling --------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
@@ -199,14 +170,11 @@ class LatentFlow(nn.Module):
         """
         sampler = self._sampler(engine)
         temperature = check_temperature(temperature)
-        count, asked = resolve_lengths(count, lengths, self.config.max_length, self.device)
-        draws = Draws(count, generator, self.device)
-        lengths = draws.lengths(self.length_prior) if asked is None else asked
-        if asked is not None:  # what p(T) itself draws is nobody's mistake
-            warn_of_short(asked, self.length_prior)
+        draws, lengths = self._begin(count, lengths, generator)
         eps = temperature * draws.normal(lengths, self.config.latent_size, self.emission.bias.dtype)
         uniforms = None if argmax else draws.uniform(lengths, *self.emission.uniform_shape())
-        return self._push(eps, lengths, sampler, uniforms=uniforms, progress=progress)
+        positions = self.positions(lengths, len(eps))
+        return self._push(eps, lengths, sampler, positions, uniforms=uniforms, progress=progress)
 
     @torch.no_grad()
     def from_noise(
@@ -228,7 +196,8 @@ class LatentFlow(nn.Module):
         lengths = check_latents(eps, lengths, self.config)
         eps = eps.masked_fill(~step_mask(lengths, len(eps))[..., None], 0.0)
         uniforms = None if argmax else self._uniforms(lengths, len(eps), generator)
-        return self._push(eps, lengths, self._sampler(engine), uniforms=uniforms, progress=progress)
+        positions = self.positions(lengths, len(eps))
+        return self._push(eps, lengths, self._sampler(engine), positions, uniforms=uniforms, progress=progress)
 
     def _sampler(self, engine: str | FlowSampler) -> FlowSampler:
         return prepare(self, engine) if isinstance(engine, str) else engine
@@ -242,13 +211,13 @@ class LatentFlow(nn.Module):
         eps: Tensor,
         lengths: Tensor,
         sampler: FlowSampler,
+        positions: Tensor,
         *,
         uniforms: Tensor | None,
         known: Tensor | None = None,
         progress: Progress | None = None,
     ) -> Sample:
         """Noise to z to x, whichever engine does it; ``known`` is a beginning of z that is given."""
-        positions = self.positions(lengths, len(eps))
         pushed = sampler.push(eps, lengths, positions, known, progress)
         x, probabilities = self._emit(sampler.logits(pushed.z, lengths, positions), lengths, uniforms)
         return Sample(x, lengths, probabilities, pushed.z, eps, sampler.engine, pushed.dependent_steps)
@@ -263,17 +232,19 @@ class LatentFlow(nn.Module):
     def decode(self, z: Tensor, lengths: Tensor) -> Tensor:
         """What each x_t would be drawn from given ``z`` ``[T, B, D]``: probabilities ``[T, B, V]``."""
         lengths = check_latents(z, lengths, self.config)
-        return self.emission.probabilities(self._logits(z, lengths))
+        return self.emission.probabilities(self._logits(z, lengths, self.positions(lengths, len(z))))
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, lengths: Tensor) -> Sample:
         """Encode x to the posterior mean and decode its most likely symbols; ``eps`` is the noise behind that z."""
-        z = self.encode(x, lengths).mean.masked_fill(~step_mask(lengths, len(x))[..., None], 0.0)
-        symbols, probabilities = self._emit(self._logits(z, lengths), lengths, None)
-        return Sample(symbols, lengths, probabilities, z, self.to_noise(z, lengths))
+        lengths = check_sequences(x, lengths, self.config)
+        positions = self.positions(lengths, len(x))
+        z = self._encode(x, lengths, positions).mean.masked_fill(~step_mask(lengths, len(x))[..., None], 0.0)
+        symbols, probabilities = self._emit(self._logits(z, lengths, positions), lengths, None)
+        return Sample(symbols, lengths, probabilities, z, self.prior(z, lengths, positions)[0])
 
-    def _logits(self, z: Tensor, lengths: Tensor) -> Tensor:
-        return self.emission.logits(self.decoder(z, lengths, self.positions(lengths, len(z))))
+    def _logits(self, z: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
+        return self.emission.logits(self.decoder(z, lengths, positions))
 
     @torch.no_grad()
     def to_noise(self, z: Tensor, lengths: Tensor) -> Tensor:
@@ -285,8 +256,10 @@ class LatentFlow(nn.Module):
     @torch.no_grad()
     def invert(self, z: Tensor, lengths: Tensor, engine: str | FlowSampler = "eager") -> Inversion:
         """Push ``z`` ``[T, B, D]`` to the base noise and back, and say how far it came back from where it was."""
-        eps = self.to_noise(z, lengths)
-        back = self._sampler(engine).push(eps, lengths, self.positions(lengths, len(z))).z
+        lengths = check_latents(z, lengths, self.config)
+        positions = self.positions(lengths, len(z))
+        eps, _ = self.prior(z, lengths, positions)
+        back = self._sampler(engine).push(eps, lengths, positions).z
         difference = (back - z).masked_fill(~step_mask(lengths, len(z))[..., None], 0.0)
         return Inversion(eps, back, float(difference.abs().max()))
 
@@ -330,13 +303,21 @@ class LatentFlow(nn.Module):
         total = torch.full((count,), length, device=self.device)
         beginning = torch.full_like(total, start)
         x = torch.stack([prefix] * count, 1)
-        posterior = self.encode(x, beginning, total)
+        check_sequences(x, beginning, self.config)
+        positions = self.positions(total, length)
+        posterior = self._encode(x, beginning, positions[:start])
         draws, size = Draws(count, generator, self.device), self.config.latent_size
         z_known = posterior.mean + posterior.std * draws.normal(beginning, size, posterior.mean.dtype)
-        eps_known, _ = self.prior(z_known, beginning, self.positions(total, length)[:start])
+        eps_known, _ = self.prior(z_known, beginning, positions[:start])
         fresh = temperature * draws.normal(total - beginning, size, z_known.dtype)
         uniforms = None if argmax else draws.uniform(total, *self.emission.uniform_shape())
         drawn = self._push(
-            torch.cat([eps_known, fresh], 0), total, sampler, uniforms=uniforms, known=z_known, progress=progress
+            torch.cat([eps_known, fresh], 0),
+            total,
+            sampler,
+            positions,
+            uniforms=uniforms,
+            known=z_known,
+            progress=progress,
         )
         return replace(drawn, x=torch.cat([x.to(drawn.x.dtype), drawn.x[start:]], 0))

@@ -237,6 +237,28 @@ def test_what_is_said_and_linked_is_what_is_shown(open_page: Open) -> None:
     assert page.url == address
 
 
+@pytest.mark.parametrize("pause", [0, 40, 120])
+def test_a_result_on_its_way_is_shown_with_its_own_words(open_page: Open, pause: int) -> None:
+    """Another data set, or another model, is chosen while a sample is being drawn."""
+    page = open_page()
+    ready(page)
+    for choice in ("AF/AF", "Penn Treebank", "JSB"):
+        page.click("#sample-button")
+        page.wait_for_timeout(pause)
+        page.locator("#model-bar label", has_text=choice).click()
+        page.wait_for_timeout(1500)
+        shown = "#roll" if page.locator("#roll canvas.notes").is_visible() else "#lines"
+        title = page.locator(f"{shown} .title").text_content().split(" ", 1)[1]
+        words = page.locator("#status .words").text_content()
+        assert words.startswith(title), (choice, words, title)
+        if "seed" in words:
+            seed = words.rsplit("seed ", 1)[1].rstrip(".")
+            assert f"seed {seed}" in page.locator(f"{shown} .details").text_content()
+            assert f"seed={seed}" in page.url
+        else:
+            assert "seed=" not in page.url
+
+
 def test_music_stops_when_its_player_is_hidden(open_page: Open) -> None:
     page = open_page()
     ready(page)

@@ -29,6 +29,7 @@ def status(result: Result) -> dict[str, Any]:
     took = f" drawn in {_seconds(drawn.seconds)}, {_steps(drawn.dependent_steps)}" if drawn else ""
     return {
         "kind": "done",
+        "domain": result.entry.domain,
         "text": f"{result.entry.title}: {count}{took}, seed {settings.seed}.",
         "seed": settings.seed,
         "query": settings.query(),
@@ -42,6 +43,7 @@ def opening_status(result: Result) -> dict[str, Any]:
     """What stands there before the first request."""
     return {
         "kind": "opening",
+        "domain": result.entry.domain,
         "text": f"{result.entry.title}: a ready-made sample. Press Sample for a new one.",
         "seed": result.settings.seed,
     }
