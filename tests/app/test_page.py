@@ -237,14 +237,13 @@ def test_what_is_said_and_linked_is_what_is_shown(open_page: Open) -> None:
     assert page.url == address
 
 
-@pytest.mark.parametrize("pause", [0, 60])
-def test_a_result_on_its_way_is_shown_with_its_own_words(open_page: Open, pause: int) -> None:
+def test_a_result_on_its_way_is_shown_with_its_own_words(open_page: Open) -> None:
     """Another data set, or another model, is chosen while a sample is being drawn."""
     page = open_page()
     ready(page)
     for choice in ("AF/AF", "Penn Treebank", "JSB"):
         page.click("#sample-button")
-        page.wait_for_timeout(pause)
+        page.wait_for_timeout(40)
         page.locator("#model-bar label", has_text=choice).click()
         page.wait_for_timeout(700)
         shown = "#roll" if page.locator("#roll canvas.notes").is_visible() else "#lines"
