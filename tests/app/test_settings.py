@@ -143,3 +143,12 @@ def test_likeliest_symbols_are_switched_by_page_and_link(here: Path, given: obje
 def test_a_switch_is_on_or_off(here: Path) -> None:
     with pytest.raises(InvalidInputError, match="on or off"):
         Settings.check("jsb/af-scf", likeliest="perhaps")
+
+
+def test_a_link_to_text_carries_its_settings_and_none_of_music_s(here: Path) -> None:
+    asked = Settings.check("ptb/lstm", length=7, count=2, temperature=0.6, seed=11, tempo=120)
+    assert "temperature=0.6" in asked.query()
+    assert "tempo" not in asked.query()
+    found = link(dict(parse_qsl(asked.query())), NAME)
+    assert found is not None
+    assert (found.checkpoint, found.length, found.count, found.temperature, found.seed) == ("ptb/lstm", 7, 2, 0.6, 11)
