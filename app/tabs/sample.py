@@ -23,8 +23,7 @@ from app.services.sampled import Music, Result
 from app.services.sampling import Sampling
 from app.services.sound import Sound
 from app.tabs.settings import SettingsFold
-from app.widgets import widget
-from app.widgets.files import file_data
+from app.widgets import file_data, widget
 from app.widgets.piano_roll.payload import roll_payload
 from app.widgets.status.payload import error_status
 from app.widgets.text_lines.payload import text_payload
@@ -100,19 +99,10 @@ class SampleTab:
         settings = self._settings
 
         @spoken
-        def choose(
-            checkpoint: str,
-            roll: Any = None,  # noqa: ANN401 - what the widgets hold
-            lines: Any = None,  # noqa: ANN401
-            said: Any = None,  # noqa: ANN401
-        ) -> tuple[Any, ...]:
-            domain = catalogue.find(checkpoint).domain
-            words = settings.for_checkpoint(checkpoint)
-            shown = roll if domain == "music" else lines
-            if not isinstance(shown, dict) or (isinstance(said, dict) and said.get("domain") == domain):
-                return (*words, gr.skip(), gr.skip(), gr.skip())
-            # The picture of the other domain comes back with the line that belongs to it.
-            return (*words, *_visible(domain), shown["status"])
+        def choose(checkpoint: str) -> tuple[Any, ...]:
+            # A picture that comes into sight says its own line (status.js): whichever order answers arrive in, the
+            # words are those of what is seen.
+            return (*settings.for_checkpoint(checkpoint), *_visible(catalogue.find(checkpoint).domain))
 
         def restore(request: gr.Request) -> tuple[Any, ...]:
             entry = catalogue.first()
@@ -130,8 +120,8 @@ class SampleTab:
 
         bar.picker.change(
             choose,
-            [bar.picker, self.roll, self.lines, self.status],
-            [settings.length, settings.music_row, self.roll, self.lines, self.status],
+            bar.picker,
+            [settings.length, settings.music_row, self.roll, self.lines],
             api_name="choose",
             api_description="What changes on the page when another checkpoint is chosen.",
             show_progress="hidden",

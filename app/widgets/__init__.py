@@ -26,7 +26,7 @@ def widget(name: str, **options: Any) -> gr.HTML:  # noqa: ANN401 - passed throu
 
 
 def file_data(path: Path) -> dict[str, Any]:
-    """A file as Gradio serves it: the marker makes clients of the API download it."""
+    """A file as widgets receive it: the marker makes Gradio serve it, and clients of the API download it."""
     return {"path": str(path), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
 
 

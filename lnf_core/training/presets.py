@@ -17,7 +17,6 @@ from lnf_core.errors import ConfigError
 from lnf_core.training.config import TrainConfig
 
 BASELINE = "lstm"
-_SMALL = ("jsb", "ptb")
 
 
 def variant_names() -> tuple[str, ...]:
@@ -27,7 +26,7 @@ def variant_names() -> tuple[str, ...]:
 
 def preset_names() -> tuple[str, ...]:
     """Every name that :func:`preset` takes."""
-    groups = (*_SMALL, *(f"paper/{dataset}" for dataset in DATASETS))
+    groups = (*DATASETS, *(f"paper/{dataset}" for dataset in DATASETS))
     return tuple(f"{group}/{variant}" for group in groups for variant in variant_names())
 
 
@@ -39,8 +38,8 @@ def preset_dataset(name: str) -> str:
     """
     if name not in preset_names():
         raise ConfigError(
-            f"there is no preset {name!r}; choose {' or '.join(_SMALL)} and one of {', '.join(variant_names())}, as "
-            f"in jsb/af-scf, or the paper's sizes for any of {', '.join(DATASETS)}, as in paper/jsb/af-scf."
+            f"there is no preset {name!r}; choose a data set of {', '.join(DATASETS)} and "
+            f"one of {', '.join(variant_names())}, as in jsb/af-scf, or the same at the paper's sizes, as in paper/jsb/af-scf."
         )
     return name.split("/")[-2]
 
@@ -54,7 +53,7 @@ def preset(name: str, dataset: Dataset) -> TrainConfig:
     wanted, variant = preset_dataset(name), name.split("/")[-1]
     if wanted != dataset.name:
         raise ConfigError(f"preset {name} trains on {wanted}, not on {dataset.name}.")
-    build = _paper if name.startswith("paper/") else {"jsb": _jsb, "ptb": _ptb}[wanted]
+    build = _paper if name.startswith("paper/") else _ptb if dataset.domain == "text" else _music
     model, training = build(variant, dataset)
     return TrainConfig(preset=name, dataset=dataset.name, model=model, **training)
 
@@ -81,7 +80,7 @@ def _model(variant: str, dataset: Dataset, *, flow: dict[str, Any], baseline: di
     )
 
 
-def _jsb(variant: str, dataset: Dataset) -> tuple[ModelConfig, dict[str, Any]]:
+def _music(variant: str, dataset: Dataset) -> tuple[ModelConfig, dict[str, Any]]:
     iaf = variant.startswith("iaf")
     model = _model(
         variant,
@@ -108,7 +107,12 @@ def _jsb(variant: str, dataset: Dataset) -> tuple[ModelConfig, dict[str, Any]]:
     if variant == BASELINE:
         # Chosen on valid together with this rate and dropout; transposition was not varied alone.
         return model, {**shared, "transpose_semitones": 0, "learning_rate": 3e-3, "max_epochs": 60}
-    return model, {**shared, **_geometric(wait=0.7), "kl_ramp_epochs": 45.0, "max_epochs": 130, "warmup_steps": 50}
+    shared |= {**_geometric(wait=0.7), "warmup_steps": 50}
+    if dataset.name == "nottingham":  # thirteen times the steps of JSB in an epoch
+        return model, {**shared, "batch_size": 16, "transpose_semitones": 0, "kl_ramp_epochs": 4.0, "max_epochs": 7}
+    if dataset.name != "jsb":  # few pieces, of thousands of steps
+        return model, {**shared, "batch_size": 4, "kl_ramp_epochs": 12.0, "max_epochs": 30}
+    return model, {**shared, "kl_ramp_epochs": 45.0, "max_epochs": 130}
 
 
 def _ptb(variant: str, dataset: Dataset) -> tuple[ModelConfig, dict[str, Any]]:

@@ -241,10 +241,12 @@ def test_a_result_on_its_way_is_shown_with_its_own_words(open_page: Open) -> Non
     """Another data set, or another model, is chosen while a sample is being drawn."""
     page = open_page()
     ready(page)
-    for choice in ("AF/AF", "Penn Treebank", "JSB"):
+    twice = ("Penn Treebank", "JSB", "Penn Treebank")
+    for choice in (("AF/AF",), ("Penn Treebank",), ("JSB",), twice, twice[::-1][1:], twice[1:]):
         page.click("#sample-button")
-        page.wait_for_timeout(40)
-        page.locator("#model-bar label", has_text=choice).click()
+        for name in choice:
+            page.wait_for_timeout(40)
+            page.locator("#model-bar label", has_text=name).click()
         page.wait_for_timeout(700)
         shown = "#roll" if page.locator("#roll canvas.notes").is_visible() else "#lines"
         title = page.locator(f"{shown} .title").text_content().split(" ", 1)[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.services.sampled import Music
-from app.widgets.files import file_data
+from app.widgets import file_data
 from app.widgets.status.payload import head
 
 

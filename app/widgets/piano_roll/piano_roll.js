@@ -321,3 +321,4 @@ onThemeChange(draw);
 
 show(0);
 watch("value", () => show(0));
+announces(() => music() && music().status);

@@ -18,10 +18,10 @@ function mark(value) {
   if (input) { input.setAttribute("aria-invalid", "true"); input.focus(); }
 }
 
-let drawn = false;
-function draw() {
-  const value = props.value;
+let drawn = false, shown = null;
+function draw(value) {
   if (!isWhole(value)) return;
+  shown = value;
   const done = value.kind === "done";
   find(".words").textContent = value.text;
   find(".status").classList.toggle("bad", value.kind === "error");
@@ -38,7 +38,7 @@ function draw() {
 
 find(".copy").addEventListener("click", async (event) => {
   const button = event.currentTarget;
-  const link = location.origin + address(props.value.query);
+  const link = location.origin + address(shown.query);
   try {
     await navigator.clipboard.writeText(link);
     button.textContent = "Link copied";
@@ -46,7 +46,8 @@ find(".copy").addEventListener("click", async (event) => {
     window.prompt("The link to this sample:", link); // pages without https may not use the clipboard
   }
 });
-find(".reuse").addEventListener("click", () => trigger("select", { seed: props.value.seed }));
+find(".reuse").addEventListener("click", () => trigger("select", { seed: shown.seed }));
 
-draw();
-watch("value", draw);
+draw(props.value);
+watch("value", () => draw(props.value));
+document.addEventListener("lnf-shown", (event) => draw(event.detail));

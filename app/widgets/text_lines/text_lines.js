@@ -59,3 +59,4 @@ find(".lines").addEventListener("pointerover", (event) => {
 legend();
 draw();
 watch("value", draw);
+announces(() => isWhole(props.value) && props.value.status);
