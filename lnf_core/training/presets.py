@@ -38,8 +38,8 @@ def preset_dataset(name: str) -> str:
     """
     if name not in preset_names():
         raise ConfigError(
-            f"there is no preset {name!r}; choose a data set of {', '.join(DATASETS)} and "
-            f"one of {', '.join(variant_names())}, as in jsb/af-scf, or the same at the paper's sizes, as in paper/jsb/af-scf."
+            f"there is no preset {name!r}; choose a data set of {', '.join(DATASETS)} and one of "
+            f"{', '.join(variant_names())}, as in jsb/af-scf, or the same at the paper's sizes, as in paper/jsb/af-scf."
         )
     return name.split("/")[-2]
 
