@@ -10,6 +10,8 @@ import torch
 from hypothesis import settings
 
 from lnf_core.data import DATASETS
+from lnf_core.errors import TrainingError
+from lnf_core.training.runtime import check_bfloat16
 
 # A loaded machine is slow, not wrong.
 settings.register_profile("lnf", deadline=None)
@@ -21,6 +23,15 @@ def pytest_configure() -> None:
     os.environ["LNF_ENGINE"] = "eager"
     # The models under test are tiny: a second thread costs more than it brings, and sums keep their order.
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def bfloat16() -> None:
+    """Skips the test where the processor has no LSTM in bfloat16, not even an emulated one."""
+    try:
+        check_bfloat16("cpu")
+    except TrainingError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

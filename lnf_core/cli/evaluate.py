@@ -59,6 +59,7 @@ def evaluate(
     from lnf_core.evaluation import probe, protocol_samples, sequences_for
     from lnf_core.storage.bundle import write_metrics
     from lnf_core.storage.find import load
+    from lnf_core.training.runtime import check_bfloat16
 
     loaded = load(checkpoint, revision=revision, device=resolve_device(device, threads))
     if write and split is Split.test and "test" in loaded.metrics and not force:
@@ -68,6 +69,8 @@ def evaluate(
         )
     dataset = load_dataset(loaded.dataset)
     where = loaded.model.device
+    if precision is Precision.bf16:
+        check_bfloat16(where.type)
     started = time.perf_counter()
     with torch.autocast(where.type, torch.bfloat16, enabled=precision is Precision.bf16):
         evaluation = measure(

@@ -14,6 +14,7 @@ from lnf_core.models.draws import Draws
 from lnf_core.models.emission import Emission
 from lnf_core.models.length_prior import LengthPrior
 from lnf_core.models.results import Bound, Elbo
+from lnf_core.nets.positions import Place
 
 
 class ModelBase(nn.Module, ABC):
@@ -29,10 +30,17 @@ class ModelBase(nn.Module, ABC):
         return self.emission.bias.device
 
     @abstractmethod
-    def forward(self, x: Tensor, lengths: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Elbo:
+    def forward(
+        self,
+        x: Tensor,
+        lengths: Tensor,
+        samples: int = 1,
+        generator: torch.Generator | None = None,
+        place: Place | None = None,
+    ) -> Elbo:
         """The same as :meth:`elbo` for a batch known to fit: no check reads a tensor back from the device.
 
-        Training calls this, through whatever wraps the model.
+        Training calls this, through whatever wraps the model. ``place`` says where passages stand in their sequences.
         """
 
     @abstractmethod

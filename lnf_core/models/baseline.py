@@ -16,7 +16,7 @@ from lnf_core.models.draws import Draws
 from lnf_core.models.emission import Emission
 from lnf_core.models.length_prior import LengthPrior
 from lnf_core.models.results import Bound, Elbo, Sample
-from lnf_core.nets.positions import PositionFeatures, step_mask
+from lnf_core.nets.positions import Place, PositionFeatures, step_mask
 from lnf_core.progress import Progress
 
 
@@ -37,25 +37,36 @@ class LSTMBaseline(ModelBase):
         self.lstm = nn.LSTM(inputs, config.hidden_size, config.layers, dropout=between)
         self.dropout = nn.Dropout(config.dropout)
 
-    def _logits(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def _logits(self, x: Tensor, lengths: Tensor, place: Place | None = None) -> Tensor:
         embedded = self.dropout(self.emission.embed(x))
         before = torch.cat([torch.zeros_like(embedded[:1]), embedded[:-1]], 0)  # step t reads x_{t-1}; step 0 nothing
-        outputs, _ = self.lstm(torch.cat([before, self.positions(lengths, len(x))], -1))
+        totals, starts = (place.totals, place.starts) if place else (lengths, None)
+        positions = self.positions(totals, len(x), starts)
+        outputs, _ = self.lstm(torch.cat([before, positions], -1))
         return self.emission.logits(self.dropout(outputs))
 
     def log_prob(self, x: Tensor, lengths: Tensor) -> Tensor:
         """``log p(x_t | x_<t, T)`` in nats per step, ``[T, B]``; zero on padding."""
         return self._log_prob(x, check_sequences(x, lengths, self.config))
 
-    def _log_prob(self, x: Tensor, lengths: Tensor) -> Tensor:
-        log_prob = self.emission.log_prob(self._logits(x, lengths), x)
+    def _log_prob(self, x: Tensor, lengths: Tensor, place: Place | None = None) -> Tensor:
+        log_prob = self.emission.log_prob(self._logits(x, lengths, place), x)
         return log_prob.masked_fill(~step_mask(lengths, len(x)), 0.0)
 
-    def forward(self, x: Tensor, lengths: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Elbo:
+    def forward(
+        self,
+        x: Tensor,
+        lengths: Tensor,
+        samples: int = 1,
+        generator: torch.Generator | None = None,
+        place: Place | None = None,
+    ) -> Elbo:
         """The same as :meth:`elbo` for a batch known to fit: training calls this, through whatever wraps the model."""
-        log_prob = self._log_prob(x, lengths)[..., None].expand(-1, -1, samples)
+        log_prob = self._log_prob(x, lengths, place)[..., None].expand(-1, -1, samples)
         mask = step_mask(lengths, len(x))
-        return Elbo(log_prob, torch.zeros_like(log_prob), self.length_prior.log_prob(lengths), mask)
+        return Elbo(
+            log_prob, torch.zeros_like(log_prob), self.length_prior.log_prob(place.totals if place else lengths), mask
+        )
 
     @torch.no_grad()
     def bound(

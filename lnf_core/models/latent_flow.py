@@ -31,7 +31,7 @@ from lnf_core.models.emission import Emission
 from lnf_core.models.encoder import Encoder, Posterior
 from lnf_core.models.length_prior import LengthPrior
 from lnf_core.models.results import Bound, Elbo, Inversion, Sample
-from lnf_core.nets.positions import PositionFeatures, step_mask
+from lnf_core.nets.positions import Place, PositionFeatures, step_mask
 from lnf_core.progress import Progress
 
 _LOG_2PI = math.log(2.0 * math.pi)
@@ -91,15 +91,26 @@ class LatentFlow(ModelBase):
         log_prob = self.emission.log_prob(self._logits(z, lengths, positions), x)
         return log_prob.masked_fill(~step_mask(lengths, len(z)), 0.0)
 
-    def forward(self, x: Tensor, lengths: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Elbo:
+    def forward(
+        self,
+        x: Tensor,
+        lengths: Tensor,
+        samples: int = 1,
+        generator: torch.Generator | None = None,
+        place: Place | None = None,
+    ) -> Elbo:
         """The same as :meth:`elbo` for a batch known to fit: no check reads a tensor back from the device.
 
-        Training calls this, through whatever wraps the model.
+        Training calls this, through whatever wraps the model. ``place`` says where passages stand in their
+        sequences; their first step is then told by its position alone, not by what went before.
         """
-        posterior = self._encode(x, lengths, self.positions(lengths, len(x)))
-        return self.elbo_at(x, lengths, posterior, posterior.noise(samples, generator))
+        totals, starts = (place.totals, place.starts) if place else (lengths, None)
+        posterior = self._encode(x, lengths, self.positions(totals, len(x), starts))
+        return self.elbo_at(x, lengths, posterior, posterior.noise(samples, generator), place)
 
-    def elbo_at(self, x: Tensor, lengths: Tensor, posterior: Posterior, noise: Tensor) -> Elbo:
+    def elbo_at(
+        self, x: Tensor, lengths: Tensor, posterior: Posterior, noise: Tensor, place: Place | None = None
+    ) -> Elbo:
         """The terms of the bound at ``z = mean + std * noise`` for given noise ``[K, T, B, D]``."""
         samples, steps, batch, _ = noise.shape
         mask = step_mask(lengths, steps)
@@ -109,11 +120,15 @@ class LatentFlow(ModelBase):
         # The K samples become K more sequences: [T, B, K, D] -> [T, B * K, D].
         flat = z.permute(1, 2, 0, 3).reshape(steps, batch * samples, -1)
         many = lengths.repeat_interleave(samples)
-        positions = self.positions(many, steps)
+        there = place.repeat(samples) if place else None
+        positions = self.positions(there.totals, steps, there.starts) if there else self.positions(many, steps)
         log_prior = self._log_prior(flat, many, positions).unflatten(1, (batch, samples))
         log_px = self._log_emission(x.repeat_interleave(samples, dim=1), flat, many, positions)
         return Elbo(
-            log_px.unflatten(1, (batch, samples)), log_posterior - log_prior, self.length_prior.log_prob(lengths), mask
+            log_px.unflatten(1, (batch, samples)),
+            log_posterior - log_prior,
+            self.length_prior.log_prob(place.totals if place else lengths),
+            mask,
         )
 
     @torch.no_grad()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -12,6 +14,24 @@ from lnf_core.config import Positions
 def step_mask(lengths: Tensor, steps: int) -> Tensor:
     """``[T, B]`` bool, true where step ``t`` belongs to sequence ``b``."""
     return torch.arange(steps, device=lengths.device)[:, None] < lengths[None, :]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where passages stand in the sequences they were cut from."""
+
+    starts: Tensor
+    """int64 ``[B]``: the step of the sequence that is step 0 of the passage."""
+    totals: Tensor
+    """int64 ``[B]``: the length of the whole sequence."""
+
+    def repeat(self, times: int) -> Place:
+        """Each passage ``times`` times in a row."""
+        return Place(self.starts.repeat_interleave(times), self.totals.repeat_interleave(times))
+
+    def to(self, device: torch.device | str) -> Place:
+        """The same with both tensors on ``device``."""
+        return Place(self.starts.to(device), self.totals.to(device))
 
 
 class PositionFeatures(nn.Module):
@@ -36,9 +56,11 @@ class PositionFeatures(nn.Module):
             nn.init.normal_(self.from_start.weight, std=0.3)
             nn.init.normal_(self.from_end.weight, std=0.3)
 
-    def forward(self, lengths: Tensor, steps: int) -> Tensor:
-        """Features of the first ``steps`` steps of sequences of the given ``lengths`` ``[B]``."""
+    def forward(self, lengths: Tensor, steps: int, starts: Tensor | None = None) -> Tensor:
+        """Features of ``steps`` steps of sequences of the given ``lengths`` ``[B]``, from step 0 or ``starts`` on."""
         t = torch.arange(steps, device=lengths.device)[:, None].expand(steps, len(lengths))
+        if starts is not None:
+            t = t + starts
         left = (lengths[None, :] - 1 - t).clamp_min(0)
         t = t.clamp_max(self.max_length - 1)
         if self.kind == "learned":

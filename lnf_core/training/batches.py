@@ -6,11 +6,14 @@ Nothing here keeps state, so a resumed run needs no saved generator: it asks for
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from lnf_core.data import SequenceBatch, batch_indices, collate, random_transpose
+from lnf_core.nets.positions import Place
 
 
 def derive_seed(seed: int, *parts: str | int) -> int:
@@ -24,62 +27,112 @@ def derive_generator(seed: int, *parts: str | int, device: torch.device | str = 
     return torch.Generator(device=device).manual_seed(derive_seed(seed, *parts))
 
 
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """What a training step sees of one sequence: all of it, or a passage cut from it."""
+
+    x: Tensor
+    """``[T]`` or ``[T, V]``."""
+    start: int
+    """The step of the sequence that is step 0 of the passage."""
+    total: int
+    """Length of the whole sequence."""
+
+    @property
+    def symbols(self) -> int:
+        """Its share of ``sum(T + 1)``: the end of a sequence counts as one."""
+        return len(self.x) + (self.start + len(self.x) == self.total)
+
+
 class BatchPlan:
     """The training batches of every epoch, the same on every process.
 
     Args:
         sequences: The training split.
-        batch_size: Sequences a step, over all processes.
+        batch_size: Passages a step, over all processes.
         seed: The run's seed.
         transpose_semitones: Largest shift of a piano roll; 0 for none.
+        crop_steps: The longest passage; 0 leaves every sequence whole.
     """
 
     def __init__(
-        self, sequences: tuple[Tensor, ...], batch_size: int, *, seed: int, transpose_semitones: int = 0
+        self,
+        sequences: tuple[Tensor, ...],
+        batch_size: int,
+        *,
+        seed: int,
+        transpose_semitones: int = 0,
+        crop_steps: int = 0,
     ) -> None:
         self._sequences = sequences
-        self._lengths = [len(sequence) for sequence in sequences]
         self._batch_size = batch_size
         self._seed = seed
         self._transpose = transpose_semitones
+        self._crop = crop_steps
         self._epoch = -1
+        self._cuts: list[tuple[int, int, int]] = []
         self._batches: list[list[int]] = []
         self.steps_per_epoch = len(self._plan(0))
 
     def _plan(self, epoch: int) -> list[list[int]]:
         if epoch != self._epoch:
-            generator = derive_generator(self._seed, "order", epoch)
-            self._batches = batch_indices(self._lengths, self._batch_size, generator)
+            self._cuts = self._cut(derive_generator(self._seed, "crop", epoch))
+            lengths = [stop - start for _, start, stop in self._cuts]
+            self._batches = batch_indices(lengths, self._batch_size, derive_generator(self._seed, "order", epoch))
             self._epoch = epoch
         return self._batches
 
+    def _cut(self, generator: torch.Generator) -> list[tuple[int, int, int]]:
+        """``(sequence, start, stop)`` of every passage: together they are the whole split.
+
+        A sequence is cut at equal distances from a random first cut on, so that the number of passages, and with it
+        that of the steps, is the same in every epoch.
+        """
+        cuts = []
+        for number, length in enumerate(map(len, self._sequences)):
+            pieces = -(-length // self._crop) if self._crop else 1
+            phase = float(torch.rand((), generator=generator))
+            between = [round(length * (piece + phase) / pieces) for piece in range(pieces)] if pieces > 1 else []
+            edges = [0, *(min(max(edge, 1), length - 1) for edge in between), length]
+            cuts += [(number, start, stop) for start, stop in pairwise(edges)]
+        return cuts
+
     def indices(self, step: int) -> list[int]:
         """Sequence numbers of one step, over all processes."""
+        return [self._cuts[passage][0] for passage in self._passages(step)]
+
+    def _passages(self, step: int) -> list[int]:
         epoch, position = divmod(step, self.steps_per_epoch)
         return self._plan(epoch)[position]
 
-    def batch(self, step: int) -> list[Tensor]:
-        """The sequences of one step, transposed. The shift depends on the step and place, not on the process."""
+    def batch(self, step: int) -> list[Passage]:
+        """The passages of one step, transposed. The shift depends on the step and place, not on the process."""
         generator = derive_generator(self._seed, "transpose", step)
-        sequences = [self._sequences[index] for index in self.indices(step)]
-        if self._transpose == 0:
-            return sequences
-        return [random_transpose(roll, self._transpose, generator) for roll in sequences]
+        passages = []
+        for number, start, stop in (self._cuts[passage] for passage in self._passages(step)):
+            whole = self._sequences[number]
+            x = whole[start:stop]
+            if self._transpose:
+                x = random_transpose(x, self._transpose, generator)
+            passages.append(Passage(x, start, len(whole)))
+        return passages
 
 
-def shard(sequences: list[Tensor], rank: int, processes: int) -> tuple[SequenceBatch, float]:
-    """One process's share of a step's sequences, padded together, and its weight in the loss.
+def shard(passages: list[Passage], rank: int, processes: int) -> tuple[SequenceBatch, Place, float]:
+    """One process's share of a step's passages, padded together, where they stand, and its weight in the loss.
 
-    Every process needs a batch to take part in the gradient exchange: where there are fewer sequences than processes,
+    Every process needs a batch to take part in the gradient exchange: where there are fewer passages than processes,
     those left over take the first one with weight 0.
     """
-    own = sequences[rank::processes]
-    return (collate(own), 1.0) if own else (collate(sequences[:1]), 0.0)
+    own = passages[rank::processes]
+    share = own or passages[:1]
+    place = Place(torch.tensor([p.start for p in share]), torch.tensor([p.total for p in share]))
+    return collate([passage.x for passage in share]), place, 1.0 if own else 0.0
 
 
-def symbol_count(sequences: list[Tensor]) -> int:
+def symbol_count(passages: list[Passage]) -> int:
     """The denominator of every figure in nats a step: ``sum(T + 1)``."""
-    return sum(len(sequence) + 1 for sequence in sequences)
+    return sum(passage.symbols for passage in passages)
 
 
 def spread(batches: list[list[int]], count: int) -> list[list[int]]:

@@ -76,6 +76,8 @@ class TrainConfig:
 
     ema_decay: float = 0.998
     """Decay of the averaged weights, which are the ones validated and released; 0 uses the raw weights."""
+    crop_steps: int = 0
+    """Cut each training sequence, at other places in every epoch, into passages of at most this many steps."""
     transpose_semitones: int = 0
     """Shift each training roll by up to this many semitones either way (music only)."""
     precision: Precision = "auto"
@@ -96,6 +98,7 @@ class TrainConfig:
             self._require(getattr(self, name) >= 1, name, "at least 1")
         for name in _NOT_NEGATIVE:
             self._require(0 <= getattr(self, name) < math.inf, name, "0 (off) or more, and finite")
+        self._require(self.crop_steps == 0 or self.crop_steps >= 4, "crop_steps", "0 (off) or at least 4")
         self._require(0 < self.learning_rate < math.inf, "learning_rate", "above 0 and finite")
         self._require(len(self.betas) == 2 and all(0 <= b < 1 for b in self.betas), "betas", "two numbers in [0, 1)")
         self._require(0 <= self.ema_decay < 1, "ema_decay", "in [0, 1)")
@@ -188,6 +191,7 @@ def _flat(config: TrainConfig) -> dict[str, Any]:
 
 _FIXED = frozenset({"preset", "dataset", "model"})
 _NOT_NEGATIVE = (
+    "crop_steps",
     "weight_decay",
     "grad_clip",
     "max_epochs",

@@ -27,6 +27,22 @@ def has_bfloat16(device_type: str) -> bool:
     return any(bool(capabilities.get(name)) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
 
 
+def check_bfloat16(device_type: str) -> None:
+    """Refuse bfloat16 where the networks cannot run in it at all: some processors have no such LSTM, even emulated.
+
+    Raises:
+        TrainingError: it names what to use in its place.
+    """
+    probe = torch.nn.LSTM(2, 2).to(device_type)
+    try:
+        with torch.no_grad(), torch.autocast(device_type, torch.bfloat16):
+            probe(torch.zeros(1, 1, 2, device=device_type))
+    except RuntimeError as error:
+        raise TrainingError(
+            f"this {device_type} runs no LSTM in bfloat16; use fp32, which auto chooses here."
+        ) from error
+
+
 def make_accelerator(device: str, precision: Precision) -> Accelerator:
     """One process of an Accelerate run: alone, or one of those that ``accelerate launch`` started.
 
@@ -35,7 +51,7 @@ def make_accelerator(device: str, precision: Precision) -> Accelerator:
         precision: see :attr:`TrainConfig.precision`.
 
     Raises:
-        TrainingError: a device that is not there.
+        TrainingError: a device that is not there, or one that cannot run in the number format asked for.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState, PartialState
@@ -45,8 +61,11 @@ def make_accelerator(device: str, precision: Precision) -> Accelerator:
     if device == "cuda" and not torch.cuda.is_available():
         raise TrainingError("device is 'cuda', but torch sees no CUDA device here; use 'cpu' or 'auto'.")
     on_cpu = device == "cpu" or not torch.cuda.is_available()
+    kind = "cpu" if on_cpu else "cuda"
     if precision == "auto":
-        precision = "bf16" if has_bfloat16("cpu" if on_cpu else "cuda") else "fp32"
+        precision = "bf16" if has_bfloat16(kind) else "fp32"
+    elif precision == "bf16":
+        check_bfloat16(kind)
     if AcceleratorState._shared_state and PartialState().num_processes == 1:
         # Accelerate keeps the first run's device and precision for the whole process; this run has its own.
         AcceleratorState._reset_state(reset_partial_state=True)

@@ -107,6 +107,7 @@ class Trainer:
             config.batch_size,
             seed=config.seed,
             transpose_semitones=config.transpose_semitones if dataset.domain == "music" else 0,
+            crop_steps=config.crop_steps,
         )
         self.total_steps = config.total_steps(self._plan.steps_per_epoch)
         self._kl = KLPlan.of(config, self._plan.steps_per_epoch)
@@ -188,15 +189,21 @@ class Trainer:
         weight = self._kl.weight(step, progress.ramp_start)
         rate = self._set_learning_rate(step)
 
-        sequences = self._plan.batch(step)
-        batch, share = shard(sequences, rank, accelerator.num_processes)
+        passages = self._plan.batch(step)
+        batch, place, share = shard(passages, rank, accelerator.num_processes)
         batch = batch.to(self.device)
         torch.manual_seed(derive_seed(config.seed, "dropout", step, rank))
         noise = derive_generator(config.seed, "posterior", step, rank, device=self.device)
         self._wrapped.train()
-        elbo = self._wrapped(batch.x, batch.lengths, config.posterior_samples, noise)
+        elbo = self._wrapped(
+            batch.x,
+            batch.lengths,
+            config.posterior_samples,
+            noise,
+            place.to(self.device) if config.crop_steps else None,
+        )
         # sum over T and B, mean over K; every process divides by the symbols of the whole batch
-        scale = share / symbol_count(sequences)
+        scale = share / symbol_count(passages)
         reconstruction = -scale * elbo.log_px.float().mean(-1).sum()
         kl = scale * elbo.kl.float().mean(-1).sum()
         loss = reconstruction + weight * kl
@@ -217,7 +224,7 @@ class Trainer:
         progress.running_reconstruction = running_average(progress.running_reconstruction, shared[0])
         epoch = self._epoch
         progress.step += 1
-        steps = sum(len(sequence) for sequence in sequences)
+        steps = sum(len(passage.x) for passage in passages)
         self._emit(
             StepEvent(
                 step=progress.step,

@@ -136,6 +136,7 @@ def test_a_continuation_keeps_its_beginning_s_latents(variant: str) -> None:
     assert warm.eps[3:].std().item() == pytest.approx(1.0, abs=0.1)
 
 
+@pytest.mark.usefixtures("bfloat16")
 def test_autocast_keeps_the_bound_in_single_precision() -> None:
     for variant in ("af-af", "af-scf", "iaf-scf"):
         model = small_flow(variant, "bernoulli")

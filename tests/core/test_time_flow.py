@@ -212,6 +212,7 @@ def test_long_sequences_come_back_in_single_precision(time: str, device: torch.d
         assert (log_det + inverse_log_det).abs().max() < 1e-3
 
 
+@pytest.mark.usefixtures("bfloat16")
 def test_autocast_leaves_the_recursion_in_single_precision() -> None:
     """Under bf16 autocast the log-determinants stay float32 and near those without it."""
     positions, z = normal(3, 3, POSITION).float(), normal(3, 3, SIZE).float()

@@ -31,7 +31,8 @@ def test_transform_keeps_leading_axes(name: str) -> None:
         image, log_slope = direction(value, parameters)
         alone, alone_slope = direction(value[1, 2], parameters[1, 2])
         assert image.shape == log_slope.shape == value.shape
-        assert torch.equal(image[1, 2], alone) and torch.equal(log_slope[1, 2], alone_slope)
+        # Vector and scalar code of a processor may differ in the last bit.
+        torch.testing.assert_close((image[1, 2], log_slope[1, 2]), (alone, alone_slope), rtol=1e-14, atol=1e-14)
 
 
 def test_affine_is_its_formula() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tiny_models import tiny_model
 from training_runs import music_data, text_data
 
-from lnf_core.training.batches import BatchPlan, derive_seed, shard, spread, symbol_count
+from lnf_core.nets.positions import Place
+from lnf_core.training.batches import BatchPlan, Passage, derive_seed, shard, spread, symbol_count
 
 
 def test_an_epoch_holds_every_sequence_once_in_another_order_each_time() -> None:
@@ -24,29 +26,62 @@ def test_any_step_can_be_asked_for_in_any_order() -> None:
     backwards = BatchPlan(data.train, 5, seed=3, transpose_semitones=5)
     expected = {step: forwards.batch(step) for step in range(12)}
     for step in reversed(range(12)):
-        assert all(torch.equal(a, b) for a, b in zip(backwards.batch(step), expected[step], strict=True))
+        assert all(torch.equal(a.x, b.x) for a, b in zip(backwards.batch(step), expected[step], strict=True))
 
 
 def test_seeds_change_the_order_and_the_transposition() -> None:
     data = music_data()
     assert BatchPlan(data.train, 5, seed=0).indices(0) != BatchPlan(data.train, 5, seed=1).indices(0)
-    rolls = [BatchPlan(data.train[:1], 1, seed=0, transpose_semitones=5).batch(step)[0] for step in range(20)]
+    rolls = [BatchPlan(data.train[:1], 1, seed=0, transpose_semitones=5).batch(step)[0].x for step in range(20)]
     shifts = {int(roll[0].argmax() - data.train[0][0].argmax()) for roll in rolls}
     assert len(shifts) > 4
     assert all(-5 <= shift <= 5 for shift in shifts)
 
 
+def test_crops_are_the_whole_split_cut_elsewhere_in_every_epoch() -> None:
+    data = music_data()
+    plan = BatchPlan(data.train, 3, seed=2, crop_steps=4)
+    epochs = []
+    for epoch in range(2):
+        steps = range(epoch * plan.steps_per_epoch, (epoch + 1) * plan.steps_per_epoch)
+        found: dict[int, list[Passage]] = {}
+        for step in steps:
+            for number, passage in zip(plan.indices(step), plan.batch(step), strict=True):
+                found.setdefault(number, []).append(passage)
+        for number, passages in found.items():
+            passages.sort(key=lambda passage: passage.start)
+            assert all(len(passage.x) <= 4 and passage.total == len(data.train[number]) for passage in passages)
+            assert torch.equal(torch.cat([passage.x for passage in passages]), data.train[number])
+        assert sorted(found) == list(range(len(data.train)))
+        assert sum(p.symbols for ps in found.values() for p in ps) == sum(len(x) + 1 for x in data.train)
+        epochs.append([[passage.start for passage in found[number]] for number in sorted(found)])
+    assert epochs[0] != epochs[1]
+
+
+@pytest.mark.parametrize("variant", ["af-scf", "iaf-scf", "lstm"])
+def test_a_passage_that_is_the_whole_sequence_has_the_same_bound(variant: str) -> None:
+    model = tiny_model(variant)
+    x = (torch.rand(6, 2, model.config.vocab_size) < 0.2).float()
+    lengths = torch.tensor([6, 4])
+    plain, placed = (
+        model(x, lengths, 1, torch.Generator().manual_seed(0), place)
+        for place in (None, Place(torch.zeros(2, dtype=torch.int64), lengths))
+    )
+    assert torch.equal(plain.log_px, placed.log_px) and torch.equal(plain.kl, placed.kl)
+    moved = model(x, lengths, 1, torch.Generator().manual_seed(0), Place(torch.ones(2, dtype=torch.int64), lengths + 3))
+    assert not torch.equal(plain.log_px, moved.log_px)
+
+
 @pytest.mark.parametrize("processes", [1, 2, 3, 5])
 def test_shards_share_a_batch_out_completely(processes: int) -> None:
-    sequences = list(text_data().train[:5])
-    shards = [shard(sequences, rank, processes) for rank in range(processes)]
-    assert sum(int((batch.lengths + 1).sum()) for batch, _ in shards) == symbol_count(sequences)
-    assert all(weight == 1.0 for _, weight in shards)
+    passages = BatchPlan(text_data().train, 5, seed=0).batch(0)
+    shards = [shard(passages, rank, processes) for rank in range(processes)]
+    assert sum(int((batch.lengths + 1).sum()) for batch, _, _ in shards) == symbol_count(passages)
+    assert all(weight == 1.0 for _, _, weight in shards)
 
 
 def test_a_process_without_sequences_counts_for_nothing() -> None:
-    sequences = list(text_data().train[:2])
-    batch, weight = shard(sequences, 2, 3)
+    batch, _, weight = shard(BatchPlan(text_data().train, 2, seed=0).batch(0), 2, 3)
     assert weight == 0.0
     assert len(batch.lengths) == 1
 

@@ -105,7 +105,7 @@ def test_all_five_data_sets_have_the_papers_presets() -> None:
     assert {preset_dataset(name) for name in preset_names()} == {"ptb", "jsb", "nottingham", "piano-midi", "muse"}
 
 
-@pytest.mark.parametrize("name", ["", "jsb", "jsb/af", "paper/jsb", "nottingham/af-af", "jsb/af-scf/"])
+@pytest.mark.parametrize("name", ["", "jsb", "jsb/af", "paper/jsb", "mozart/af-af", "jsb/af-scf/"])
 def test_unknown_presets_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="there is no preset"):
         preset(name, music_data())

@@ -16,7 +16,7 @@ from lnf_core.errors import TrainingError
 from lnf_core.storage.find import load
 from lnf_core.training import CheckpointEvent, Event, FinishedEvent, StepEvent, Trainer, ValidEvent
 from lnf_core.training.batches import BatchPlan, derive_generator
-from lnf_core.training.runtime import has_bfloat16
+from lnf_core.training.runtime import has_bfloat16, make_accelerator
 from lnf_core.training.validation import Validator
 
 
@@ -83,7 +83,7 @@ def test_step_terms_are_those_of_the_model(tmp_path: Path) -> None:
     config = tiny_config("af-scf", data, max_steps=1, model=tiny_model_config("af-scf", data, dropout=0.0))
     trainer = Trainer(config, data, tmp_path, device="cpu")
     with torch.no_grad():
-        batch = collate(BatchPlan(data.train, 8, seed=0).batch(0))
+        batch = collate([passage.x for passage in BatchPlan(data.train, 8, seed=0).batch(0)])
         elbo = trainer.model.elbo(batch.x, batch.lengths, 1, derive_generator(0, "posterior", 0, 0))
     symbols = sum(len(sequence) + 1 for sequence in data.train)
     trainer.run()
@@ -203,7 +203,7 @@ def test_a_step_follows_the_gradient_of_the_weighted_bound(tmp_path: Path, sampl
         model=tiny_model_config("af-scf", data, dropout=0.0),
     )
     trainer = Trainer(config, data, tmp_path, device="cpu")
-    batch = collate(BatchPlan(data.train, 8, seed=0).batch(0))
+    batch = collate([passage.x for passage in BatchPlan(data.train, 8, seed=0).batch(0)])
     model = copy.deepcopy(trainer.model)
     posterior = model.encode(batch.x, batch.lengths)
     noise = posterior.noise(samples, derive_generator(0, "posterior", 0, 0))
@@ -221,11 +221,21 @@ def test_a_step_follows_the_gradient_of_the_weighted_bound(tmp_path: Path, sampl
     assert row["grad_norm"] == pytest.approx(float(norm), rel=1e-3)
 
 
+@pytest.mark.usefixtures("bfloat16")
 def test_bfloat16_follows_float32_closely(tmp_path: Path) -> None:
     full, half = (steps(run(tmp_path / precision, precision=precision, max_epochs=2)) for precision in ("fp32", "bf16"))
     assert full[0].loss != half[0].loss
     for one, other in zip(full, half, strict=True):
         assert other.loss == pytest.approx(one.loss, rel=0.05)
+
+
+def test_bfloat16_that_cannot_run_is_refused_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_primitive(*_: object) -> None:
+        raise RuntimeError("could not create a primitive descriptor for the LSTM forward propagation primitive")
+
+    monkeypatch.setattr(torch.nn.LSTM, "forward", no_primitive)  # what oneDNN says where it has no such LSTM
+    with pytest.raises(TrainingError, match="use fp32"):
+        make_accelerator("cpu", "bf16")
 
 
 @pytest.mark.parametrize("names", [["avx512_bf16"], ["amx_bf16"], ["sve_bf16"], ["avx2", "avx512_f"], []])
