@@ -20,7 +20,7 @@ app: $(VENV)/.app-installed
 	@exec $(BIN)/python app.py --port $(PORT)
 
 test: lint $(VENV)/.browser-looked-for
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-cuda: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest -q -m cuda
