@@ -81,7 +81,8 @@ class TrainConfig:
     transpose_semitones: int = 0
     """Shift each training roll by up to this many semitones either way (music only)."""
     precision: Precision = "auto"
-    """``bf16`` runs under autocast; ``auto`` picks it where the processor has bfloat16 instructions."""
+    """``bf16`` runs under autocast; ``auto`` picks it where the processor has bfloat16 instructions and
+    the batch is large enough to gain by them."""
 
     valid_every: int = 0
     """Steps between validations; 0: once an epoch."""

@@ -75,7 +75,7 @@ class Trainer:
         """Set it to end the run within the next step, state saved; SIGTERM and SIGINT do the same."""
         saved = find_saved(out, config, dataset, resume=resume)
 
-        self._accelerator = make_accelerator(device, config.precision)
+        self._accelerator = make_accelerator(device, config.precision, config.batch_size * config.posterior_samples)
         if config.batch_size < self._accelerator.num_processes:
             raise TrainingError(
                 f"batch_size is {config.batch_size} for {self._accelerator.num_processes} processes; "

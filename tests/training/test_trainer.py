@@ -16,7 +16,7 @@ from lnf_core.errors import TrainingError
 from lnf_core.storage.find import load
 from lnf_core.training import CheckpointEvent, Event, FinishedEvent, StepEvent, Trainer, ValidEvent
 from lnf_core.training.batches import BatchPlan, derive_generator
-from lnf_core.training.runtime import has_bfloat16, make_accelerator
+from lnf_core.training.runtime import has_bfloat16, make_accelerator, pays_bfloat16
 from lnf_core.training.validation import Validator
 
 
@@ -235,13 +235,15 @@ def test_bfloat16_that_cannot_run_is_refused_before_the_first_step(monkeypatch: 
 
     monkeypatch.setattr(torch.nn.LSTM, "forward", no_primitive)  # what oneDNN says where it has no such LSTM
     with pytest.raises(TrainingError, match="use fp32"):
-        make_accelerator("cpu", "bf16")
+        make_accelerator("cpu", "bf16", 16)
 
 
 @pytest.mark.parametrize("names", [["avx512_bf16"], ["amx_bf16"], ["sve_bf16"], ["avx2", "avx512_f"], []])
 def test_bfloat16_is_used_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(names, True))
-    assert has_bfloat16("cpu") is any("bf16" in name for name in names)
+    able = any("bf16" in name for name in names)
+    assert has_bfloat16("cpu") is able
+    assert [pays_bfloat16("cpu", rows) for rows in (5, 16)] == [False, able]
 
 
 def test_a_loss_that_is_not_finite_names_step_and_terms(tmp_path: Path) -> None:
