@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 import torch
 
@@ -11,6 +13,7 @@ from app.limits import LIMITS
 from app.model_bar import ModelBar
 from app.services.sampling import Sampling
 from app.services.sound import Sound
+from app.tabs.results import ResultsTab
 from app.tabs.sample import SampleTab
 from app.theme import CSS_FILE, theme
 
@@ -27,17 +30,25 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
         Header().render()
         bar = ModelBar()
         bar.render()
-        tabs = [SampleTab(sampling, sound)]
+        tabs = [SampleTab(sampling, sound), ResultsTab()]
         assert tuple(tab.name for tab in tabs) == TABS
-        with gr.Tabs(elem_id="tabs"):
+        with gr.Tabs(elem_id="tabs") as choice:
             for tab in tabs:
-                with gr.Tab(tab.title, id=tab.name):
+                # Rendered though unseen: Gradio leaves out the properties of widgets it mounts later.
+                with gr.Tab(tab.title, id=tab.name, elem_id=f"tab-{tab.name}", render_children=True):
                     tab.render()
         Footer().render()
         for tab in tabs:
             tab.listen(page, bar)
+        page.load(_asked_for, None, choice, api_visibility="private", show_progress="hidden")
     page.queue(max_size=LIMITS.queue, default_concurrency_limit=8)
     return page
+
+
+def _asked_for(request: gr.Request) -> Any:  # noqa: ANN401 - an update
+    """The tab a link names."""
+    name = dict(request.query_params).get("tab")
+    return gr.Tabs(selected=name) if name in TABS else gr.skip()
 
 
 def launch(host: str = "127.0.0.1", port: int = 7860, *, share: bool = False) -> None:

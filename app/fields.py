@@ -16,7 +16,7 @@ from app.limits import LIMITS, FieldError, empty, number, whole
 from lnf_core.errors import InvalidInputError
 from lnf_core.music import INSTRUMENTS
 
-TABS = ("sample",)
+TABS = ("sample", "results")
 """Names of the tabs, as ``tab`` in a link names them."""
 Bounds = tuple[int, int]
 
@@ -148,6 +148,8 @@ def read_query(query: Mapping[str, str], checkpoint: str | None, bounds_of: Call
     tab = given.pop("tab", TABS[0])
     if tab not in TABS:
         raise InvalidInputError(f"There is no tab {tab[:40]!r} on this page; it has: {', '.join(TABS)}.")
+    if tab != TABS[0]:  # the other tabs read their own settings; which model is everybody's
+        given = {name: given[name] for name in ("dataset", "variant") if name in given}
     if not given:
         return None
     dataset, variant = (checkpoint or "jsb/af-scf").split("/")

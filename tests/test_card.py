@@ -10,7 +10,8 @@ from tiny_models import save_tiny
 from typer.testing import CliRunner
 
 from lnf_core.cli import app
-from lnf_core.cli.tables import REPORTED, comparison, details
+from lnf_core.cli.tables import comparison, details
+from lnf_core.comparison import REPORTED, compare
 from lnf_core.storage.card import dataset_title, model_card, variant_title
 from lnf_core.storage.files import read_config
 
@@ -82,7 +83,7 @@ def test_the_comparison_puts_ours_beside_the_papers() -> None:
         "jsb/af-scf": {"variant": "af-scf", **FIGURES},
         "ptb/lstm": {"variant": "lstm", "valid": {"nll": 1.0, "bpc": 1.443}},
     }
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in comparison(measured).splitlines()]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in comparison(compare(measured)).splitlines()]
     assert rows[2] == ["JSB Chorales", "AF/SCF", "nats/step", "6.789", "6.543", f"{REPORTED['af-scf']['jsb']:.2f}"]
     assert rows[3] == ["Penn Treebank", "LSTM baseline", "bits/character", "1.443", "", "1.41"]
     assert len(rows) == 4

@@ -35,7 +35,8 @@ _LOG = logging.getLogger("app")
 _ON_LOAD = """() => {
   const asked = new URLSearchParams(window.location.search);
   const press = () => document.querySelector("#sample-button").click();
-  if (%s.some((name) => name !== "tab" && asked.has(name)))
+  const here = (asked.get("tab") || "sample") === "sample";
+  if (here && %s.some((name) => name !== "tab" && asked.has(name)))
     setTimeout(() => { if (!document.querySelector("#status .status.bad")) press(); }, 150);
   document.querySelector("#settings").addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !event.target.matches("input:not([type=checkbox])")) return;

@@ -15,14 +15,37 @@ const isWhole = (value) => value && typeof value === "object";
 // Both schemes are told by a class on <body>; canvases must be redrawn when it changes.
 const onThemeChange = (callback) =>
   new MutationObserver(callback).observe(document.body, { attributes: true, attributeFilter: ["class"] });
-// What is seen says its own line above it: when it comes into sight, and when it changes in sight.
+const save = (blob, name) => {
+  const anchor = make("a");
+  anchor.href = URL.createObjectURL(blob);
+  anchor.download = name;
+  anchor.click();
+  setTimeout(() => URL.revokeObjectURL(anchor.href), 10000);
+};
+// The address of the page restores what is shown.
+function address(query) {
+  const values = new URLSearchParams(query);
+  const theme = new URLSearchParams(location.search).get("__theme");
+  if (theme) values.set("__theme", theme);
+  return location.pathname + "?" + values.toString();
+}
+const goTo = (query) => history.replaceState(history.state, "", address(query));
+const tabOf = () => element.closest('[role="tabpanel"]') || document;
+// Until somebody has done something, the page is opening: what it says and its address are those it was opened with.
+if (!("lnfTouched" in window)) {
+  window.lnfTouched = false;
+  for (const name of ["pointerdown", "keydown", "click"]) window.addEventListener(name, () => { window.lnfTouched = true; }, true);
+}
+// What is seen says its own line above it, in its tab: when it comes into sight, and when it changes in sight.
 function announces(status) {
-  let said = null, opened = false; // the line the page opened with is there already, or a link has put another
+  let said = null;
   const tell = () => {
     const seen = element.getClientRects().length > 0, now = seen ? status() : null;
-    if (opened && isWhole(now) && now !== said) document.dispatchEvent(new CustomEvent("lnf-shown", { detail: now }));
+    if (window.lnfTouched && isWhole(now) && now !== said) {
+      if (now.query !== undefined) goTo(now.query);
+      tabOf().dispatchEvent(new CustomEvent("lnf-shown", { detail: now }));
+    }
     said = now;
-    opened = true;
   };
   new ResizeObserver(tell).observe(element);
   watch("value", tell);

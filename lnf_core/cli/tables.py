@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lnf_core.errors import InvalidInputError
 
-# Test figures of Ziegler & Rush (2019) as reported, in bits a character (ptb) and nats a step divided by sum(T + 1).
-REPORTED: dict[str, dict[str, float]] = {
-    "lstm": {"ptb": 1.41, "nottingham": 3.43, "piano-midi": 7.77, "muse": 7.23, "jsb": 8.17},
-    "af-af": {"ptb": 1.42, "nottingham": 2.39, "piano-midi": 8.19, "muse": 6.92, "jsb": 6.53},
-    "af-scf": {"ptb": 1.46, "nottingham": 2.56, "piano-midi": 8.26, "muse": 6.95, "jsb": 6.64},
-    "iaf-scf": {"ptb": 1.63, "nottingham": 2.54, "piano-midi": 8.25, "muse": 7.06, "jsb": 6.59},
-    "af-only": {"ptb": 2.90},
-}
+if TYPE_CHECKING:
+    from lnf_core.comparison import Compared
 
 
 def results(
@@ -30,14 +24,10 @@ def results(
 
     A file may also hold <!-- details --> and <!-- /details -->: every figure, with how it came about.
     """
-    from lnf_core.storage.bundled import list_checkpoints
-    from lnf_core.storage.files import read_config, read_metrics
+    from lnf_core.comparison import compare_bundled
 
-    entries = [entry for entry in list_checkpoints() if entry.problem is None]
-    measured = {
-        entry.name: {"variant": read_config(entry.path)["variant"], **read_metrics(entry.path)} for entry in entries
-    }
-    tables = {"results": comparison(measured), "details": details(measured)}
+    rows = compare_bundled()
+    tables = {"results": comparison(rows), "details": details({row.name: row.metrics for row in rows})}
     if bool(files) != write:
         raise InvalidInputError("files and --write go together: results --write README.md docs/results.md.")
     for path in files or []:
@@ -47,32 +37,17 @@ def results(
         typer.echo("\n".join(tables.values()), nl=False)
 
 
-def comparison(measured: Mapping[str, Mapping[str, Any]]) -> str:
-    """One row a checkpoint: ours on valid and test beside the paper's test figure, in the paper's units.
-
-    Args:
-        measured: ``<dataset>/<variant>`` to the contents of ``metrics.json`` and the variant's name.
-    """
-    from lnf_core.storage.card import dataset_title, variant_title
-
+def comparison(rows: Sequence[Compared]) -> str:
+    """One row a checkpoint: ours on valid and test beside the paper's test figure, in the paper's units."""
     lines = [
         "| Data | Model | Unit | Valid | Test | Paper, test, as reported |",
         "|---|---|---|---:|---:|---:|",
     ]
-    for name, metrics in measured.items():
-        dataset, variant = name.split("/")[0], str(metrics["variant"])
-        text = dataset == "ptb"
-        figures = [_figure(metrics.get(split), "bpc" if text else "nll") for split in ("valid", "test")]
-        paper = REPORTED.get(variant, {}).get(dataset)
-        cells = [
-            dataset_title(dataset),
-            variant_title(variant),
-            "bits/character" if text else "nats/step",
-            *figures,
-            "" if paper is None else f"{paper:.2f}",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    if not measured:
+    for row in rows:
+        ours = ["" if figure is None else _short(figure) for figure in (row.valid, row.test)]
+        paper = "" if row.reported is None else f"{row.reported:.2f}"
+        lines.append(f"| {' | '.join([row.data, row.model, row.unit, *ours, paper])} |")
+    if not rows:
         lines.append("| none trained yet | | | | | |")
     return "\n".join(lines) + "\n"
 

@@ -269,13 +269,7 @@ function savePicture() {
   context.fillStyle = colours.ink;
   context.font = "15px " + colours.sans;
   context.fillText(value.marker + " " + value.title + ", " + value.details, 12, 22);
-  page.toBlob((blob) => {
-    const anchor = make("a");
-    anchor.href = URL.createObjectURL(blob);
-    anchor.download = piece.midi.orig_name.replace(/\.mid$/, ".png");
-    anchor.click();
-    setTimeout(() => URL.revokeObjectURL(anchor.href), 10000);
-  }, "image/png");
+  page.toBlob((blob) => save(blob, piece.midi.orig_name.replace(/\.mid$/, ".png")), "image/png");
 }
 
 // Hands -------------------------------------------------------------------------------------------------------------

@@ -1,11 +1,4 @@
 // Says what was done, offers its seed and its link, and keeps the address of the page in step with it.
-function address(query) {
-  const values = new URLSearchParams(query);
-  const theme = new URLSearchParams(location.search).get("__theme");
-  if (theme) values.set("__theme", theme);
-  return location.pathname + "?" + values.toString();
-}
-
 // The field a refusal is about says so itself; the next answer takes it back.
 function mark(value) {
   document.querySelectorAll(".lnf-refusal").forEach((old) => old.remove());
@@ -28,8 +21,8 @@ function draw(value) {
   find(".reuse").hidden = find(".copy").hidden = !done;
   find(".copy").textContent = "Copy link";
   // The address is that of what is shown. While the page opens it may be a link that is still to be followed.
-  if (done) history.replaceState(history.state, "", address(value.query));
-  else if (drawn && value.kind === "opening") history.replaceState(history.state, "", address(""));
+  if (done) goTo(value.query);
+  else if (drawn && value.kind === "opening") goTo("");
   if (drawn) mark(value);
   if (done && drawn && window.innerWidth <= 700)
     find(".status").scrollIntoView({ block: "start", behavior: "smooth" });
@@ -50,4 +43,4 @@ find(".reuse").addEventListener("click", () => trigger("select", { seed: shown.s
 
 draw(props.value);
 watch("value", () => draw(props.value));
-document.addEventListener("lnf-shown", (event) => draw(event.detail));
+tabOf().addEventListener("lnf-shown", (event) => draw(event.detail));

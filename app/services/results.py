@@ -1,0 +1,126 @@
+"""What the checkpoints' own files say of them, as tables of text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app import catalogue
+from lnf_core.comparison import Compared, compare_bundled
+
+_FIGURES = (
+    ("Data set, model", False),
+    ("Unit", False),
+    ("Valid", True),
+    ("Test", True),
+    ("Paper, test", True),
+    ("Draws (K)", True),
+    ("Parameters", True),
+    ("Measured", False),
+)
+_MUSIC = {
+    "notes": "Notes a step",
+    "three_or_four_notes": "3 or 4 notes",
+    "triads": "Triads",
+    "clashes": "Semitone clashes",
+    "wide_leaps": "Leaps over 7",
+}
+_TEXT = {"known_words": "Words known", "word_length": "Characters a word"}
+
+
+def figures() -> dict[str, Any]:
+    """Likelihoods beside the paper's."""
+    rows = []
+    compared = _in_order(compare_bundled())
+    for at, row in enumerate(compared):
+        measured = row.metrics.get("valid") or {}
+        reached = row.test is not None and row.reported is not None and row.test < row.reported
+        rows.append(
+            _row(
+                row,
+                at == 0 or compared[at - 1].data != row.data,
+                [
+                    row.unit,
+                    *(_number(figure, 3) for figure in (row.valid, row.test)),
+                    _number(row.reported, 2),
+                    str(measured.get("samples", "")),
+                    f"{row.metrics.get('parameters', 0) / 1e6:.1f} M",
+                    str(measured.get("date", "")),
+                ],
+                best=[3] if reached else [],
+            )
+        )
+    return {
+        "title": "How well each model fits data it has not seen",
+        "file": "lnf-likelihoods.csv",
+        "columns": _columns(_FIGURES),
+        "rows": rows,
+        "caption": (
+            "Lower is better. Each figure bounds the negative log-likelihood from above: an importance-sampled "
+            "estimate with K draws of the latents for each piece or line, divided by all steps and the choice of where "
+            "to stop, in nats a step of music or bits a character; the LSTM's is exact. Models were chosen on the "
+            "validation split; test was looked at once. The paper's figures are as reported, for larger models. Bold: "
+            "below the paper's. To repeat one: python -m lnf_core evaluate NAME --split test."
+        ),
+        "status": {"kind": "done", "text": "", "query": "tab=results"},
+    }
+
+
+def habits() -> list[dict[str, Any]]:
+    """What samples are like beside the data, a table for music and one for text."""
+    compared = [row for row in _in_order(compare_bundled()) if isinstance(row.metrics.get("statistics"), dict)]
+    tables = []
+    for title, keys, file in (
+        ("What sampled music is like", _MUSIC, "lnf-music-statistics.csv"),
+        ("What sampled text is like", _TEXT, "lnf-text-statistics.csv"),
+    ):
+        rows: list[dict[str, Any]] = []
+        seen = ""
+        for row in compared:
+            statistics = row.metrics["statistics"]
+            if not set(keys) <= set(statistics["samples"]):
+                continue
+            if row.data != seen:
+                data = [_number(statistics["data"].get(key), 2) for key in keys]
+                rows.append({"variant": "ink", "marker": "", "group": True, "cells": [f"{row.data}: the data", *data]})
+                seen = row.data
+            rows.append(_row(row, False, [_number(statistics["samples"][key], 2) for key in keys]))
+        if rows:
+            tables.append(
+                {
+                    "title": title,
+                    "file": file,
+                    "columns": _columns([("", False), *((label, True) for label in keys.values())]),
+                    "rows": rows,
+                    "caption": (
+                        "The nearer to the data's line the better. Shares are of steps (of adjoining steps for leaps "
+                        "of the top note, in semitones; of words for text) in samples at temperature 1, symbols drawn. "
+                        "To repeat: python -m lnf_core statistics NAME."
+                    ),
+                }
+            )
+    return tables
+
+
+def _in_order(rows: list[Compared]) -> list[Compared]:
+    """In the order of the page."""
+    places = {entry.name: at for at, entry in enumerate(catalogue.catalogue())}
+    return sorted(rows, key=lambda row: places.get(row.name, len(places)))
+
+
+def _row(row: Compared, group: bool, cells: list[str], best: list[int] | None = None) -> dict[str, Any]:
+    entry = catalogue.describe(row.name)
+    return {
+        "variant": entry.variant.name,
+        "marker": entry.variant.marker,
+        "group": group,
+        "best": best or [],
+        "cells": [f"{row.data}, {row.model}", *cells],
+    }
+
+
+def _columns(columns: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - pairs
+    return [{"label": label, "number": number} for label, number in columns]
+
+
+def _number(value: object, digits: int) -> str:
+    return f"{value:.{digits}f}" if isinstance(value, int | float) else "—"

@@ -1,0 +1,80 @@
+"""Our figures beside the paper's, from the checkpoints' own ``metrics.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Test figures of Ziegler & Rush (2019) as reported, in bits a character (ptb) and nats a step divided by sum(T + 1).
+REPORTED: dict[str, dict[str, float]] = {
+    "lstm": {"ptb": 1.41, "nottingham": 3.43, "piano-midi": 7.77, "muse": 7.23, "jsb": 8.17},
+    "af-af": {"ptb": 1.42, "nottingham": 2.39, "piano-midi": 8.19, "muse": 6.92, "jsb": 6.53},
+    "af-scf": {"ptb": 1.46, "nottingham": 2.56, "piano-midi": 8.26, "muse": 6.95, "jsb": 6.64},
+    "iaf-scf": {"ptb": 1.63, "nottingham": 2.54, "piano-midi": 8.25, "muse": 7.06, "jsb": 6.59},
+    "af-only": {"ptb": 2.90},
+}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One checkpoint: what was measured of it, in the paper's units, beside what the paper reports."""
+
+    name: str
+    """``<dataset>/<variant>``."""
+    data: str
+    """The data set's title."""
+    model: str
+    """The variant's title."""
+    unit: str
+    """``bits/character`` or ``nats/step``."""
+    valid: float | None
+    test: float | None
+    reported: float | None
+    """The paper's test figure."""
+    metrics: Mapping[str, Any]
+    """Everything in ``metrics.json``."""
+
+
+def compare(measured: Mapping[str, Mapping[str, Any]]) -> list[Compared]:
+    """One row a checkpoint.
+
+    Args:
+        measured: ``<dataset>/<variant>`` to the contents of ``metrics.json`` and the ``variant``'s name.
+    """
+    from lnf_core.storage.card import dataset_title, variant_title
+
+    rows = []
+    for name, metrics in measured.items():
+        dataset, variant = name.split("/")[0], str(metrics["variant"])
+        text = dataset == "ptb"
+        valid, test = (_figure(metrics.get(split), "bpc" if text else "nll") for split in ("valid", "test"))
+        rows.append(
+            Compared(
+                name=name,
+                data=dataset_title(dataset),
+                model=variant_title(variant),
+                unit="bits/character" if text else "nats/step",
+                valid=valid,
+                test=test,
+                reported=REPORTED.get(variant, {}).get(dataset),
+                metrics=metrics,
+            )
+        )
+    return rows
+
+
+def compare_bundled() -> list[Compared]:
+    """The same for every checkpoint at hand that can be used."""
+    from lnf_core.storage.bundled import list_checkpoints
+    from lnf_core.storage.files import read_config, read_metrics
+
+    entries = [entry for entry in list_checkpoints() if entry.problem is None]
+    return compare(
+        {entry.name: {"variant": read_config(entry.path)["variant"], **read_metrics(entry.path)} for entry in entries}
+    )
+
+
+def _figure(figures: object, key: str) -> float | None:
+    value = figures.get(key) if isinstance(figures, Mapping) else None
+    return float(value) if isinstance(value, int | float) else None

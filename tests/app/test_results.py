@@ -1,0 +1,52 @@
+"""Results: what the page says of each checkpoint is what its own file says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.services import results
+from lnf_core.comparison import REPORTED, compare_bundled
+from lnf_core.storage.bundled import list_checkpoints
+
+
+def test_the_figures_are_those_of_the_checkpoints_files() -> None:
+    files = {entry.name: entry.path / "metrics.json" for entry in list_checkpoints() if entry.problem is None}
+    rows = {row.name: row for row in compare_bundled()}
+    shown = results.figures()["rows"]
+    assert len(shown) == len(rows) == len(files)
+    for name, file in files.items():
+        written = json.loads(Path(file).read_text())
+        key = "bpc" if name.startswith("ptb") else "nll"
+        row = rows[name]
+        assert (row.valid, row.test) == (written["valid"][key], written["test"][key])
+        assert row.reported == REPORTED.get(name.split("/")[1], {}).get(name.split("/")[0])
+        cells = next(line["cells"] for line in shown if line["cells"][0] == f"{row.data}, {row.model}")
+        assert cells[2:4] == [f"{row.valid:.3f}", f"{row.test:.3f}"]
+
+
+def test_only_what_is_below_the_paper_is_marked() -> None:
+    reached = {(row.data, row.model) for row in compare_bundled() if (row.test or 9) < (row.reported or 0)}
+    marked = {tuple(row["cells"][0].split(", ", 1)) for row in results.figures()["rows"] if row["best"]}
+    assert marked == reached and reached
+
+
+def test_statistics_stand_beside_those_of_the_data() -> None:
+    for table in results.habits():
+        heads = [row for row in table["rows"] if row["group"]]
+        assert heads and all(row["cells"][0].endswith("the data") for row in heads)
+        assert all(len(row["cells"]) == len(table["columns"]) for row in table["rows"])
+
+
+def test_a_checkpoint_without_figures_has_none_on_the_page(here: Path) -> None:
+    assert here.is_dir()  # models that were never measured stand in for three of the released ones
+    rows = {row["cells"][0]: row["cells"] for row in results.figures()["rows"]}
+    assert all(rows[f"JSB Chorales, {model}"][2:4] == ["—", "—"] for model in ("AF/AF", "AF/SCF", "IAF/SCF"))
+
+
+@pytest.mark.parametrize("name", [row.name for row in compare_bundled()])
+def test_every_released_checkpoint_has_its_figures_and_statistics(name: str) -> None:
+    row = next(row for row in compare_bundled() if row.name == name)
+    assert row.valid is not None and row.test is not None and "statistics" in row.metrics
