@@ -151,6 +151,12 @@ class TimeFlow(nn.Module):
                 progress(len(eps), len(eps))
         return _without_padding(image, log_det, lengths)
 
+    def contexts(self, z: Tensor, eps: Tensor, positions: Tensor) -> Tensor:
+        """All that each step's flow over dimensions is conditioned on, ``[T, B, H]``, where z and eps are known."""
+        if self.context is None:
+            return positions
+        return self.context.parallel(z if self.reads == "z" else eps, positions)
+
     def _parallel(self, source: Tensor, positions: Tensor, step: _Step) -> tuple[Tensor, Tensor]:
         """The context reads ``source``, which is known for all t."""
         return step(source, self.context.parallel(source, positions) if self.context else positions)

@@ -1,0 +1,163 @@
+"""One step of the prior looked at closely: thousands of draws of ``z_t`` given the same past, and what each decodes to.
+
+The prior of a latent flow has to put the choice between symbols into ``p(z_t | z_<t)``, since nothing after it can
+(Ziegler & Rush 2019, section 6): the draws fall into clusters, one or more for each symbol that may come next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lnf_core.checks import check_temperature
+from lnf_core.errors import InvalidInputError
+from lnf_core.models.latent_flow import LatentFlow
+
+_SHRINK = 0.05  # of the within-class covariance towards a multiple of the identity: rare classes span too little
+_SMALLEST_CLASS = 5  # draws; a class seen less often says nothing about where it lies
+
+
+@dataclass(frozen=True)
+class Past:
+    """One latent sequence, and what the prior and the decoder know at each of its steps."""
+
+    z: Tensor
+    """``[T, D]``."""
+    eps: Tensor
+    """``[T, D]``, the base noise behind ``z``."""
+    prior_context: Tensor
+    """``[T, H]``: all that ``p(z_t | ...)`` depends on."""
+    decoder_context: Tensor
+    """``[T, C]``: all that ``p(x_t | z)`` depends on but ``z_t``; from the sequence itself, held fixed."""
+
+
+@dataclass(frozen=True)
+class StepCloud:
+    """N draws of ``z_t`` given one past."""
+
+    layers: Tensor
+    """``[L + 1, N, D]``: the base noise first, then the draws after every layer of the flow, ``z_t`` last."""
+    symbols: Tensor
+    """The M most frequent of what the draws decode to, most frequent first: ``[M]`` or 0/1 ``[M, V]``."""
+    labels: Tensor
+    """``[N]`` int64: which of ``symbols`` a draw decodes to; M for any other."""
+    shares: Tensor
+    """``[M]``: the share of the draws that decode to each."""
+    directions: Tensor
+    """``[2, D]``, orthonormal: the plane in which the classes of ``z_t`` lie furthest apart."""
+    actual: Tensor
+    """``[D]``: the ``z_t`` the sequence has."""
+
+    @property
+    def plane(self) -> Tensor:
+        """``[L + 1, N, 2]``: every layer seen in the plane of ``directions``."""
+        return self.layers @ self.directions.T
+
+
+@torch.no_grad()
+def read_past(model: LatentFlow, z: Tensor, eps: Tensor | None = None) -> Past:
+    """What is known at each step of one latent sequence ``z`` ``[T, D]``; ``eps`` is found where it is not given.
+
+    Raises:
+        InvalidInputError: a sequence that does not fit the model.
+    """
+    if z.dim() != 2 or z.shape[1] != model.config.latent_size or not 0 < len(z) <= model.config.max_length:
+        raise InvalidInputError(
+            f"z has shape {tuple(z.shape)}; expected [T, {model.config.latent_size}] with T from 1 to "
+            f"{model.config.max_length}."
+        )
+    lengths = torch.tensor([len(z)], device=z.device)
+    positions = model.positions(lengths, len(z))
+    sequence = z[:, None]
+    noise = model.prior(sequence, lengths, positions)[0] if eps is None else eps[:, None]
+    return Past(
+        z=z,
+        eps=noise[:, 0],
+        prior_context=model.prior.contexts(sequence, noise, positions)[:, 0],
+        decoder_context=model.decoder.context(sequence, lengths, positions)[:, 0],
+    )
+
+
+@torch.no_grad()
+def draw_step(
+    model: LatentFlow,
+    past: Past,
+    step: int,
+    count: int = 4096,
+    *,
+    generator: torch.Generator | None = None,
+    temperature: float = 1.0,
+    symbols: int = 8,
+) -> StepCloud:
+    """Draw ``z_t`` for ``step`` ``count`` times and decode each draw to its likeliest symbol, or its likeliest keys.
+
+    Raises:
+        InvalidInputError: a step the sequence does not have, fewer than 2 draws, or a bad temperature.
+    """
+    temperature = check_temperature(temperature)
+    if not 0 <= step < len(past.z):
+        raise InvalidInputError(f"step is {step}; the sequence has steps 0 to {len(past.z) - 1}.")
+    if count < 2 or symbols < 1:
+        raise InvalidInputError(f"{count} draws and {symbols} symbols were asked for; at least 2 and 1 are needed.")
+    noise = torch.randn(count, past.z.shape[1], generator=generator, device=past.z.device, dtype=past.z.dtype)  # [N, D]
+    context = past.prior_context[step].expand(count, -1)
+    stack = model.prior.stack
+    layers = torch.stack(stack.trace(temperature * noise, context, inverse=True))  # type: ignore[operator]
+    z = layers[-1]
+    features = torch.cat([z, past.decoder_context[step].to(z.dtype).expand(count, -1)], -1)
+    decoded = model.emission.pick(model.emission.probabilities(model.emission.logits(features)), None)
+    found, labels, counts = _by_frequency(decoded)
+    shown = min(symbols, len(found))
+    labels = labels.clamp_max(shown)
+    return StepCloud(
+        layers=layers,
+        symbols=found[:shown],
+        labels=labels,
+        shares=counts[:shown] / count,
+        directions=separating_directions(z, labels),
+        actual=past.z[step],
+    )
+
+
+def _by_frequency(decoded: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Distinct symbols, most frequent first; which of them each draw is; how often each comes."""
+    found, labels, counts = decoded.unique(dim=0, return_inverse=True, return_counts=True)
+    order = counts.argsort(descending=True, stable=True)
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order), device=order.device)
+    return found[order], place[labels], counts[order]
+
+
+def separating_directions(points: Tensor, labels: Tensor) -> Tensor:
+    """Two orthonormal directions in which the labelled classes of ``points`` ``[N, D]`` lie furthest apart, ``[2, D]``.
+
+    Fisher's discriminants, of a within-class covariance that is shrunk a little; where the classes span fewer than two
+    directions, the rest are those of largest variance. Each points to where its largest component is positive.
+    """
+    values = points.double()
+    values = values - values.mean(0)
+    size = values.shape[1]
+    counts = torch.bincount(labels, minlength=int(labels.max()) + 1)
+    means = torch.zeros(len(counts), size, dtype=values.dtype, device=values.device).index_add_(0, labels, values)
+    means = means / counts[:, None].clamp_min(1)
+    inside = values - means[labels]
+    within = inside.T @ inside / len(values)
+    within = (1 - _SHRINK) * within + torch.eye(size, dtype=within.dtype, device=within.device) * (
+        _SHRINK * within.diagonal().mean() + 1e-9
+    )
+    known = counts >= _SMALLEST_CLASS
+    weighted = means[known] * (counts[known, None] / len(values)).sqrt()
+    between = weighted.T @ weighted
+    factor = torch.linalg.cholesky(within)
+    half = torch.linalg.solve_triangular(factor, between, upper=False)
+    whitened = torch.linalg.solve_triangular(factor, half.T, upper=False)
+    strengths, vectors = torch.linalg.eigh(0.5 * (whitened + whitened.T))
+    apart = torch.linalg.solve_triangular(factor.T, vectors.flip(-1), upper=True)[:, :2]  # [D, 2]
+    wide = torch.linalg.eigh(values.T @ values).eigenvectors.flip(-1)[:, :2]
+    real = strengths.flip(-1)[:2] > 1e-6
+    chosen = torch.cat([apart[:, real], wide], 1)
+    directions = torch.linalg.qr(chosen).Q[:, :2].T if size > 1 else chosen[:, :1].T.expand(2, -1)
+    largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
+    return (directions * largest.sign()).to(points.dtype)

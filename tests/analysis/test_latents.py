@@ -1,0 +1,91 @@
+"""Draws of one latent given its past: what the prior itself would give, in the plane that separates their classes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny_models import tiny_model
+
+from lnf_core.analysis.latents import draw_step, read_past, separating_directions
+from lnf_core.errors import InvalidInputError
+from lnf_core.models.latent_flow import LatentFlow
+
+FLOWS = ("af-af", "af-scf", "iaf-scf", "hidden-flow-only")
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("variant", FLOWS)
+@pytest.mark.parametrize("domain", ["music", "text"])
+def test_a_draw_is_what_the_prior_makes_of_that_noise(variant: str, domain: str) -> None:
+    model = tiny_model(variant, domain)
+    assert isinstance(model, LatentFlow)
+    model = model.double()
+    sample = model.sample(1, 6, generator=seeded(0))
+    assert sample.z is not None and sample.eps is not None
+    past = read_past(model, sample.z[:, 0], sample.eps[:, 0])
+    found = read_past(model, sample.z[:, 0])  # the noise behind it found again
+    torch.testing.assert_close(found.eps, past.eps)
+    torch.testing.assert_close(found.prior_context, past.prior_context)
+    for step in (0, 3, 5):
+        cloud = draw_step(model, past, step, 40, generator=seeded(step))
+        eps = sample.eps.repeat(1, 40, 1)
+        eps[step] = cloud.layers[0]
+        lengths = torch.full((40,), 6)
+        z, _ = model.prior.inverse(eps, lengths, model.positions(lengths, 6))
+        torch.testing.assert_close(cloud.layers[-1], z[step])
+        # Decoded in the sequence's own surroundings: the sequence's z_t gives the sequence's symbol.
+        own = model.emission.probabilities(
+            model.emission.logits(torch.cat([past.z[step], past.decoder_context[step]])[None])
+        )
+        torch.testing.assert_close(own[0], sample.probabilities[step, 0])
+
+
+def test_classes_are_counted_from_the_most_frequent_on() -> None:
+    model = tiny_model("af-scf", "text")
+    assert isinstance(model, LatentFlow)
+    sample = model.sample(1, 5, generator=seeded(1))
+    assert sample.z is not None
+    past = read_past(model, sample.z[:, 0])
+    cloud = draw_step(model, past, 2, 500, generator=seeded(2), symbols=3)
+    counts = torch.bincount(cloud.labels, minlength=len(cloud.symbols) + 1)
+    torch.testing.assert_close(cloud.shares, counts[: len(cloud.symbols)] / 500)
+    assert len(cloud.symbols) <= 3 and cloud.shares.tolist() == sorted(cloud.shares.tolist(), reverse=True)
+    again = draw_step(model, past, 2, 500, generator=seeded(2), symbols=3)
+    assert torch.equal(cloud.layers, again.layers) and torch.equal(cloud.plane, again.plane)
+    cold = draw_step(model, past, 2, 500, generator=seeded(2), temperature=0.5)
+    torch.testing.assert_close(cold.layers[0], 0.5 * cloud.layers[0])
+
+
+def test_the_plane_separates_classes_and_not_what_varies_most() -> None:
+    generator = seeded(0)
+    labels = torch.randint(3, (3000,), generator=generator)
+    points = torch.randn(3000, 6, generator=generator)
+    points[:, 4] *= 30  # varies most, tells nothing
+    points[:, 1] += 6.0 * (labels == 1)
+    points[:, 2] += 6.0 * (labels == 2)
+    directions = separating_directions(points, labels)
+    torch.testing.assert_close(directions @ directions.T, torch.eye(2), atol=1e-5, rtol=0)
+    assert directions[:, [0, 3, 4, 5]].abs().max() < 0.1
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_one_class_and_few_dimensions_still_have_a_plane(size: int) -> None:
+    points = torch.randn(50, size, generator=seeded(3))
+    directions = separating_directions(points, torch.zeros(50, dtype=torch.int64))
+    assert directions.shape == (2, size) and directions.isfinite().all()
+    torch.testing.assert_close(directions.norm(dim=1), torch.ones(2))
+
+
+def test_what_cannot_be_is_named() -> None:
+    model = tiny_model("af-scf")
+    assert isinstance(model, LatentFlow)
+    past = read_past(model, torch.zeros(4, model.config.latent_size))
+    with pytest.raises(InvalidInputError, match="steps 0 to 3"):
+        draw_step(model, past, 4)
+    with pytest.raises(InvalidInputError, match="at least 2"):
+        draw_step(model, past, 0, 1)
+    with pytest.raises(InvalidInputError, match="expected"):
+        read_past(model, torch.zeros(4, model.config.latent_size + 1))
