@@ -11,8 +11,11 @@ from app.fields import TABS
 from app.frame import Footer, Header
 from app.limits import LIMITS
 from app.model_bar import ModelBar
+from app.services.latent import LatentViews
 from app.services.sampling import Sampling
+from app.services.sequences import Sequences
 from app.services.sound import Sound
+from app.tabs.latent import LatentTab
 from app.tabs.results import ResultsTab
 from app.tabs.sample import SampleTab
 from app.theme import CSS_FILE, theme
@@ -30,7 +33,8 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
         Header().render()
         bar = ModelBar()
         bar.render()
-        tabs = [SampleTab(sampling, sound), ResultsTab()]
+        sequences = Sequences(sampling.models)
+        tabs = [SampleTab(sampling, sound), LatentTab(LatentViews(sequences)), ResultsTab()]
         assert tuple(tab.name for tab in tabs) == TABS
         with gr.Tabs(elem_id="tabs") as choice:
             for tab in tabs:

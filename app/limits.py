@@ -30,6 +30,8 @@ class Limits:
     """Requests that may wait; the next one is told that the queue is full."""
     at_once: int = 2
     """Model calls at the same time."""
+    typed: int = 288
+    """Characters of typed text."""
     models: int = 4
     """Models kept in memory."""
 

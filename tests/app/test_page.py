@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import shutil
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +12,7 @@ import pytest
 
 from lnf_core.music import Performance
 
-playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (Debian: apt install chromium)"),
-]
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
+pytestmark = pytest.mark.browser
 # How many different colours the canvas shows: an empty one has one.
 COLOURS = """(selector) => {
   const canvas = document.querySelector(selector);
@@ -41,41 +24,6 @@ COLOURS = """(selector) => {
 NOTES, AUDIO = "#roll canvas.notes", "#roll audio"
 Page = Any
 Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with playwright_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def open_page(browser: Any, server: str) -> Iterator[Open]:  # noqa: ANN401 - playwright may not be installed
-    contexts = []
-    complaints: list[str] = []
-
-    def opened(query: str = "", width: int = 1280, height: int = 900, scheme: str = "light") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: complaints.append(request.url) if _elsewhere(request.url, server) else None)
-        page.goto(server + query)
-        page.wait_for_selector("#roll canvas.notes, #lines .lines", state="attached")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def _elsewhere(url: str, server: str) -> bool:
-    return not url.startswith((server, "data:", "blob:"))
 
 
 def ready(page: Page) -> None:

@@ -1,0 +1,102 @@
+"""The latent space at one step, as the cloud widget draws it."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import torch
+from torch import Tensor
+
+from app.limits import LIMITS, whole
+from app.services.sequences import Sequences, Studied
+from lnf_core.analysis.latents import StepCloud, draw_step
+
+DRAWS = 4096
+_SHADES = 32767  # points travel as 16-bit whole numbers
+
+
+class LatentViews:
+    """Draws of ``z_t`` and what they decode to."""
+
+    def __init__(self, sequences: Sequences) -> None:
+        self._sequences = sequences
+        self._at_once = threading.BoundedSemaphore(LIMITS.at_once)
+
+    def view(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """What stands at one step of one sequence.
+
+        Args:
+            asked: ``checkpoint``; optional: ``seed``, ``step`` (counted from 1), ``text``.
+
+        Raises:
+            LNFError: a value that cannot be used; says which.
+        """
+        seed = whole("seed", "The seed", asked.get("seed", 0), LIMITS.seed)
+        step = whole("step", "The step", asked.get("step", 9), LIMITS.length)
+        text = str(asked.get("text") or "")
+        started = time.perf_counter()
+        with self._at_once:
+            studied = self._sequences.get(asked.get("checkpoint"), seed, text)
+            steps = len(studied.x)
+            step = min(step, steps)  # another model's sequence may be shorter
+            generator = torch.Generator().manual_seed(seed)  # the same noise at every step: what moves is the flow
+            cloud = draw_step(studied.model, studied.past, step - 1, DRAWS, generator=generator)
+        return _payload(studied, cloud, step, seed, text if studied.vocabulary else "", started)
+
+
+def _payload(studied: Studied, cloud: StepCloud, step: int, seed: int, text: str, started: float) -> dict[str, Any]:
+    entry = studied.entry
+    dataset, variant = entry.name.split("/")
+    names = studied.names
+    symbols = [
+        {"name": studied.name(symbol), "share": round(float(share), 4)}
+        for symbol, share in zip(cloud.symbols, cloud.shares, strict=True)
+    ]
+    plane = cloud.plane - cloud.plane.mean(1, keepdim=True)  # every layer around its own middle
+    scale = float(plane.abs().max()) or 1.0
+    actual = (cloud.actual @ cloud.directions.T) - cloud.plane[-1].mean(0)
+    query = {"tab": "latent", "dataset": dataset, "variant": variant, "seed": seed, "step": step}
+    return {
+        "title": entry.title,
+        "variant": entry.variant.name,
+        "marker": entry.variant.marker,
+        "domain": entry.domain,
+        "checkpoint": entry.name,
+        "seed": seed,
+        "step": step,
+        "names": names,
+        "symbols": symbols,
+        "actual": [float(value) / scale for value in actual],
+        "points": _packed((plane / scale * _SHADES).round().to(torch.int16)),
+        "labels": _packed(cloud.labels.to(torch.uint8)),
+        "draws": cloud.layers.shape[1],
+        "layers": len(cloud.layers) - 1,
+        "said": _said(studied, symbols, step),
+        "milliseconds": round(1e3 * (time.perf_counter() - started)),
+        "status": {"kind": "done", "text": "", "query": urlencode({**query, **({"text": text} if text else {})})},
+    }
+
+
+def _said(studied: Studied, symbols: list[dict[str, Any]], step: int) -> str:
+    music = studied.vocabulary is None
+    quoted = [
+        f"“{'space' if item['name'] == ' ' else item['name']}” {item['share']:.0%}"
+        for item in symbols[:4]
+        if item["share"] >= 0.01
+    ]
+    before = "".join(studied.names[: step - 1])[-40:] if not music else ""
+    beginning = f"After “{before}”, " if before else f"At step {step}, "
+    return (
+        f"{beginning}{DRAWS:,} draws of the hidden vector decode to {', '.join(quoted)}"
+        f"{' and others' if sum(item['share'] for item in symbols[:4]) < 0.995 else ''}."
+    )
+
+
+def _packed(values: Tensor) -> str:
+    """Bytes of a tensor, little-endian as every browser reads them, in base64."""
+    return base64.b64encode(values.cpu().contiguous().numpy().tobytes()).decode()

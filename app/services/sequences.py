@@ -1,0 +1,113 @@
+"""Sequences to look into: sampled from a seed or typed, with what the model knows at each of their steps."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+import lnf_core
+from app import catalogue
+from app.limits import LIMITS, FieldError
+from app.services.models import LoadedModels
+from lnf_core.analysis.latents import Past, read_past
+from lnf_core.data import Vocabulary, sounding_shift
+from lnf_core.models.latent_flow import LatentFlow
+from lnf_core.music import note_name
+
+STEPS = {"music": 32, "text": 60}
+"""How long a sampled sequence is."""
+_KEPT = 32
+
+
+@dataclass(frozen=True)
+class Studied:
+    """A sequence of one model."""
+
+    entry: catalogue.Entry
+    model: LatentFlow
+    vocabulary: Vocabulary | None
+    x: Tensor
+    """``[T]`` or ``[T, V]``."""
+    past: Past
+
+    @property
+    def names(self) -> list[str]:
+        """What stands at each step: a character, or the notes that sound."""
+        return [self.name(symbol) for symbol in self.x]
+
+    def name(self, symbol: Tensor) -> str:
+        """A character, or the names of the notes that sound, lowest first."""
+        if self.vocabulary is not None:
+            return self.vocabulary.symbols[int(symbol)]
+        return chord(symbol, self.entry.dataset)
+
+
+def chord(keys: Tensor, dataset: str) -> str:
+    """The names of the notes that sound in one step ``[88]`` or ``[89]``, lowest first."""
+    shift = sounding_shift(dataset)
+    return " ".join(note_name(int(key), shift) for key in keys[-88:].nonzero().flatten()) or "silence"
+
+
+class Sequences:
+    """The most recently studied sequences, shared by all visitors and never written to."""
+
+    def __init__(self, models: LoadedModels) -> None:
+        self._models = models
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[str, int, str], Studied] = OrderedDict()
+
+    def get(self, name: object, seed: int, text: str = "") -> Studied:
+        """The sequence of ``seed``, or ``text`` read by the model, of the checkpoint ``name``.
+
+        Raises:
+            CheckpointError: no such checkpoint, or one that cannot be used.
+            FieldError: the model has no latents, or it cannot read the text.
+        """
+        entry = catalogue.find(name)
+        key = (entry.name, seed, text)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        studied = self._study(entry, seed, text)
+        with self._lock:
+            self._kept[key] = studied
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return studied
+
+    def _study(self, entry: catalogue.Entry, seed: int, text: str) -> Studied:
+        loaded = self._models.get(entry.name)
+        model, vocabulary = loaded.checkpoint.model, loaded.checkpoint.vocabulary
+        if not isinstance(model, LatentFlow):
+            raise FieldError("model", f"{entry.title} has no latent space: it draws symbols directly. Choose a flow.")
+        if text and vocabulary is not None:
+            x = read_text(text, vocabulary, model)
+            shown = model.reconstruct(x[:, None], torch.tensor([len(x)]))
+            assert shown.z is not None and shown.eps is not None
+            past = read_past(model, shown.z[:, 0], shown.eps[:, 0])
+        else:
+            longest = min(STEPS[entry.domain], model.config.max_length)
+            drawn = model.sample(1, longest, generator=torch.Generator().manual_seed(seed), engine=loaded.sampler)
+            assert drawn.z is not None and drawn.eps is not None
+            x, past = drawn.x[:, 0], read_past(model, drawn.z[:, 0], drawn.eps[:, 0])
+        return Studied(entry, model, vocabulary, x, past)
+
+
+def read_text(text: str, vocabulary: Vocabulary, model: LatentFlow) -> Tensor:
+    """Typed text as the model reads it, ``[T]``.
+
+    Raises:
+        FieldError: it is too long, or holds characters the model does not know; it names them and their places.
+    """
+    longest = min(model.config.max_length, LIMITS.typed)
+    if len(text) > longest:
+        raise FieldError("text", f"The text has {len(text)} characters; give at most {longest}.")
+    try:
+        return vocabulary.encode(text)
+    except lnf_core.LNFError as error:
+        raise FieldError("text", str(error)) from error

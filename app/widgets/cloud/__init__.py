@@ -1,0 +1,1 @@
+"""Thousands of draws of one hidden vector, coloured by the symbol each decodes to."""

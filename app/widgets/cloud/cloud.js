@@ -1,0 +1,253 @@
+// The widget holds its own place (model, seed, step, text); the server answers what stands there.
+// Colours that people with any colour vision tell apart (Okabe and Ito), each with a shape of its own.
+const LIGHT = ["#0b63a5", "#b8480b", "#0a7a57", "#8a4fb0", "#a07400", "#c2185b", "#3b7d8c", "#6b5b4d"];
+const DARK = ["#66b2ee", "#f2935a", "#4fcca3", "#c39be6", "#e3bd4f", "#f48fb1", "#86c5d3", "#c7b5a3"];
+const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "bar", "down", "ring"];
+const shape = (at) => SHAPES[at % SHAPES.length];
+const dark = () => document.body.classList.contains("dark");
+const colourOf = (at) => (shown && at < shown.symbols.length ? (dark() ? DARK : LIGHT)[at % 8] : getComputedStyle(element).getPropertyValue("--lnf-edge").trim());
+
+const linked = new URLSearchParams(location.search);
+const place = { checkpoint: null, seed: 1, step: 9, text: "" };
+let shown = null, asking = false, again = false, frame = 0, begun = false;
+const layer = find(".layer"), stepInput = find(".step");
+
+async function fetchView() {
+  if (asking) { again = true; return; }
+  asking = true;
+  find(".cloud").setAttribute("aria-busy", "true");
+  const wanted = { ...place };
+  try {
+    const answer = await server.view(wanted);
+    if (answer.error) say(answer.error, true);
+    else take(answer);
+  } catch (error) { say("The server did not answer; please try again.", true); }
+  asking = false;
+  find(".cloud").removeAttribute("aria-busy");
+  if (again) { again = false; fetchView(); }
+}
+function say(words, bad) {
+  find(".said").textContent = words;
+  find(".said").classList.toggle("bad", Boolean(bad));
+}
+const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+function take(answer) {
+  const kept = shown && shown.layers === answer.layers ? Number(layer.value) : answer.layers;
+  shown = { ...answer, points: new Int16Array(bytes(answer.points).buffer), labels: bytes(answer.labels) };
+  shown.frames = frames();
+  place.step = answer.step;
+  layer.max = answer.layers;
+  layer.value = kept;
+  stepInput.max = answer.names.length;
+  stepInput.value = answer.step;
+  find(".title").textContent = answer.marker + " " + answer.title;
+  find(".details").textContent = (place.text ? "your text" : "seed " + answer.seed) + ", answered in " + answer.milliseconds + " ms";
+  find(".typed").hidden = answer.domain !== "text";
+  strip(); legend(); words(); draw();
+  say(answer.said);
+  if (element.getClientRects().length) goTo(answer.status.query);
+}
+
+function strip() {
+  const text = shown.domain === "text";
+  find(".strip").replaceChildren(...shown.names.map((name, at) => {
+    const cell = make("span", at + 1 === shown.step ? "here" : at + 1 < shown.step ? "past" : "", text ? name : at + 1);
+    cell.title = name;
+    cell.addEventListener("click", () => go(at + 1));
+    return cell;
+  }));
+  const here = find(".strip .here"), box = find(".strip");
+  if (here) box.scrollLeft = Math.max(0, here.offsetLeft - box.clientWidth / 2);
+  const name = shown.names[shown.step - 1];
+  find(".stepWords").textContent = "Step " + shown.step + " of " + shown.names.length;
+  stepInput.setAttribute("aria-valuetext", "step " + shown.step + ", in this sequence " + (name === " " ? "space" : name));
+}
+
+function mark(context, kind, x, y, size) {
+  context.beginPath();
+  if (kind === "square") context.rect(x - size, y - size, 2 * size, 2 * size);
+  else if (kind === "triangle") { context.moveTo(x, y - 1.3 * size); context.lineTo(x + 1.2 * size, y + size); context.lineTo(x - 1.2 * size, y + size); }
+  else if (kind === "down") { context.moveTo(x, y + 1.3 * size); context.lineTo(x + 1.2 * size, y - size); context.lineTo(x - 1.2 * size, y - size); }
+  else if (kind === "diamond") { context.moveTo(x, y - 1.4 * size); context.lineTo(x + 1.4 * size, y); context.lineTo(x, y + 1.4 * size); context.lineTo(x - 1.4 * size, y); }
+  else if (kind === "cross") { context.rect(x - 1.4 * size, y - size / 2.5, 2.8 * size, size / 1.25); context.rect(x - size / 2.5, y - 1.4 * size, size / 1.25, 2.8 * size); }
+  else if (kind === "bar") context.rect(x - 1.5 * size, y - size / 2.5, 3 * size, size / 1.25);
+  else context.arc(x, y, kind === "ring" ? 0.7 * size : size, 0, 7);
+  context.fill();
+}
+
+function legend() {
+  const rest = 1 - shown.symbols.reduce((sum, item) => sum + item.share, 0);
+  const items = [...shown.symbols.filter((item) => item.share >= 0.001), ...(rest > 0.0005 ? [{ name: "anything else", share: rest, other: true }] : [])];
+  find(".legend").replaceChildren(...items.map((item, at) => {
+    const row = make("li"), icon = Object.assign(document.createElement("canvas"), { width: 28, height: 28 });
+    icon.style.cssText = "width:14px;height:14px;flex:none";
+    const context = icon.getContext("2d");
+    context.fillStyle = colourOf(item.other ? 99 : at);
+    mark(context, item.other ? "circle" : shape(at), 14, 14, item.other ? 5 : 9);
+    const name = item.name === " " ? "space" : item.name;
+    row.append(icon, make("b", "", name), make("span", "share", (100 * item.share).toFixed(item.share < 0.1 ? 1 : 0) + " %"));
+    return row;
+  }));
+}
+
+function words() {
+  const at = Number(layer.value), whole = Math.round(at);
+  const said = whole === 0 ? "plain noise" : whole === shown.layers ? "the hidden vectors" : "after " + whole + " of " + shown.layers + " bends";
+  find(".layerWords").textContent = said;
+  layer.setAttribute("aria-valuetext", said);
+  find(".points").setAttribute("aria-label", said + ": " + shown.said);
+}
+
+function sized(canvas) {
+  const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return { context, width, height };
+}
+
+// Points between two layers lie on the straight way from one to the other.
+function positions() {
+  const at = Math.min(Number(layer.value), shown.layers), low = Math.floor(at), part = at - low, n = shown.draws;
+  const from = low * 2 * n, to = Math.min(low + 1, shown.layers) * 2 * n, all = shown.points;
+  const xy = new Float32Array(2 * n);
+  for (let i = 0; i < 2 * n; i++) xy[i] = ((1 - part) * all[from + i] + part * all[to + i]) / 32767;
+  return xy;
+}
+
+function draw() {
+  if (!shown || !find(".points").clientWidth) return;
+  const xy = positions(), { context, width, height } = sized(find(".points"));
+  const { span, x: middleX, y: middleY } = frameOf(Number(layer.value)), unit = 0.46 * Math.min(width, height);
+  const X = (value) => width / 2 + ((value - middleX) / span) * unit, Y = (value) => height / 2 - ((value - middleY) / span) * unit;
+  context.globalAlpha = 0.6;
+  for (let label = shown.symbols.length; label >= 0; label--) {
+    context.fillStyle = colourOf(label);
+    for (let i = 0; i < shown.draws; i++)
+      if (shown.labels[i] === label) mark(context, label < shown.symbols.length ? shape(label) : "circle", X(xy[2 * i]), Y(xy[2 * i + 1]), label < shown.symbols.length ? 1.8 : 1.1);
+  }
+  context.globalAlpha = 1;
+  names(context, xy, X, Y);
+  if (Number(layer.value) >= shown.layers - 0.01) ring(context, X(shown.actual[0]), Y(shown.actual[1]));
+  density(xy, span, middleX);
+}
+// What is in the picture: around the middle of the layer at hand, as wide as the widest layer.
+function frames() {
+  const list = [];
+  for (let at = 0; at <= shown.layers; at++) {
+    const axes = [0, 1].map((axis) => {
+      const values = new Float32Array(shown.draws);
+      for (let i = 0; i < shown.draws; i++) values[i] = shown.points[2 * (at * shown.draws + i) + axis] / 32767;
+      values.sort();
+      const low = values[Math.floor(0.004 * shown.draws)], high = values[Math.ceil(0.996 * shown.draws) - 1];
+      return { middle: (low + high) / 2, half: (high - low) / 2 };
+    });
+    list.push({ x: axes[0].middle, y: axes[1].middle, span: 1.08 * Math.max(axes[0].half, axes[1].half, 1e-6) });
+  }
+  return list;
+}
+function frameOf(at) {
+  const low = Math.min(Math.floor(at), shown.layers), high = Math.min(low + 1, shown.layers), part = at - low;
+  const mix = (name) => (1 - part) * shown.frames[low][name] + part * shown.frames[high][name];
+  return { x: mix("x"), y: mix("y"), span: mix("span") };
+}
+// The name of each symbol stands where its points are.
+function names(context, xy, X, Y) {
+  const style = getComputedStyle(element);
+  context.font = "600 14px " + style.getPropertyValue("--lnf-sans");
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  shown.symbols.forEach((item, label) => {
+    let x = 0, y = 0, count = 0;
+    for (let i = 0; i < shown.draws; i++) if (shown.labels[i] === label) { x += xy[2 * i]; y += xy[2 * i + 1]; count += 1; }
+    if (count < 12 || (shown.domain === "music" && label > 3)) return;
+    context.lineWidth = 4;
+    context.strokeStyle = style.getPropertyValue("--lnf-card");
+    context.fillStyle = colourOf(label);
+    const name = item.name === " " ? "space" : item.name;
+    context.strokeText(name, X(x / count), Y(y / count));
+    context.fillText(name, X(x / count), Y(y / count));
+  });
+}
+function ring(context, x, y) {
+  context.strokeStyle = getComputedStyle(element).getPropertyValue("--lnf-ink");
+  context.lineWidth = 2;
+  context.beginPath();
+  context.arc(x, y, 8, 0, 7);
+  context.stroke();
+}
+function density(xy, span, middle) {
+  const { context, width, height } = sized(find(".density")), bins = 72, groups = shown.symbols.length + 1;
+  const counts = Array.from({ length: bins }, () => new Array(groups).fill(0));
+  let most = 1;
+  for (let i = 0; i < shown.draws; i++) {
+    const bin = Math.floor((((xy[2 * i] - middle) / span) * 0.5 + 0.5) * bins);
+    if (bin >= 0 && bin < bins) counts[bin][Math.min(shown.labels[i], groups - 1)] += 1;
+  }
+  for (const bin of counts) most = Math.max(most, bin.reduce((a, b) => a + b, 0));
+  counts.forEach((bin, at) => {
+    let below = 0;
+    bin.forEach((count, label) => {
+      if (!count) return;
+      const tall = (count / most) * (height - 6);
+      context.fillStyle = colourOf(label);
+      context.fillRect((at * width) / bins, height - below - tall, width / bins + 0.5, tall);
+      below += tall;
+    });
+  });
+}
+
+function go(step) {
+  const last = shown ? shown.names.length : 32;
+  place.step = Math.max(1, Math.min(last, step));
+  fetchView();
+}
+function bend() {
+  cancelAnimationFrame(frame);
+  if (!shown) return;
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) { layer.value = Number(layer.value) >= shown.layers ? 0 : shown.layers; words(); draw(); return; }
+  const began = performance.now(), seconds = 0.9 * shown.layers;
+  const tick = (now) => {
+    layer.value = Math.min(shown.layers, ((now - began) / 1000 / seconds) * shown.layers);
+    words(); draw();
+    if (Number(layer.value) < shown.layers) frame = requestAnimationFrame(tick);
+  };
+  frame = requestAnimationFrame(tick);
+}
+
+stepInput.addEventListener("input", () => go(Number(stepInput.value)));
+layer.addEventListener("input", () => { cancelAnimationFrame(frame); if (shown) { words(); draw(); } });
+find(".bend").addEventListener("click", bend);
+find(".another").addEventListener("click", () => { place.seed = Math.floor(Math.random() * 100000); place.text = ""; fetchView(); });
+find(".typed").addEventListener("submit", (event) => {
+  event.preventDefault();
+  place.text = find(".typed input").value;
+  fetchView();
+});
+
+// A link is followed, and another model taken up, once somebody can see it.
+function begin() {
+  if (!element.getClientRects().length) return;
+  if (!begun) {
+    begun = true;
+    if (linked.get("tab") === "latent") {
+      for (const name of ["seed", "step"]) if (linked.get(name)) place[name] = linked.get(name);
+      place.text = linked.get("text") || "";
+      if (place.text) find(".typed input").value = place.text;
+    }
+  }
+  // The page opens with a model of its own before it takes up that of the link.
+  const named = linked.get("tab") === "latent" && linked.get("dataset") && linked.get("dataset") + "/" + linked.get("variant");
+  if (named && !window.lnfTouched && props.value !== named) return;
+  if (props.value && props.value !== place.checkpoint) {
+    if (place.checkpoint && place.checkpoint.split("/")[0] !== props.value.split("/")[0]) { place.step = 9; place.text = ""; }
+    place.checkpoint = props.value;
+    fetchView();
+  } else { if (shown) goTo(shown.status.query); draw(); }
+}
+new ResizeObserver(begin).observe(element);
+onThemeChange(() => { if (shown) { legend(); draw(); } });
+watch("value", begin);
+begin();

@@ -1,0 +1,124 @@
+"""Latent space: what the page draws is what the model draws."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import lnf_core
+from app.limits import FieldError
+from app.services.latent import DRAWS, LatentViews
+from app.services.models import LoadedModels
+from app.services.sequences import Sequences, chord
+from lnf_core.analysis.latents import draw_step, read_past
+from lnf_core.models.latent_flow import LatentFlow
+
+
+@pytest.fixture
+def views(here: Path) -> LatentViews:
+    assert here.is_dir()
+    return LatentViews(Sequences(LoadedModels()))
+
+
+def unpacked(payload: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    points = np.frombuffer(base64.b64decode(payload["points"]), "<i2").reshape(payload["layers"] + 1, -1, 2)
+    return points, np.frombuffer(base64.b64decode(payload["labels"]), "u1")
+
+
+@pytest.mark.parametrize("name", ["jsb/af-af", "jsb/iaf-scf", "ptb/af-scf"])
+def test_the_points_are_the_models_draws(views: LatentViews, name: str) -> None:
+    payload = views.view({"checkpoint": name, "seed": 3, "step": 5})
+    points, labels = unpacked(payload)
+    assert points.shape[1] == len(labels) == payload["draws"] == DRAWS
+    model = lnf_core.load(name).model
+    assert isinstance(model, LatentFlow)
+    sample = model.sample(1, len(payload["names"]), generator=torch.Generator().manual_seed(3))
+    assert sample.z is not None and sample.eps is not None
+    past = read_past(model, sample.z[:, 0], sample.eps[:, 0])
+    cloud = draw_step(model, past, 4, DRAWS, generator=torch.Generator().manual_seed(3))
+    plane = (cloud.plane - cloud.plane.mean(1, keepdim=True)).numpy()
+    np.testing.assert_allclose(points / 32767 * np.abs(plane).max(), plane, atol=2e-4 * np.abs(plane).max())
+    np.testing.assert_array_equal(labels, cloud.labels.numpy())
+    assert [item["share"] for item in payload["symbols"]] == [round(float(share), 4) for share in cloud.shares]
+
+
+def test_what_cannot_be_looked_into_is_said(views: LatentViews) -> None:
+    with pytest.raises(FieldError, match="no latent space"):
+        views.view({"checkpoint": "ptb/lstm"})
+    with pytest.raises(lnf_core.LNFError, match="There is no checkpoint"):
+        views.view({"checkpoint": "../../etc"})
+    with pytest.raises(FieldError, match="'Ω' at position 1"):
+        views.view({"checkpoint": "ptb/af-scf", "text": "aΩb"})
+    with pytest.raises(FieldError, match="give at most 12"):
+        views.view({"checkpoint": "ptb/af-scf", "text": "a" * 100_000})
+    for wrong in ("x", -1, 10**12, float("nan"), [1]):
+        with pytest.raises(FieldError, match="The seed"):
+            views.view({"checkpoint": "ptb/af-scf", "seed": wrong})
+        with pytest.raises(FieldError, match="The step"):
+            views.view({"checkpoint": "ptb/af-scf", "step": wrong})
+
+
+def test_typed_text_is_the_sequence(views: LatentViews) -> None:
+    payload = views.view({"checkpoint": "ptb/af-scf", "text": "abba", "step": 3})
+    assert payload["names"] == list("abba") and payload["step"] == 3
+    assert "text=abba" in payload["status"]["query"] and "After “ab”" in payload["said"]
+
+
+def test_chords_are_named_as_they_sound() -> None:
+    keys = torch.zeros(88)
+    keys[[51, 55, 58]] = 1.0  # C5 E5 G5 in the columns of JSB, which sound an octave lower
+    assert chord(keys, "jsb") == "C4 E4 G4"
+    assert chord(torch.cat([torch.ones(1), keys]), "jsb") == "C4 E4 G4"  # the output that never sounds stays silent
+    assert chord(torch.zeros(88), "jsb") == "silence"
+
+
+def test_every_released_flow_answers_in_time() -> None:
+    """Half a second is what moving along a sequence may take; a loaded machine gets four times as much."""
+    sequences = Sequences(LoadedModels())
+    views = LatentViews(sequences)
+    for entry in lnf_core.list_checkpoints():
+        if entry.name.endswith("lstm"):
+            continue
+        views.view({"checkpoint": entry.name, "step": 4})
+        began = time.perf_counter()
+        views.view({"checkpoint": entry.name, "step": 5})
+        assert time.perf_counter() - began < 2.0, entry.name
+
+
+@pytest.mark.browser
+def test_the_cloud_is_drawn_and_moves_with_the_step(open_page: Callable[..., Any]) -> None:
+    page = open_page("?tab=latent&dataset=ptb&variant=af-scf&seed=2&step=4")
+    page.wait_for_function("() => document.querySelector('#cloud .said')?.textContent.includes('draws')")
+    assert page.locator("#cloud .stepWords").text_content() == "Step 4 of 12"
+    assert "seed=2&step=4" in page.url
+    picture = "() => document.querySelector('#cloud canvas.points').toDataURL()"
+    before, said = page.evaluate(picture), page.locator("#cloud .said").text_content()
+    page.locator("#cloud .step").press("ArrowRight")
+    page.wait_for_function("(said) => document.querySelector('#cloud .said').textContent !== said", arg=said)
+    assert "step=5" in page.url and page.evaluate(picture) != before
+    moved = page.evaluate(picture)
+    page.locator("#cloud .layer").press("Home")
+    assert page.locator("#cloud .layerWords").text_content() == "plain noise"
+    assert page.evaluate(picture) != moved
+    # A link to the Sample tab's model stays what it is; the baseline has nothing to show and says so.
+    page.locator("#model-bar label", has_text="LSTM").click()
+    page.wait_for_function("() => document.querySelector('#cloud .said').textContent.includes('no latent space')")
+
+
+@pytest.mark.browser
+def test_each_tab_opens_by_click_and_by_link_and_its_address_restores_it(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    for name in ("latent", "results"):
+        page.locator(f"#tabs button[role=tab][data-tab-id={name}]").click()
+        page.wait_for_function(f"() => location.search.includes('tab={name}')")
+        again = open_page(page.url[page.url.index("?") :])
+        again.wait_for_selector(f"#tab-{name}", state="visible")
+    page.locator("#tabs button[role=tab][data-tab-id=sample]").click()
+    page.wait_for_function("() => !location.search.includes('tab=')")
