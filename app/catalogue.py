@@ -55,6 +55,19 @@ VARIANTS = {
         ),
     )
 }
+# Listed where there is one: what a part of the model is worth is seen by taking it away.
+ABLATIONS = {
+    item.name: item
+    for item in (
+        Variant(
+            "af-scf-affine",
+            "affine",
+            "□",
+            "Without bends",
+            "as step by step, but its flow only shifts and stretches (AF/SCF with affine transforms in place of NLSq)",
+        ),
+    )
+}
 _PREFERRED = "/af-scf"  # quick and good: the one to start with
 
 
@@ -87,7 +100,7 @@ def catalogue() -> list[Entry]:
         if not here:
             continue
         for name in [*VARIANTS, *sorted(here - set(VARIANTS))]:
-            variant = VARIANTS.get(name) or Variant(name, name, "✦", "Another way", "another variant")
+            variant = _variant(name)
             listed = found.get(f"{info.name}/{name}")
             problem = _problem(listed) if listed else "not bundled here; train it or fetch it."
             entries.append(Entry(f"{info.name}/{name}", info.name, info.title, info.domain, variant, problem))
@@ -122,8 +135,11 @@ def describe(name: str) -> Entry:
         return entry
     dataset, variant = name.split("/")
     info = DATASETS[dataset]
-    shown = VARIANTS.get(variant) or Variant(variant, variant, "✦", "Another way", "another variant")
-    return Entry(name, dataset, info.title, info.domain, shown, "not bundled here.")
+    return Entry(name, dataset, info.title, info.domain, _variant(variant), "not bundled here.")
+
+
+def _variant(name: str) -> Variant:
+    return VARIANTS.get(name) or ABLATIONS.get(name) or Variant(name, name, "✦", "Another way", "another variant")
 
 
 def first(domain: str | None = None) -> Entry | None:

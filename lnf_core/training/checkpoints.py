@@ -46,9 +46,15 @@ def describe(
         "threads": torch.get_num_threads(),
         "code_version": code_version,
         "data_sums": dict(dataset.sha256),
-        "config": config.to_dict(),
+        "config": config.to_dict() | {"start_from": published(config.start_from)},
     }
     return description | ({"started_from": progress.started_from} if progress.started_from else {})
+
+
+def published(name: str) -> str:
+    """The name of a checkpoint without the folders of this machine, which are nobody's business."""
+    path = Path(name)
+    return Path("runs", *path.parts[-4:]).as_posix() if path.is_absolute() else name
 
 
 def save_best(out: Path, model: SequenceModel, dataset: Dataset, description: dict[str, Any]) -> None:
@@ -76,4 +82,4 @@ def take_up(model: SequenceModel, name: str) -> dict[str, Any]:
         )
     model.load_state_dict(start.model.state_dict())
     earlier = {key: value for key, value in start.training.items() if key not in ("config", "data_sums")}
-    return {"checkpoint": name, **earlier}
+    return {"checkpoint": published(name), **earlier}

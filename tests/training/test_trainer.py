@@ -174,7 +174,9 @@ def test_a_run_can_start_from_a_checkpoint_and_says_so(tmp_path: Path) -> None:
     rows = steps(run(tmp_path / "second", "lstm", max_steps=4, start_from=str(first), learning_rate=1e-6))
     assert rows[0].loss < 0.8  # fresh weights: 1.7
     training = load(tmp_path / "second" / "best").training
-    assert training["started_from"]["checkpoint"] == str(first)
+    # What is published names no folder of this machine.
+    named = (training["started_from"]["checkpoint"], training["config"]["start_from"])
+    assert all(name.startswith("runs/") and name.endswith("/first/best") for name in named)
     assert training["started_from"]["steps"] == load(first).training["steps"]
     data = text_data()
     Trainer(

@@ -17,6 +17,7 @@ async function fetchView() {
   asking = true;
   find(".cloud").setAttribute("aria-busy", "true");
   const wanted = { ...place };
+  if (!shown) say("Drawing 4,096 hidden vectors …");
   try {
     const answer = await server.view(wanted);
     if (answer.error) say(answer.error, true);
