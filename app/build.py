@@ -12,10 +12,12 @@ from app.frame import Footer, Header
 from app.limits import LIMITS
 from app.model_bar import ModelBar
 from app.services.latent import LatentViews
+from app.services.racing import Racing
 from app.services.sampling import Sampling
 from app.services.sequences import Sequences
 from app.services.sound import Sound
 from app.tabs.latent import LatentTab
+from app.tabs.race import RaceTab
 from app.tabs.results import ResultsTab
 from app.tabs.sample import SampleTab
 from app.theme import CSS_FILE, theme
@@ -34,7 +36,12 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
         bar = ModelBar()
         bar.render()
         sequences = Sequences(sampling.models)
-        tabs = [SampleTab(sampling, sound), LatentTab(LatentViews(sequences)), ResultsTab()]
+        tabs = [
+            SampleTab(sampling, sound),
+            RaceTab(Racing(sampling.models)),
+            LatentTab(LatentViews(sequences)),
+            ResultsTab(),
+        ]
         assert tuple(tab.name for tab in tabs) == TABS
         with gr.Tabs(elem_id="tabs") as choice:
             for tab in tabs:

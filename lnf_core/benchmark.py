@@ -14,7 +14,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -28,6 +28,7 @@ from lnf_core.config import VARIANTS, BaselineConfig, LatentFlowConfig, ModelCon
 from lnf_core.models.baseline import LSTMBaseline
 from lnf_core.models.build import SequenceModel, build_model
 from lnf_core.nets.made import MaskedLinear
+from lnf_core.progress import Progress
 
 DOMAINS = {"text": ("categorical", 51, 288), "music": ("bernoulli", 89, 256)}
 """Likelihood, symbols or keys, and longest sequence of the paper-sized models."""
@@ -278,6 +279,48 @@ def sampling_times(
                     floor_ms=1e3 * sum(phase.floor_seconds(batch, limits) for phase in phases) / batch,
                     model=name,
                 )
+
+
+@dataclass(frozen=True)
+class Lap:
+    """One sequence drawn by one engine: seeds in, symbols out."""
+
+    engine: str
+    length: int
+    seconds: float
+    """The median of three draws after one that is not counted; of one draw where that took long already."""
+    dependent_steps: int
+    """Passes that had to wait for the one before."""
+
+
+def laps(
+    model: SequenceModel,
+    sampler: Any,  # noqa: ANN401 - of any engine
+    lengths: Iterable[int],
+    *,
+    patience: float = 8.0,
+    progress: Progress | None = None,
+) -> Iterator[Lap]:
+    """Draw one sequence of each length, from the shortest on, and say what it took.
+
+    Ends early where the next length would take more than ``patience`` seconds, going by the one before.
+    ``progress`` is called while a sequence is drawn; what it raises ends the lap.
+    """
+    lap: Lap | None = None
+    for length in sorted(lengths):
+        if lap is not None and lap.seconds * length / lap.length > patience:
+            return
+        steps = 0
+
+        def draw(length: int = length) -> None:
+            nonlocal steps
+            generator = torch.Generator().manual_seed(length)
+            sample = model.sample(1, length, generator=generator, engine=sampler, progress=progress)
+            steps = sample.dependent_steps
+
+        seconds = median_seconds(draw, repeats=3)
+        lap = Lap(sampler.engine, length, seconds, steps)
+        yield lap
 
 
 def training_time(variant: str, *, length: int, batch: int, repeats: int) -> TrainingTime:

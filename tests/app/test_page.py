@@ -244,8 +244,8 @@ def test_the_instrument_is_chosen_by_keyboard_and_left_with_tab(open_page: Open)
 
 
 def test_a_tab_there_is_not_is_said(open_page: Open) -> None:
-    page = open_page("?tab=race")
-    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes(\"no tab 'race'\")")
+    page = open_page("?tab=nowhere")
+    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes(\"no tab 'nowhere'\")")
     ready(page)
 
 

@@ -45,8 +45,8 @@ def test_a_refusal_knows_its_field(here: Path, field: str, value: object) -> Non
 
 
 def test_a_tab_there_is_not_is_said(here: Path) -> None:
-    with pytest.raises(InvalidInputError, match="no tab 'race'"):
-        link({"tab": "race"}, NAME)
+    with pytest.raises(InvalidInputError, match="no tab 'nowhere'"):
+        link({"tab": "nowhere"}, NAME)
     assert link({"tab": "sample"}, NAME) is None
 
 

@@ -1,0 +1,78 @@
+"""Race: the same lengths drawn by every model of a data set, live."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from app.errors import spoken, words_for
+from app.model_bar import ModelBar
+from app.services.racing import Racing
+from app.widgets import widget
+from app.zerogpu import gpu
+
+
+class RaceTab:
+    """A button, and a picture that grows with every lap."""
+
+    name = "race"
+    title = "Race"
+
+    def __init__(self, racing: Racing) -> None:
+        self._racing = racing
+        self._stops: dict[str, threading.Event] = {}
+
+    def render(self) -> None:
+        """Place the button, the choice and the picture."""
+        with gr.Row(elem_classes="lnf-do"):
+            self._start = gr.Button("Race", variant="primary", elem_id="race-button", scale=0, min_width=140)
+            self._stop = gr.Button("Stop", elem_id="race-stop", scale=0, min_width=100)
+            self._plain = gr.Checkbox(
+                False, label="also with plain PyTorch, the slow way", elem_id="race-plain", container=False
+            )
+        self._picture = widget("race", value=None, label="race", elem_id="race")
+
+    def listen(self, page: gr.Blocks, bar: ModelBar) -> None:
+        """Start, stop, and the plain engine a link asks for."""
+        self._start.click(
+            gpu(self._race),
+            [bar.picker, self._plain],
+            self._picture,
+            api_visibility="private",
+            show_progress="hidden",
+            concurrency_id="race",
+            concurrency_limit=1,
+            trigger_mode="once",
+        )
+        self._stop.click(self._end, None, None, api_visibility="private", show_progress="hidden", queue=False)
+        page.load(_asked_plain, None, self._plain, api_visibility="private", show_progress="hidden")
+
+        @spoken
+        def measured(checkpoint: str, plain: bool = False) -> dict[str, Any]:
+            """The times of every model of the checkpoint's data set, in milliseconds a sequence."""
+            *_, last = self._racing.run(checkpoint, plain is True, threading.Event())
+            return last
+
+        gr.api(measured, api_name="race", concurrency_id="race")
+
+    def _race(self, name: str, plain: bool, request: gr.Request) -> Iterator[Any]:
+        stop = self._stops[str(request.session_hash)] = threading.Event()
+        try:
+            yield from self._racing.run(name, plain is True, stop)
+        except Exception as error:
+            raise gr.Error(words_for(error), title="That did not work", print_exception=False) from None
+        finally:
+            stop.set()
+            self._stops.pop(str(request.session_hash), None)
+
+    def _end(self, request: gr.Request) -> None:
+        """End the race of this visitor within a step."""
+        if stop := self._stops.get(str(request.session_hash)):
+            stop.set()
+
+
+def _asked_plain(request: gr.Request) -> Any:  # noqa: ANN401 - an update
+    return True if dict(request.query_params).get("plain") == "1" else gr.skip()

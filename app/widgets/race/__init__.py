@@ -1,0 +1,1 @@
+"""Who draws fastest, and how that grows with the length."""

@@ -1,0 +1,97 @@
+const value = () => (isWhole(props.value) ? props.value : null);
+const lineOf = (row) => row.variant + "/" + row.engine;
+const number = (ms) => (ms < 10 ? ms.toFixed(2) : ms < 100 ? ms.toFixed(1) : Math.round(ms).toLocaleString("en"));
+function groups() {
+  const lines = new Map();
+  for (const row of value().rows) lines.set(lineOf(row), [...(lines.get(lineOf(row)) || []), row]);
+  return [...lines.values()];
+}
+
+function chart() {
+  const canvas = find(".chart"), ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
+  if (!width || !value()) return;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  const context = canvas.getContext("2d"), style = getComputedStyle(element), ink = style.getPropertyValue("--lnf-ink"), soft = style.getPropertyValue("--lnf-soft"), line = style.getPropertyValue("--lnf-line");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.font = "12px " + style.getPropertyValue("--lnf-sans");
+  const rows = value().rows, box = { left: 64, right: width - 20, top: 16, bottom: height - 40 };
+  const lengths = [...new Set(rows.map((row) => row.length))].sort((a, b) => a - b), times = rows.map((row) => row.milliseconds);
+  const x0 = Math.log2(lengths[0] || 16) - 0.15, x1 = Math.log2(lengths.at(-1) || 128) + 0.15;
+  const y0 = Math.floor(Math.log10(Math.min(1, ...times))), y1 = Math.max(y0 + 1, Math.ceil(Math.log10(Math.max(10, ...times))));
+  const X = (length) => box.left + ((Math.log2(length) - x0) / Math.max(0.3, x1 - x0)) * (box.right - box.left);
+  const Y = (ms) => box.bottom - ((Math.log10(ms) - y0) / (y1 - y0)) * (box.bottom - box.top);
+  context.textBaseline = "middle";
+  for (let power = y0; power <= y1; power++) {
+    context.fillStyle = line;
+    context.fillRect(box.left, Y(10 ** power), box.right - box.left, 1);
+    context.fillStyle = soft;
+    context.textAlign = "right";
+    context.fillText(power >= 3 ? 10 ** (power - 3) + " s" : 10 ** power + " ms", box.left - 8, Y(10 ** power));
+  }
+  context.textAlign = "center";
+  for (const length of lengths) context.fillText(length, X(length), box.bottom + 14);
+  context.fillText("length in " + value().unit + " (both axes in equal ratios)", (box.left + box.right) / 2, box.bottom + 30);
+  for (const group of groups()) {
+    const colour = variantColour(group[0].variant);
+    context.strokeStyle = context.fillStyle = colour;
+    context.lineWidth = 2;
+    context.setLineDash(group[0].engine === "eager" ? [5, 5] : []);
+    context.beginPath();
+    group.forEach((row, at) => (at ? context.lineTo(X(row.length), Y(row.milliseconds)) : context.moveTo(X(row.length), Y(row.milliseconds))));
+    context.stroke();
+    context.setLineDash([]);
+    context.font = "15px " + style.getPropertyValue("--lnf-sans");
+    for (const row of group) context.fillText(row.marker, X(row.length), Y(row.milliseconds));
+    context.font = "12px " + style.getPropertyValue("--lnf-sans");
+  }
+  canvas.setAttribute("aria-label", "Time against length. " + groups().map((group) => group[0].title + ", " + group[0].engine_words + ": " + group.map((row) => row.length + " in " + number(row.milliseconds) + " ms").join(", ")).join("; "));
+}
+
+function table() {
+  const lengths = [...new Set(value().rows.map((row) => row.length))].sort((a, b) => a - b);
+  find("table").hidden = !value().rows.length;
+  find("thead tr").replaceChildren(...["Model, engine", ...lengths.map((length) => length + " " + value().unit)].map((text) => Object.assign(make("th", "", text), { scope: "col" })));
+  find("tbody").replaceChildren(...groups().map((group) => {
+    const line = make("tr");
+    line.append(make("td", "", group[0].title + ", " + group[0].engine_words));
+    for (const length of lengths) {
+      const row = group.find((item) => item.length === length), cell = make("td", "", row ? number(row.milliseconds) + " ms " : "—");
+      if (row) cell.append(make("small", "", row.dependent_steps === 1 ? "all at once" : row.dependent_steps + " in turn"));
+      line.append(cell);
+    }
+    return line;
+  }));
+  find(".legend").replaceChildren(...groups().map((group) => {
+    const item = make("li", "", ""), marker = make("b", "", group[0].marker + (group[0].engine === "eager" ? " - -" : " —"));
+    marker.style.color = "var(--lnf-" + group[0].variant + ", var(--lnf-ink))";
+    item.append(marker, document.createTextNode(group[0].title + ", " + group[0].engine_words));
+    return item;
+  }));
+}
+
+function draw() {
+  if (!value()) {
+    find(".now").textContent = "Press Race: the models draw the same lengths one after the other, and the times appear here.";
+    find(".chart").hidden = true;
+    return;
+  }
+  find(".chart").hidden = false;
+  find(".title").textContent = value().title;
+  find(".now").textContent = value().now;
+  find(".said").textContent = value().said;
+  find(".caption").textContent = value().machine + " “In turn” counts the passes that had to wait for the one before: that number, not the arithmetic, is what a flow that draws all at once saves.";
+  find(".out").replaceChildren(...value().left_out.map((text) => make("li", "", text)));
+  find(".csv").hidden = value().running || !value().rows.length;
+  table(); chart();
+}
+find(".csv").addEventListener("click", () => {
+  const names = ["variant", "engine", "length", "milliseconds", "dependent_steps"];
+  const lines = [names, ...value().rows.map((row) => names.map((name) => row[name]))];
+  save(new Blob([lines.map((line) => line.join(",")).join("\r\n") + "\r\n"], { type: "text/csv" }), "lnf-race.csv");
+});
+new ResizeObserver(chart).observe(element);
+onThemeChange(() => value() && chart());
+draw();
+watch("value", draw);
+announces(() => value() ? value().status : { kind: "done", text: "", query: "tab=race" });
