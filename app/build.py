@@ -11,15 +11,16 @@ from app.fields import TABS
 from app.frame import Footer, Header
 from app.limits import LIMITS
 from app.model_bar import ModelBar
+from app.services.inside import InsideViews
 from app.services.latent import LatentViews
 from app.services.racing import Racing
 from app.services.sampling import Sampling
 from app.services.sequences import Sequences
 from app.services.sound import Sound
-from app.tabs.latent import LatentTab
 from app.tabs.race import RaceTab
 from app.tabs.results import ResultsTab
 from app.tabs.sample import SampleTab
+from app.tabs.views import InsideTab, LatentTab
 from app.theme import CSS_FILE, theme
 
 TITLE = "Latent flows"
@@ -40,6 +41,7 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
             SampleTab(sampling, sound),
             RaceTab(Racing(sampling.models)),
             LatentTab(LatentViews(sequences)),
+            InsideTab(InsideViews(sequences)),
             ResultsTab(),
         ]
         assert tuple(tab.name for tab in tabs) == TABS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,6 +34,8 @@ class Studied:
     x: Tensor
     """``[T]`` or ``[T, V]``."""
     past: Past
+    sampler: Any
+    """The fastest that was ready when the model was loaded."""
 
     @property
     def names(self) -> list[str]:
@@ -95,7 +98,7 @@ class Sequences:
             drawn = model.sample(1, longest, generator=torch.Generator().manual_seed(seed), engine=loaded.sampler)
             assert drawn.z is not None and drawn.eps is not None
             x, past = drawn.x[:, 0], read_past(model, drawn.z[:, 0], drawn.eps[:, 0])
-        return Studied(entry, model, vocabulary, x, past)
+        return Studied(entry, model, vocabulary, x, past, loaded.sampler)
 
 
 def read_text(text: str, vocabulary: Vocabulary, model: LatentFlow) -> Tensor:

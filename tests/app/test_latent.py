@@ -115,7 +115,7 @@ def test_the_cloud_is_drawn_and_moves_with_the_step(open_page: Callable[..., Any
 @pytest.mark.browser
 def test_each_tab_opens_by_click_and_by_link_and_its_address_restores_it(open_page: Callable[..., Any]) -> None:
     page = open_page()
-    for name in ("race", "latent", "results"):
+    for name in ("race", "latent", "inside", "results"):
         page.locator(f"#tabs button[role=tab][data-tab-id={name}]").click()
         page.wait_for_function(f"() => location.search.includes('tab={name}')")
         again = open_page(page.url[page.url.index("?") :])

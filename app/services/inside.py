@@ -1,0 +1,138 @@
+"""One sequence taken apart, as the inside widget draws it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import torch
+from torch import Tensor
+
+from app.limits import LIMITS, whole
+from app.services.sequences import Sequences, Studied
+from lnf_core.analysis.bounds import bound_by_samples
+from lnf_core.analysis.causality import influence
+from lnf_core.analysis.layers import decode_layers, step_terms
+from lnf_core.data import sounding_shift
+from lnf_core.models.latent_flow import LatentFlow
+from lnf_core.music import held_notes, piano_keys
+
+_DRAWS = 16  # of the posterior, for the two parts of each step
+_BOUND = 64  # most draws of the curve
+
+
+class InsideViews:
+    """What each step of a sequence costs, how it comes about layer by layer, and what its noise reaches."""
+
+    def __init__(self, sequences: Sequences) -> None:
+        self._sequences = sequences
+        self._at_once = threading.BoundedSemaphore(LIMITS.at_once)
+
+    def view(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Everything but the influence of one step.
+
+        Args:
+            asked: ``checkpoint``; optional: ``seed``, ``text``, ``step``.
+
+        Raises:
+            LNFError: a value that cannot be used; says which.
+        """
+        seed, step, text = _read(asked)
+        started = time.perf_counter()
+        with self._at_once, torch.no_grad():
+            studied = self._sequences.get(asked.get("checkpoint"), seed, text)
+            model, x = studied.model, studied.x
+            lengths = torch.tensor([len(x)])
+            terms = step_terms(model, x, _DRAWS, torch.Generator().manual_seed(seed))
+            curve = bound_by_samples(model, x[:, None], lengths, _BOUND, torch.Generator().manual_seed(seed))
+            layers = decode_layers(model, studied.past)
+            error = model.invert(studied.past.z[:, None], lengths, studied.sampler).error
+        payload = _payload(studied, seed, min(step, len(x)), text)
+        return payload | {
+            "reconstruction": [round(float(value), 4) for value in terms.reconstruction],
+            "kl": [round(float(value), 4) for value in terms.kl],
+            "draws": _DRAWS,
+            "bound": [
+                {"draws": count, "nats": round(-bound, 4), "error": None if spread is None else round(spread, 4)}
+                for count, bound, spread in zip(curve.counts, curve.bounds, curve.standard_errors, strict=True)
+            ],
+            "layers": [_layer(studied, symbols) for symbols in layers],
+            "inversion_error": error,
+            "milliseconds": round(1e3 * (time.perf_counter() - started)),
+        }
+
+    def poke(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """What moves when the noise of one step is changed.
+
+        Raises:
+            LNFError: a value that cannot be used; says which.
+        """
+        seed, step, text = _read(asked)
+        with self._at_once, torch.no_grad():
+            studied = self._sequences.get(asked.get("checkpoint"), seed, text)
+            step = min(step, len(studied.x))
+            changed = influence(
+                studied.model,
+                studied.past.eps[:, None],
+                torch.tensor([len(studied.x)]),
+                step - 1,
+                size=1.0,
+                directions=8,
+                generator=torch.Generator().manual_seed(seed),
+                engine=studied.sampler,
+            )
+        payload = _payload(studied, seed, step, text)
+        return payload | {
+            "z": [round(float(value), 5) for value in changed.z[:, 0]],
+            "x": [round(float(value), 6) for value in changed.probabilities[:, 0]],
+            "said": _reach(studied.model, changed.z[:, 0], step),
+        }
+
+
+def _read(asked: Mapping[str, Any]) -> tuple[int, int, str]:
+    seed = whole("seed", "The seed", asked.get("seed", 0), LIMITS.seed)
+    return seed, whole("step", "The step", asked.get("step", 9), LIMITS.length), str(asked.get("text") or "")
+
+
+def _payload(studied: Studied, seed: int, step: int, text: str) -> dict[str, Any]:
+    entry = studied.entry
+    dataset, variant = entry.name.split("/")
+    query = {"tab": "inside", "dataset": dataset, "variant": variant, "seed": seed, "step": step}
+    if text and studied.vocabulary is not None:
+        query["text"] = text
+    return {
+        "title": entry.title,
+        "variant": entry.variant.name,
+        "marker": entry.variant.marker,
+        "domain": entry.domain,
+        "seed": seed,
+        "step": step,
+        "names": studied.names,
+        "status": {"kind": "done", "text": "", "query": urlencode(query)},
+    }
+
+
+def _layer(studied: Studied, symbols: Tensor) -> Any:  # noqa: ANN401 - text, or notes
+    """A line of text; or the notes of a roll as start, steps held, pitch."""
+    if studied.vocabulary is not None:
+        return "".join(studied.vocabulary.symbols[int(symbol)] for symbol in symbols)
+    shift = sounding_shift(studied.entry.dataset)
+    return [[note.start, note.end - note.start, note.pitch(shift)] for note in held_notes(piano_keys(symbols))]
+
+
+def _reach(model: LatentFlow, moved: Tensor, step: int) -> str:
+    """What holds for this flow over time, and what was seen."""
+    later = int((moved[step:] > 0).sum())
+    seen = (
+        f"The noise of step {step}, changed in 8 random directions: {later} of {len(moved) - step} later vectors moved"
+    )
+    before = "no earlier one did" if not bool((moved[: step - 1] > 0).any()) else "earlier ones did too"
+    why = {
+        "af": "each vector is made from those before it",
+        "iaf": "each vector is made from the noise before it, which is known at once",
+        "none": "no vector hears of another",
+    }[model.config.time_flow]
+    return f"{seen}, {before}: {why}. What is read may move on both sides, since the decoder looks both ways."

@@ -1,0 +1,1 @@
+"""One sequence taken apart: costs, layers, bound and reach."""

@@ -1,0 +1,173 @@
+const linked = new URLSearchParams(location.search);
+const place = { checkpoint: null, seed: 1, step: 9, text: "" };
+const stepInput = find(".step");
+let shown = null, reach = null, asking = false, again = null, begun = false;
+
+async function ask(kind) {
+  if (asking) { again = again === "view" ? "view" : kind; return; }
+  asking = true;
+  find(".inside").setAttribute("aria-busy", "true");
+  if (!shown) say("Taking a sequence apart …");
+  try {
+    if (kind === "view") {
+      const answer = await server.view({ ...place });
+      if (answer.error) { say(answer.error, true); } else { take(answer); again = again || "poke"; }
+    } else {
+      const answer = await server.poke({ ...place });
+      if (answer.error) say(answer.error, true); else { reach = answer; drawReach(); if (element.getClientRects().length) goTo(answer.status.query); }
+    }
+  } catch (error) { say("The server did not answer; please try again.", true); }
+  asking = false;
+  find(".inside").removeAttribute("aria-busy");
+  const next = again;
+  again = null;
+  if (next) ask(next);
+}
+function say(words, bad) {
+  find(".said").textContent = words;
+  find(".said").classList.toggle("bad", Boolean(bad));
+}
+function take(answer) {
+  shown = answer;
+  reach = null;
+  place.step = answer.step;
+  stepInput.max = answer.names.length;
+  stepInput.value = answer.step;
+  find(".body").hidden = false;
+  find(".title").textContent = answer.marker + " " + answer.title;
+  find(".details").textContent = (place.text ? "your text" : "seed " + answer.seed) + ", " + answer.names.length + " steps, answered in " + answer.milliseconds + " ms";
+  find(".typed").hidden = answer.domain !== "text";
+  say("");
+  drawAll();
+  if (element.getClientRects().length) goTo(answer.status.query);
+}
+
+function sized(canvas) {
+  const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.font = "12px " + getComputedStyle(element).getPropertyValue("--lnf-sans");
+  return { context, width, height };
+}
+const colour = (name) => getComputedStyle(element).getPropertyValue("--lnf-" + name).trim();
+const label = (at) => (shown.domain === "text" ? (shown.names[at] === " " ? "␣" : shown.names[at]) : (at + 1) % 4 === 1 ? at + 1 : "");
+const nats = (value) => value.toFixed(2);
+
+// Bars side by side for every step: `series` is [{ values, fill, hatched }].
+function bars(canvas, series, mark) {
+  const { context, width, height } = sized(canvas), steps = shown.names.length, base = height - 20, wide = (width - 50) / steps;
+  const most = Math.max(1e-9, ...series.flatMap((one) => one.values)), least = Math.min(0, ...series.flatMap((one) => one.values));
+  const Y = (value) => 10 + ((most - value) / (most - least)) * (base - 12);
+  context.fillStyle = colour("soft");
+  context.textAlign = "left";
+  context.fillText(most >= 0.1 ? most.toFixed(1) : most.toPrecision(1), 4, 18);
+  context.fillText("0", 4, Y(0));
+  context.fillStyle = colour("line");
+  context.fillRect(44, Y(0), width - 50, 1);
+  context.textAlign = "center";
+  for (let at = 0; at < steps; at++) {
+    const x = 46 + at * wide;
+    if (mark === at) { context.fillStyle = colour("black-key"); context.fillRect(x, 4, wide, height - 4); }
+    series.forEach((one, order) => {
+      const each = Math.max(1, (wide - 2) / series.length), top = Y(Math.max(0, one.values[at])), bottom = Y(Math.min(0, one.values[at]));
+      context.fillStyle = context.strokeStyle = one.fill;
+      if (one.outlined) context.strokeRect(x + order * each + 1, top, Math.max(1, each - 1.5), bottom - top);
+      else context.fillRect(x + order * each + 0.5, top, Math.max(1, each - 0.5), bottom - top);
+    });
+    context.fillStyle = colour("soft");
+    context.fillText(label(at), x + wide / 2, height - 6);
+  }
+}
+function drawCosts() {
+  const total = (values) => values.reduce((sum, value) => sum + value, 0), { reconstruction, kl } = shown;
+  bars(find(".costs"), [{ values: reconstruction, fill: colour("soft"), outlined: true }, { values: kl, fill: variantColour(shown.variant) }]);
+  const dear = kl.indexOf(Math.max(...kl));
+  const words = "Filled: KL, what the true step tells the prior anew; outlined: reconstruction, what the decoder still guesses; nats a step, mean of " + shown.draws + " draws of the hidden vectors. In all " + nats(total(kl)) + " + " + nats(total(reconstruction)) + " nats; the dearest step is " + (dear + 1) + " (" + (shown.names[dear] === " " ? "space" : shown.names[dear]) + ") with a KL of " + nats(kl[dear]) + ".";
+  find(".costsWords").textContent = words;
+  find(".costs").setAttribute("aria-label", words);
+}
+function drawLayers() {
+  const last = shown.layers.length - 1;
+  find(".layers").replaceChildren(...shown.layers.map((layer, at) => {
+    const row = make("div"), name = at === 0 ? "noise" : at === last ? "finished" : "layer " + at + " of " + last;
+    row.append(make("small", "", name));
+    if (typeof layer === "string") row.append(make("code", "", layer));
+    else { const canvas = make("canvas"); canvas.setAttribute("role", "img"); canvas.setAttribute("aria-label", name + ": " + layer.length + " notes"); row.append(canvas); }
+    return row;
+  }));
+  if (shown.domain === "music") {
+    const pitches = shown.layers.flat().map((note) => note[2]), low = Math.min(...pitches, 48) - 1, high = Math.max(...pitches, 72) + 1;
+    find(".layers").querySelectorAll("canvas").forEach((canvas, at) => {
+      const { context, width, height } = sized(canvas), tall = height / (high - low + 1);
+      context.fillStyle = variantColour(shown.variant);
+      for (const [start, held, pitch] of shown.layers[at]) context.fillRect((start / shown.names.length) * width, (high - pitch) * tall, Math.max(2, (held / shown.names.length) * width - 1), Math.max(2, tall));
+    });
+  }
+  find(".back").textContent = "There and back again through the flow in single precision the vectors differ by at most " + shown.inversion_error.toExponential(1) + ".";
+}
+function drawReach() {
+  find(".stepWords").textContent = "Step " + place.step + " of " + shown.names.length;
+  stepInput.setAttribute("aria-valuetext", "step " + place.step);
+  if (!reach) return;
+  const scale = Math.max(1e-9, ...reach.z) / Math.max(1e-9, ...reach.x);
+  bars(find(".reach"), [{ values: reach.z, fill: variantColour(shown.variant) }, { values: reach.x.map((value) => value * scale), fill: colour("soft"), outlined: true }], reach.step - 1);
+  find(".reachWords").textContent = reach.said + " Filled: how far each hidden vector moves (mean over its numbers); outlined: how far what is read moves, drawn to the same height.";
+  find(".reach").setAttribute("aria-label", reach.said);
+}
+function drawBound() {
+  const { context, width, height } = sized(find(".bound")), points = shown.bound, values = points.map((point) => point.nats);
+  const most = Math.max(...values), least = Math.min(...values), room = Math.max(1e-6, most - least);
+  const X = (draws) => 60 + (Math.log2(draws) / Math.log2(points.at(-1).draws)) * (width - 110), Y = (value) => 16 + ((most - value) / room) * (height - 52);
+  context.strokeStyle = context.fillStyle = variantColour(shown.variant);
+  context.lineWidth = 2;
+  context.beginPath();
+  points.forEach((point, at) => (at ? context.lineTo(X(point.draws), Y(point.nats)) : context.moveTo(X(point.draws), Y(point.nats))));
+  context.stroke();
+  for (const point of points) {
+    context.beginPath(); context.arc(X(point.draws), Y(point.nats), 3.5, 0, 7); context.fill();
+    if (point.error) { context.beginPath(); context.moveTo(X(point.draws), Y(point.nats - point.error)); context.lineTo(X(point.draws), Y(point.nats + point.error)); context.stroke(); }
+  }
+  context.fillStyle = colour("soft");
+  context.textAlign = "center";
+  for (const point of points) context.fillText(point.draws, X(point.draws), height - 8);
+  context.textAlign = "left";
+  context.fillText(nats(most), 6, Y(most) + 4);
+  if (room > 0.02) context.fillText(nats(least), 6, Y(least) + 4);
+  const words = "Nats a step against the number of draws: from " + nats(values[0]) + " with one draw (the ELBO) to " + nats(values.at(-1)) + " with " + points.at(-1).draws + ". More draws of the hidden vectors bring the bound nearer to the true likelihood of this sequence; upright lines are one standard error.";
+  find(".boundWords").textContent = words;
+  find(".bound").setAttribute("aria-label", words);
+}
+function drawAll() {
+  if (!shown || !find(".costs").clientWidth) return;
+  drawCosts(); drawLayers(); drawBound(); drawReach();
+}
+
+stepInput.addEventListener("input", () => { place.step = Number(stepInput.value); find(".stepWords").textContent = "Step " + place.step + " of " + shown.names.length; ask("poke"); });
+find(".another").addEventListener("click", () => { place.seed = Math.floor(Math.random() * 100000); place.text = ""; ask("view"); });
+find(".typed").addEventListener("submit", (event) => { event.preventDefault(); place.text = find(".typed input").value; ask("view"); });
+
+function begin() {
+  if (!element.getClientRects().length) return;
+  if (!begun) {
+    begun = true;
+    if (linked.get("tab") === "inside") {
+      for (const name of ["seed", "step"]) if (linked.get(name)) place[name] = linked.get(name);
+      place.text = linked.get("text") || "";
+      if (place.text) find(".typed input").value = place.text;
+    }
+  }
+  // The page opens with a model of its own before it takes up that of the link.
+  const named = linked.get("tab") === "inside" && linked.get("dataset") && linked.get("dataset") + "/" + linked.get("variant");
+  if (named && !window.lnfTouched && props.value !== named) return;
+  if (props.value && props.value !== place.checkpoint) {
+    if (place.checkpoint && place.checkpoint.split("/")[0] !== props.value.split("/")[0]) { place.step = 9; place.text = ""; }
+    place.checkpoint = props.value;
+    ask("view");
+  } else if (shown) { goTo((reach || shown).status.query); drawAll(); }
+}
+new ResizeObserver(begin).observe(element);
+onThemeChange(drawAll);
+watch("value", begin);
+begin();

@@ -1,0 +1,88 @@
+"""Inside a sequence: what the page shows adds up to the model's own figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import lnf_core
+from app.limits import FieldError
+from app.services.inside import InsideViews
+from app.services.models import LoadedModels
+from app.services.sequences import Sequences
+from app.tabs.views import _answers
+from lnf_core.models.latent_flow import LatentFlow
+
+
+@pytest.fixture
+def views(here: Path) -> InsideViews:
+    assert here.is_dir()
+    return InsideViews(Sequences(LoadedModels()))
+
+
+def test_the_steps_and_the_bound_are_the_models(views: InsideViews) -> None:
+    shown = views.view({"checkpoint": "ptb/af-scf", "text": "abba cab", "seed": 5})
+    loaded = lnf_core.load("ptb/af-scf")
+    model, vocabulary = loaded.model, loaded.vocabulary
+    assert isinstance(model, LatentFlow) and vocabulary is not None
+    x, lengths = vocabulary.encode("abba cab")[:, None], torch.tensor([8])
+    elbo = model.elbo(x, lengths, 16, torch.Generator().manual_seed(5))
+    total = -float(elbo.value[0]) + float(elbo.log_p_length[0])
+    assert sum(shown["reconstruction"]) + sum(shown["kl"]) == pytest.approx(total, abs=0.01)
+    bound = model.bound(x, lengths, 64, torch.Generator().manual_seed(5))
+    assert shown["bound"][-1]["draws"] == 64
+    assert shown["bound"][-1]["nats"] == pytest.approx(-float(bound.log_likelihood[0]) / 9, abs=1e-3)
+    assert shown["names"] == list("abba cab") and len(shown["layers"]) == model.config.flow_layers + 1
+    assert 0 <= shown["inversion_error"] < 1e-3 and "text=abba+cab" in shown["status"]["query"]
+
+
+@pytest.fixture(scope="module")
+def released() -> InsideViews:
+    """Of the models people meet: in untrained ones next to nothing sounds or moves."""
+    return InsideViews(Sequences(LoadedModels()))
+
+
+def test_music_is_taken_apart_into_notes(released: InsideViews) -> None:
+    shown = released.view({"checkpoint": "jsb/iaf-scf", "seed": 1})
+    assert shown["layers"][-1] and all(start + held <= len(shown["names"]) for start, held, _ in shown["layers"][-1])
+
+
+@pytest.mark.parametrize(("name", "words"), [("jsb/af-af", "made from those"), ("jsb/iaf-scf", "known at once")])
+def test_the_noise_of_a_step_reaches_no_earlier_vector(released: InsideViews, name: str, words: str) -> None:
+    shown = released.poke({"checkpoint": name, "seed": 1, "step": 6})
+    assert shown["step"] == 6 and not any(shown["z"][:5]) and shown["z"][5] > 0 and any(shown["z"][6:])
+    assert words in shown["said"] and "no earlier one did" in shown["said"]
+
+
+def test_refusals_are_sentences(views: InsideViews) -> None:
+    with pytest.raises(FieldError, match="no latent space"):
+        views.view({"checkpoint": "ptb/lstm"})
+    with pytest.raises(FieldError, match="The step"):
+        views.poke({"checkpoint": "ptb/af-scf", "step": "two"})
+    answer = _answers("view", views.view)
+    assert answer.__name__ == "view"
+    for nonsense in (None, [], "x", {"checkpoint": ["a"]}, {"checkpoint": "jsb/lstm"}):
+        assert set(answer(nonsense)) == {"error"}
+
+
+@pytest.mark.browser
+def test_a_sequence_is_taken_apart_on_the_page(open_page: Callable[..., Any]) -> None:
+    page = open_page("?tab=inside&dataset=ptb&variant=af-scf&seed=2&step=4")
+    reach = "() => document.querySelector('#inside .reachWords')?.textContent"
+    page.wait_for_function(f"{reach}.includes('step 4,')")
+    assert page.locator("#inside .layers code").count() == 3
+    page.locator("#inside .step").press("ArrowRight")
+    page.wait_for_function(f"{reach}.includes('step 5,')")
+    assert "step=5" in page.url
+    page.fill("#inside .typed input", "Ω")
+    page.locator("#inside .typed button").click()
+    page.wait_for_function("() => document.querySelector('#inside .said').textContent.includes('position 0')")
+    assert page.locator("#inside .layers code").count() == 3  # nothing was lost
+    page.fill("#inside .typed input", "abba")
+    page.locator("#inside .typed button").click()
+    page.wait_for_function("() => location.search.includes('text=abba')")
+    assert page.locator("#inside .layers code").last.text_content() != ""
