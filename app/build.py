@@ -17,6 +17,7 @@ from app.services.racing import Racing
 from app.services.sampling import Sampling
 from app.services.sequences import Sequences
 from app.services.sound import Sound
+from app.tabs.learn import LearnTab
 from app.tabs.race import RaceTab
 from app.tabs.results import ResultsTab
 from app.tabs.sample import SampleTab
@@ -42,6 +43,7 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
             RaceTab(Racing(sampling.models)),
             LatentTab(LatentViews(sequences)),
             InsideTab(InsideViews(sequences)),
+            LearnTab(),
             ResultsTab(),
         ]
         assert tuple(tab.name for tab in tabs) == TABS

@@ -16,7 +16,7 @@ from app.limits import LIMITS, FieldError, empty, number, whole
 from lnf_core.errors import InvalidInputError
 from lnf_core.music import INSTRUMENTS
 
-TABS = ("sample", "race", "latent", "inside", "results")
+TABS = ("sample", "race", "latent", "inside", "learn", "results")
 """Names of the tabs, as ``tab`` in a link names them."""
 Bounds = tuple[int, int]
 

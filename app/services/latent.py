@@ -15,6 +15,7 @@ from torch import Tensor
 from app.limits import LIMITS, whole
 from app.services.sequences import Sequences, Studied
 from lnf_core.analysis.latents import StepCloud, draw_step
+from lnf_core.analysis.modes import Modes, count_modes
 
 DRAWS = 4096
 _SHADES = 32767  # points travel as 16-bit whole numbers
@@ -46,10 +47,13 @@ class LatentViews:
             step = min(step, steps)  # another model's sequence may be shorter
             generator = torch.Generator().manual_seed(seed)  # the same noise at every step: what moves is the flow
             cloud = draw_step(studied.model, studied.past, step - 1, DRAWS, generator=generator)
-        return _payload(studied, cloud, step, seed, text if studied.vocabulary else "", started)
+            modes = count_modes(cloud.layers[-1], generator=torch.Generator().manual_seed(0))
+        return _payload(studied, cloud, modes, step, seed, text if studied.vocabulary else "", started)
 
 
-def _payload(studied: Studied, cloud: StepCloud, step: int, seed: int, text: str, started: float) -> dict[str, Any]:
+def _payload(
+    studied: Studied, cloud: StepCloud, modes: Modes, step: int, seed: int, text: str, started: float
+) -> dict[str, Any]:
     entry = studied.entry
     dataset, variant = entry.name.split("/")
     names = studied.names
@@ -76,13 +80,14 @@ def _payload(studied: Studied, cloud: StepCloud, step: int, seed: int, text: str
         "labels": _packed(cloud.labels.to(torch.uint8)),
         "draws": cloud.layers.shape[1],
         "layers": len(cloud.layers) - 1,
-        "said": _said(studied, symbols, step),
+        "modes": {"count": modes.count, "low": modes.low, "high": modes.high, "method": modes.method},
+        "said": _said(studied, symbols, modes, step),
         "milliseconds": round(1e3 * (time.perf_counter() - started)),
         "status": {"kind": "done", "text": "", "query": urlencode({**query, **({"text": text} if text else {})})},
     }
 
 
-def _said(studied: Studied, symbols: list[dict[str, Any]], step: int) -> str:
+def _said(studied: Studied, symbols: list[dict[str, Any]], modes: Modes, step: int) -> str:
     music = studied.vocabulary is None
     quoted = [
         f"“{'space' if item['name'] == ' ' else item['name']}” {item['share']:.0%}"
@@ -91,9 +96,12 @@ def _said(studied: Studied, symbols: list[dict[str, Any]], step: int) -> str:
     ]
     before = "".join(studied.names[: step - 1])[-40:] if not music else ""
     beginning = f"After “{before}”, " if before else f"At step {step}, "
+    span = f"{modes.count}" if modes.low == modes.high else f"{modes.count} ({modes.low} to {modes.high})"
+    hills = "hill" if modes.count == modes.high == 1 else "hills"
     return (
         f"{beginning}{DRAWS:,} draws of the hidden vector decode to {', '.join(quoted)}"
-        f"{' and others' if sum(item['share'] for item in symbols[:4]) < 0.995 else ''}."
+        f"{' and others' if sum(item['share'] for item in symbols[:4]) < 0.995 else ''}. "
+        f"Their density has {span} {hills} (modes)."
     )
 
 

@@ -46,6 +46,8 @@ def test_the_points_are_the_models_draws(views: LatentViews, name: str) -> None:
     plane = (cloud.plane - cloud.plane.mean(1, keepdim=True)).numpy()
     np.testing.assert_allclose(points / 32767 * np.abs(plane).max(), plane, atol=2e-4 * np.abs(plane).max())
     np.testing.assert_array_equal(labels, cloud.labels.numpy())
+    assert payload["modes"]["low"] <= payload["modes"]["count"] <= payload["modes"]["high"]
+    assert "(modes)" in payload["said"]
     assert [item["share"] for item in payload["symbols"]] == [round(float(share), 4) for share in cloud.shares]
 
 
@@ -115,7 +117,7 @@ def test_the_cloud_is_drawn_and_moves_with_the_step(open_page: Callable[..., Any
 @pytest.mark.browser
 def test_each_tab_opens_by_click_and_by_link_and_its_address_restores_it(open_page: Callable[..., Any]) -> None:
     page = open_page()
-    for name in ("race", "latent", "inside", "results"):
+    for name in ("race", "latent", "inside", "learn", "results"):
         page.locator(f"#tabs button[role=tab][data-tab-id={name}]").click()
         page.wait_for_function(f"() => location.search.includes('tab={name}')")
         again = open_page(page.url[page.url.index("?") :])

@@ -1,0 +1,57 @@
+// The row of buttons: one lesson is shown at a time, and the address says which one and in what state.
+const steps = find("nav"), list = find("ol"), count = props.titles.length;
+const lessonAt = (number) => document.getElementById("lesson-" + number);
+const query = new URLSearchParams(location.search);
+let current = query.get("tab") === "learn" ? Number(query.get("lesson")) : 1;
+if (!(Number.isInteger(current) && current >= 1 && current <= count)) current = 1;
+let writing = 0;
+
+const buttons = props.titles.map((title, at) => {
+  const item = make("li"), button = Object.assign(make("button", "step"), { type: "button" });
+  const number = make("span", "number", at + 1);
+  button.append(number, make("span", "words", title));
+  button.addEventListener("click", () => go(at + 1));
+  item.append(button);
+  list.append(item);
+  return button;
+});
+
+function show() {
+  buttons.forEach((button, at) => {
+    if (at + 1 === current) button.setAttribute("aria-current", "step"); else button.removeAttribute("aria-current");
+  });
+  for (let number = 1; number <= count; number++) {
+    const lesson = lessonAt(number);
+    if (lesson) lesson.classList.toggle("lnf-folded", number !== current);
+  }
+}
+// The address is that of what is seen; browsers allow a few changes of it a second.
+function write() {
+  clearTimeout(writing);
+  writing = setTimeout(() => {
+    if (!steps.getClientRects().length) return;
+    const section = lessonAt(current) && lessonAt(current).querySelector(".lesson");
+    const values = new URLSearchParams({ tab: "learn", lesson: current });
+    for (const [name, value] of new URLSearchParams((section && section.dataset.link) || "")) values.set(name, value);
+    const theme = new URLSearchParams(location.search).get("__theme");
+    if (theme) values.set("__theme", theme);
+    history.replaceState(history.state, "", location.pathname + "?" + values.toString());
+  }, 250);
+}
+function go(number) {
+  current = Math.min(count, Math.max(1, number));
+  show();
+  write();
+}
+// Arrow keys move along the row, as in a row of tabs; Tab goes on to the lesson.
+list.addEventListener("keydown", (event) => {
+  const at = buttons.indexOf(document.activeElement);
+  const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: count - 1 }[event.key];
+  if (at < 0 || to === undefined) return;
+  event.preventDefault();
+  buttons[(to + count) % count].focus();
+  go(((to + count) % count) + 1);
+});
+document.addEventListener("lnf-lesson-moved", (event) => { if (event.detail === current) write(); });
+new ResizeObserver(() => { show(); write(); }).observe(steps);
+show();

@@ -1,0 +1,66 @@
+// A node can be computed in turn k when all it waits for was known in turn k - 1: the picture counts, it does not assume.
+const KINDS = [["af", "told the vectors (AF)"], ["iaf", "told the noise (IAF)"]];
+const TASKS = [["draw", "draw: ε to z"], ["score", "score: z to ε"]];
+const known = (list, value, otherwise) => (list.some(([key]) => key === value) ? value : otherwise);
+const state = { kind: known(KINDS, asked.get("kind"), "af"), task: known(TASKS, asked.get("task"), "draw"), length: Math.round(askedNumber("length", 8, 2, 16)), step: 0, turn: Infinity };
+state.step = Math.round(askedNumber("step", 5, 1, state.length));
+const svg = find(".plot");
+let timer = 0;
+
+const markKind = choice(find(".kinds"), KINDS, state.kind, (key) => { state.kind = key; markKind(key); moved(); });
+const markTask = choice(find(".tasks"), TASKS, state.task, (key) => { state.task = key; markTask(key); moved(); });
+const length = slider({ name: "length", label: "steps in the sequence", term: "T", least: 2, most: 16, step: 1, value: state.length, shown: String, onInput: (value) => { state.length = value; state.step = Math.min(state.step, value); step.set(state.step); moved(); } });
+const step = slider({ name: "step", label: "step to look at", term: "t", least: 1, most: 16, step: 1, value: state.step, shown: String, onInput: (value) => { state.step = Math.min(value, state.length); moved(); } });
+find(".sliders").append(length.row, step.row);
+find(".run").addEventListener("click", () => {
+  clearInterval(timer);
+  const last = Math.max(...turns());
+  state.turn = 0;
+  redraw();
+  timer = setInterval(() => {
+    state.turn += 1;
+    redraw();
+    if (state.turn >= last) { clearInterval(timer); state.turn = Infinity; redraw(); }
+  }, Math.max(160, 2400 / last));
+});
+function moved() { clearInterval(timer); state.turn = Infinity; redraw(); remember({ kind: state.kind, task: state.task, length: state.length, step: state.step }); }
+
+// What the unknown of step t waits for: the known one of the same step, and what the flow is told of the steps before.
+function waitsFor(t) {
+  const told = state.kind === "af" ? "z" : "noise", unknown = state.task === "draw" ? "z" : "noise", given = unknown === "z" ? "noise" : "z";
+  return [[given, t], ...Array.from({ length: t - 1 }, (_, at) => [told, at + 1])];
+}
+function turns() {
+  const unknown = state.task === "draw" ? "z" : "noise", at = [];
+  for (let t = 1; t <= state.length; t++) at.push(1 + Math.max(0, ...waitsFor(t).filter(([row]) => row === unknown).map(([, before]) => at[before - 1])));
+  return at;
+}
+
+const redraw = picture(svg, () => 270, (width) => {
+  const parts = [], add = (tag, attributes, text) => parts.push(shape(tag, attributes, text));
+  const gap = (width - 84) / state.length, radius = Math.min(15, gap * 0.34), X = (t) => 74 + gap * (t - 0.5), Y = { noise: 192, z: 78 };
+  const unknown = state.task === "draw" ? "z" : "noise", when = turns(), total = Math.max(...when);
+  add("text", { class: "name", x: 8, y: Y.z + 5 }, "vectors z");
+  add("text", { class: "name", x: 8, y: Y.noise + 5 }, "noise ε");
+  add("text", { x: 8, y: unknown === "z" ? Y.z - 50 : Y.noise + 56 }, "in turn");
+  for (let t = 1; t <= state.length; t++)
+    for (const [row, from] of waitsFor(t)) {
+      const now = t === state.step, same = row === unknown, lift = same ? (unknown === "z" ? -1 : 1) * Math.min(28, 10 + 3 * (t - from)) : 0;
+      const a = [X(from), Y[row] + (row === "z" ? 1 : -1) * radius * (same ? -1 : 1)], b = [X(t), Y[unknown] + (unknown === "z" ? 1 : -1) * radius * (same ? -1 : 1)];
+      if (!now && t - from > 1) continue; // the others' long arrows would hide those looked at
+      add("path", { class: "arrow" + (now ? " now" : ""), d: "M" + a.join(" ") + " Q" + [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2 + 2 * lift].join(" ") + " " + b.join(" ") });
+    }
+  for (const row of ["noise", "z"])
+    for (let t = 1; t <= state.length; t++) {
+      const ready = row !== unknown || when[t - 1] <= state.turn;
+      add("circle", { class: "node" + (ready ? " known" : "") + (row === unknown && t === state.step ? " now" : ""), cx: X(t), cy: Y[row], r: radius });
+    }
+  when.forEach((turn, at) => add("text", { class: "turn", x: X(at + 1), y: unknown === "z" ? Y.z - 50 : Y.noise + 56, "text-anchor": "middle" }, turn));
+  svg.replaceChildren(...parts);
+  Object.assign(section.dataset, { turns: total, order: when.join(" ") });
+  const doing = state.task === "draw" ? "Drawing" : "Scoring", name = state.kind.toUpperCase(), what = unknown === "z" ? "vector" : "noise";
+  const words = doing + " with " + name + ": " + (total === 1 ? "one turn for all " + state.length + " steps, whatever the length" : total + " turns, one for each step, each waiting for the one before") + ". The " + what + " of step " + state.step + " waits for " + waitsFor(state.step).map(([row, t]) => (row === "z" ? "z" : "ε") + t).join(", ") + ".";
+  svg.setAttribute("aria-label", words);
+  tell(words);
+});
+redraw();

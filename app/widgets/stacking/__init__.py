@@ -1,0 +1,1 @@
+"""Lesson: a stack of bends has more modes than one."""

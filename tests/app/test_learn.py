@@ -1,0 +1,77 @@
+"""Learn: the arithmetic of the lessons, done in the browser, is that of the package."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from lnf_core.transforms.nlsq import NLSq
+
+pytestmark = pytest.mark.browser
+
+
+def facts(page: Any, lesson: int) -> dict[str, str]:  # noqa: ANN401 - a Playwright page
+    """What the lesson that is shown says of itself."""
+    page.wait_for_function(f"() => document.querySelector('#lesson-{lesson} .seen')?.textContent.length > 20")
+    found: dict[str, str] = page.evaluate(
+        f"() => ({{ ...document.querySelector('#lesson-{lesson} .lesson').dataset }})"
+    )
+    return found
+
+
+def test_one_bend_is_the_packages_nlsq(open_page: Callable[..., Any]) -> None:
+    page = open_page("?tab=learn&lesson=1")
+    for preset, modes in (("nothing", "1"), ("two", "2"), ("skewed", "1")):
+        page.click(f"#lesson-1 .choice[data-key={preset}]")
+        page.wait_for_function(f"() => document.querySelector('#lesson-1 .lesson').dataset.modes === '{modes}'")
+        shown = facts(page, 1)
+        assert shown["affineModes"] == "1" and float(shown["area"]) == pytest.approx(1.0, abs=0.01)
+        raw = torch.tensor(json.loads(shown["raw"]), dtype=torch.float64)
+        eps = torch.tensor(float(shown["eps"]), dtype=torch.float64)
+        z, log_slope = NLSq().inverse(eps, raw)
+        assert float(shown["z"]) == pytest.approx(float(z), abs=1e-6)
+        assert float(shown["slope"]) == pytest.approx(float(torch.exp(-log_slope)), rel=1e-6)
+    words = page.locator("#lesson-1 .seen").text_content()
+    page.locator("#lesson-1 input[name=gamma]").press("End")
+    page.wait_for_function("(old) => document.querySelector('#lesson-1 .seen').textContent !== old", arg=words)
+    page.wait_for_function("() => location.search.includes('gamma=10')")
+    again = open_page(page.url[page.url.index("?") :])
+    assert json.loads(facts(again, 1)["raw"]) == json.loads(facts(page, 1)["raw"])
+
+
+def test_a_stack_of_bends_has_many_modes_and_one_of_affine_maps_has_one(open_page: Callable[..., Any]) -> None:
+    page = open_page("?tab=learn&lesson=2&layers=5")
+    shown = facts(page, 2)
+    counts = [int(count) for count in shown["modes"].split()]
+    assert counts[0] == 1 and len(counts) == 6 and counts[-1] >= 3
+    assert shown["affineModes"] == "1 1 1 1 1 1"
+    page.click("#lesson-2 .fresh")
+    page.wait_for_function(
+        "(old) => document.querySelector('#lesson-2 svg path.filled').getAttribute('d') !== old", arg=""
+    )
+    page.locator("#lesson-2 input[name=layers]").press("Home")
+    page.wait_for_function("() => document.querySelector('#lesson-2 .lesson').dataset.modes.split(' ').length === 2")
+
+
+@pytest.mark.parametrize(
+    ("kind", "task", "turns"), [("af", "draw", 7), ("iaf", "draw", 1), ("af", "score", 1), ("iaf", "score", 7)]
+)
+def test_what_waits_for_what(open_page: Callable[..., Any], kind: str, task: str, turns: int) -> None:
+    page = open_page(f"?tab=learn&lesson=3&kind={kind}&task={task}&length=7&step=4")
+    assert int(facts(page, 3)["turns"]) == turns
+
+
+def test_lessons_are_reached_by_keyboard_and_fit_a_phone(open_page: Callable[..., Any]) -> None:
+    page = open_page("?tab=learn", width=390, height=800, scheme="dark")
+    page.wait_for_selector("#lesson-1 .lesson", state="visible")
+    page.locator("#lessons button[aria-current]").press("ArrowRight")
+    page.wait_for_selector("#lesson-2 .lesson", state="visible")
+    assert page.locator("#lesson-1 .lesson").is_hidden()
+    page.wait_for_function("() => location.search.includes('lesson=2')")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator("#lesson-2 summary").press("Enter")
+    assert page.locator("#lesson-2 details p").first.is_visible()
