@@ -10,6 +10,7 @@ from torch import Tensor
 
 from app.catalogue import Entry
 from app.fields import Settings
+from lnf_core.analysis.statistics import MusicStatistics
 
 Report = Callable[[float, str], None]
 """Told how far a request is, 0 to 1, and one line of words."""
@@ -32,6 +33,7 @@ class Piece:
     """``[T, 88]``, 0/1."""
     notes: tuple[tuple[float, float, int], ...]
     seconds: float
+    statistics: MusicStatistics
     midi: Path
     """The piece as a file; its sound is made from it when somebody wants to hear it."""
 
@@ -44,6 +46,8 @@ class Music:
     entry: Entry
     pieces: tuple[Piece, ...]
     seconds_per_beat: float
+    data: MusicStatistics | None
+    """What the model's training data are like; None where nobody measured it."""
     note: str
     """How to get real instruments when there are none; otherwise empty."""
     drawn: Drawn | None

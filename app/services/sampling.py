@@ -14,9 +14,11 @@ from app.fields import Bounds, Settings
 from app.limits import LIMITS
 from app.services.models import LoadedModels
 from app.services.sampled import Drawn, Line, Music, Piece, Report, Result, Text
+from lnf_core.analysis.statistics import MusicStatistics, music_statistics
 from lnf_core.data import sounding_shift
 from lnf_core.models.results import Sample
 from lnf_core.music import INSTRUMENTS, Performance, held_notes, piano_keys
+from lnf_core.storage.files import read_metrics
 
 
 def _silent(_fraction: float, _words: str) -> None:
@@ -94,8 +96,9 @@ class Sampling:
                 (note.start * seconds, (note.end - note.start) * seconds, note.pitch(shift))
                 for note in held_notes(roll)
             )
-            pieces.append(Piece(roll, notes, len(roll) * seconds, midi))
-        return Music(settings, entry, tuple(pieces), 60.0 / settings.tempo, self._note, drawn)
+            pieces.append(Piece(roll, notes, len(roll) * seconds, music_statistics([roll]), midi))
+        data = _data_statistics(settings.checkpoint)
+        return Music(settings, entry, tuple(pieces), 60.0 / settings.tempo, data, self._note, drawn)
 
     def _text(
         self, settings: Settings, sample: Sample, vocabulary: lnf_core.data.Vocabulary, folder: Path, drawn: Drawn
@@ -113,6 +116,15 @@ class Sampling:
         file = folder / f"{entry.dataset}-{entry.variant.name}-seed{settings.seed}.txt"
         file.write_text("".join(f"{line.text}\n" for line in lines), encoding="utf-8")
         return Text(settings, entry, tuple(lines), file, drawn)
+
+
+def _data_statistics(name: str) -> MusicStatistics | None:
+    """From the checkpoint's own file."""
+    listed = next((entry for entry in lnf_core.list_checkpoints() if entry.name == name), None)
+    if listed is None or listed.problem is not None:
+        return None
+    found = read_metrics(listed.path).get("statistics", {}).get("data")
+    return MusicStatistics(**found) if found else None
 
 
 def _words(done: int, total: int, elapsed: float) -> str:

@@ -24,6 +24,7 @@ from app.services.sampling import Sampling
 from app.services.sound import Sound
 from app.tabs.sample import _sound_server
 from app.widgets.piano_roll.payload import roll_payload
+from lnf_core.analysis.statistics import music_statistics
 from lnf_core.engines.numba_cpu.engine import NumbaEngine
 from lnf_core.models.build import build_model
 from lnf_core.music import Performance
@@ -45,7 +46,11 @@ def music(sampling: Sampling, folder: Path, **values: object) -> Music:
 
 def test_music_matches_its_midi_and_its_sound(here: Path, sampling: Sampling, tmp_path: Path) -> None:
     result = music(sampling, tmp_path, tempo=120)
-    assert len(result.pieces) == 2
+    assert len(result.pieces) == 2 and result.data is None  # nobody measured this untrained model
+    shown = roll_payload(result)
+    assert all(sample["habits"].startswith("This piece: ") for sample in shown["samples"])
+    assert shown["data_habits"] == ""
+    assert result.pieces[0].statistics == music_statistics([result.pieces[0].roll])
     for piece in result.pieces:
         assert torch.equal(Performance("jsb").read(piece.midi).roll, piece.roll)
         assert piece.seconds == pytest.approx(12 * 0.5)

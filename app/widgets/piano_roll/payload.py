@@ -7,6 +7,7 @@ from typing import Any
 from app.services.sampled import Music
 from app.widgets import file_data
 from app.widgets.status.payload import head
+from lnf_core.analysis.statistics import MusicStatistics
 
 
 def roll_payload(music: Music, opening: bool = False) -> dict[str, Any]:
@@ -19,14 +20,25 @@ def roll_payload(music: Music, opening: bool = False) -> dict[str, Any]:
             "Each bar is one held note: higher is higher in pitch, its width is how long it sounds. The shade tells "
             "the registers of a choir apart, from bass (dark) to soprano (light). The upright line is what you hear."
         ),
+        "data_habits": _habits("The music it learnt from", music.data) if music.data else "",
         "samples": [
             {
                 "notes": [[round(start, 4), round(held, 4), pitch] for start, held, pitch in piece.notes],
                 "seconds": round(piece.seconds, 4),
                 "steps": len(piece.roll),
+                "habits": _habits("This piece", piece.statistics),
                 "midi": file_data(piece.midi),
                 "piece": [piece.midi.parent.name, piece.midi.name],
             }
             for piece in music.pieces
         ],
     }
+
+
+def _habits(who: str, found: MusicStatistics) -> str:
+    """Simple statistics in words; the same ones for a piece and for the data."""
+    triads = "" if found.triads is None else f", {found.triads:.0%} of the chords are plain triads or sevenths"
+    return (
+        f"{who}: {found.notes:.1f} notes a step, {found.three_or_four_notes:.0%} of the steps have three or "
+        f"four{triads}, {found.clashes:.2f} semitone clashes a step."
+    )

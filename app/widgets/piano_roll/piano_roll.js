@@ -233,6 +233,7 @@ function show(at) {
   link(".midi", piece && piece.midi);
   find(".title").textContent = value ? value.marker + " " + value.title : "Nothing sampled yet";
   find(".details").textContent = value && piece ? (value.opening ? "ready-made, " : "") + value.details + ", " + piece.steps + " steps" : "";
+  find(".habits").textContent = piece ? piece.habits + " " + value.data_habits : "";
   find(".caption").textContent = value ? value.caption : "Press Sample and the music appears here.";
   find(".note").hidden = !(value && value.note);
   find(".note").textContent = value ? value.note : "";
