@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 import torch
 
+from app import catalogue
 from app.fields import TABS
 from app.frame import Footer, Header
 from app.limits import LIMITS
@@ -32,7 +33,7 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
     sound = Sound()
     sampling = Sampling(sound.note)
     if warm:
-        sampling.models.warm_up()
+        sampling.models.warm_up([entry.name for entry in catalogue.catalogue() if entry.problem is None])
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as page:
         Header().render()
         bar = ModelBar()

@@ -32,7 +32,7 @@ class Limits:
     """Model calls at the same time."""
     typed: int = 288
     """Characters of typed text."""
-    models: int = 4
+    models: int = 10
     """Models kept in memory."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,11 +51,19 @@ class LoadedModels:
                 self._loaded.popitem(last=False)
             return self._loaded[name]
 
-    def warm_up(self) -> None:
-        """Get the compiled engine ready in the background and go over to it; until then the plain one samples."""
-        threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
+    def warm_up(self, names: Sequence[str] = ()) -> None:
+        """Get ready in the background: load ``names``, compile, and go over to the compiled engine.
 
-    def _warm_up(self) -> None:
+        Until then the plain one samples.
+        """
+        threading.Thread(target=self._warm_up, args=(tuple(names),), name="warm-up", daemon=True).start()
+
+    def _warm_up(self, names: tuple[str, ...]) -> None:
+        for name in names[: self._size]:
+            try:
+                self.get(name)
+            except lnf_core.LNFError as error:
+                _LOG.warning("%s is not loaded yet: %s", name, error)
         try:
             engines.warm_up()
         except lnf_core.EngineError as error:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,7 +171,23 @@ def read_checkpoint(folder: Path, *, device: str | torch.device = "cpu") -> Chec
 
 
 def find_problem(folder: Path) -> str | None:
-    """Why the checkpoint in ``folder`` cannot be loaded, in one sentence, from its configuration and headers alone."""
+    """Why the checkpoint in ``folder`` cannot be loaded, in one sentence, from its configuration and headers alone.
+
+    Files that have not changed since they were looked at are not read again: a server asks with every request.
+    """
+    return _find_problem(folder, tuple(_stamp(folder / name) for name in (CONFIG, METRICS, WEIGHTS)))
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=256)
+def _find_problem(folder: Path, _stamps: tuple[tuple[int, int, int] | None, ...]) -> str | None:
     try:
         values = read_config(folder)
         _vocabulary(values, _model_config(values, folder), folder)
