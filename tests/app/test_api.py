@@ -88,3 +88,32 @@ def test_what_json_cannot_say_is_refused_as_well(client: Client) -> None:
 def test_choosing_a_checkpoint_tells_its_longest_length(client: Client) -> None:
     length = client.predict("ptb/lstm", api_name="/choose")[0]
     assert "characters, 3 to 12" in length["label"]
+
+
+def test_every_tab_answers_by_name(client: Client) -> None:
+    cloud = client.predict("ptb/af-scf", 3, 4, "", api_name="/latent")
+    assert cloud["step"] == 4 and cloud["draws"] == 4096 and sum(item["share"] for item in cloud["symbols"]) <= 1.0001
+    inside = client.predict("ptb/af-scf", 3, "abba", api_name="/inside")
+    assert inside["names"] == list("abba") and len(inside["kl"]) == len(inside["reconstruction"]) == 4
+    race = client.predict("jsb/af-scf", True, api_name="/race")
+    assert {row["variant"] for row in race["rows"]} == {"af-af", "af-scf", "iaf-scf"} and not race["running"]
+    tables = client.predict(api_name="/results")
+    assert tables[0]["columns"][3]["label"] == "Test" and tables[0]["rows"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "values", "words"),
+    [
+        ("/latent", ("ptb/lstm", 0, 1, ""), "no latent space"),
+        ("/latent", ("ptb/af-scf", -1, 1, ""), "The seed is -1"),
+        ("/latent", ("ptb/af-scf", 0, 0, ""), "The step is 0"),
+        ("/inside", ("ptb/af-scf", 0, "Ω"), "position 0"),
+        ("/inside", ("ptb/af-scf", 0, "a" * 100_000), "give at most"),
+        ("/race", ("../../etc/passwd", False), "There is no checkpoint"),
+    ],
+)
+def test_what_the_tabs_refuse_is_said_to_clients(
+    client: Client, endpoint: str, values: tuple[object, ...], words: str
+) -> None:
+    with pytest.raises(AppError, match=words):
+        client.predict(*values, api_name=endpoint)
