@@ -12,6 +12,7 @@ from app.fields import TABS
 from app.frame import Footer, Header
 from app.limits import LIMITS
 from app.model_bar import ModelBar
+from app.services.between import Between
 from app.services.inside import InsideViews
 from app.services.latent import LatentViews
 from app.services.racing import Racing
@@ -43,7 +44,7 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
             SampleTab(sampling, sound),
             RaceTab(Racing(sampling.models)),
             LatentTab(LatentViews(sequences)),
-            InsideTab(InsideViews(sequences)),
+            InsideTab(InsideViews(sequences), Between(sampling, sequences), sound),
             LearnTab(),
             ResultsTab(),
         ]

@@ -78,7 +78,7 @@ class SampleTab:
             label="roll",
             elem_id="roll",
             visible=True if is_music else "hidden",
-            server_functions=[_sound_server(self._sound)],
+            server_functions=[sound_server(self._sound)],
         )
         self.lines = widget(
             "text_lines", value=lines, label="lines", elem_id="lines", visible="hidden" if is_music else True
@@ -89,7 +89,7 @@ class SampleTab:
 
     def _ready(self, make: Any) -> Result | None:  # noqa: ANN401 - one of the two functions in ready.py
         try:
-            result: Result | None = make(self._sampling, _folder())
+            result: Result | None = make(self._sampling, new_folder())
         except (lnf_core.LNFError, OSError, ValueError, KeyError):
             _LOG.exception("The ready-made sample could not be prepared; the page opens without it")
             return None
@@ -111,7 +111,7 @@ class SampleTab:
             try:
                 found = read_query(dict(request.query_params), entry.name if entry else None, self._sampling.bounds)
             except Exception as error:
-                return (*nothing, _refusal(error))
+                return (*nothing, refusal(error))
             if found is None:
                 return (*nothing, gr.skip())
             return (found.checkpoint, *settings.values(found), gr.skip())
@@ -167,13 +167,13 @@ class SampleTab:
         def report(fraction: float, words: str) -> None:
             progress(fraction, desc=words)
 
-        return self._sampling.sample(settings, _folder(), report)
+        return self._sampling.sample(settings, new_folder(), report)
 
     def _for_page(self, checkpoint: object, *values: Any) -> tuple[Any, ...]:  # noqa: ANN401 - from the network
         try:
             result = self._draw(checkpoint, values[:-1], values[-1])
         except Exception as error:
-            return _refusal(error), gr.skip(), gr.skip()
+            return refusal(error), gr.skip(), gr.skip()
         # Another data set may have been chosen meanwhile: what arrives is what is shown.
         if isinstance(result, Music):
             payload = roll_payload(result)
@@ -192,7 +192,7 @@ class SampleTab:
         return payload["status"], payload, gr.skip()
 
 
-def _sound_server(sounds: Sound) -> Callable[[Any], dict[str, str]]:
+def sound_server(sounds: Sound) -> Callable[[Any], dict[str, str]]:
     """What the roll's script asks for the sound of a piece."""
 
     def sound(wanted: Any) -> dict[str, str]:  # noqa: ANN401 - whatever a browser sends
@@ -233,7 +233,8 @@ def _visible(domain: str) -> tuple[Any, Any]:
     return gr.update(visible=True if music else "hidden"), gr.update(visible="hidden" if music else True)
 
 
-def _refusal(error: Exception) -> dict[str, Any]:
+def refusal(error: Exception) -> dict[str, Any]:
+    """What the line says of an error, and the field it is about."""
     return error_status(words_for(error), error.field if isinstance(error, FieldError) else None)
 
 
@@ -249,6 +250,6 @@ def _cache() -> Path:
     return Path(get_upload_folder())
 
 
-def _folder() -> Path:
+def new_folder() -> Path:
     """A new folder inside it."""
     return _cache() / uuid.uuid4().hex

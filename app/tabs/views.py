@@ -10,9 +10,16 @@ import gradio as gr
 from app import catalogue
 from app.errors import spoken, words_for
 from app.model_bar import ModelBar
+from app.services.between import SPACES, STOPS, Between
 from app.services.inside import InsideViews
 from app.services.latent import LatentViews
+from app.services.sampled import Music
+from app.services.sound import Sound
+from app.tabs.sample import new_folder, refusal, sound_server
 from app.widgets import widget
+from app.widgets.piano_roll.payload import roll_payload
+from app.widgets.text_lines.payload import text_payload
+from app.zerogpu import gpu
 
 _View = Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -48,16 +55,55 @@ class InsideTab:
     name = "inside"
     title = "Inside a sequence"
 
-    def __init__(self, views: InsideViews) -> None:
-        self._views = views
+    def __init__(self, views: InsideViews, between: Between, sound: Sound) -> None:
+        self._views, self._between, self._sound = views, between, sound
 
     def render(self) -> None:
-        """Place the picture."""
+        """Place the picture, and below it the way between two sequences."""
         self._picture = _placed("inside", {"view": self._views.view, "poke": self._views.poke})
+        gr.HTML(
+            "<h3>Between two sequences</h3><p>Two samples, and four on the way between them. Through the noise "
+            "(the flow's own coordinates) each stop is as likely as a sample; straight through the hidden vectors it "
+            "need not be.</p>",
+            elem_classes="lnf-part",
+            apply_default_css=False,
+        )
+        with gr.Row(elem_classes="lnf-settings"):
+            self._first = gr.Textbox("1", label="From seed", elem_id="first", min_width=100, max_lines=1)
+            self._second = gr.Textbox("2", label="To seed", elem_id="second", min_width=100, max_lines=1)
+            self._through = gr.Radio(list(SPACES), value="noise", label="Through the", elem_id="through", min_width=160)
+            self._mix = gr.Button("Mix", variant="primary", elem_id="mix", scale=0, min_width=120)
+        self._said = widget("status", value=None, label="mixed", elem_id="mixed")
+        self._roll = widget(
+            "piano_roll",
+            value=None,
+            label="way of music",
+            elem_id="way-roll",
+            visible="hidden",
+            server_functions=[sound_server(self._sound)],
+        )
+        self._lines = widget("text_lines", value=None, label="way of text", elem_id="way-lines", visible="hidden")
 
     def listen(self, page: gr.Blocks, bar: ModelBar) -> None:
         """Follow the choice of a model; clients of the API ask by name."""
         _follow(bar, self._picture)
+        self._mix.click(
+            gpu(self._show),
+            [bar.picker, self._first, self._second, self._through],
+            [self._said, self._roll, self._lines],
+            api_name="between",
+            api_description="Two sampled sequences and four on the way from one to the other.",
+            show_progress_on=self._said,
+            trigger_mode="once",
+            concurrency_id="model",
+        )
+        page.load(
+            _asked_way,
+            None,
+            [self._first, self._second, self._through],
+            api_visibility="private",
+            show_progress="hidden",
+        )
 
         @spoken
         def inside(checkpoint: str, seed: int = 0, text: str = "") -> dict[str, Any]:
@@ -65,6 +111,33 @@ class InsideTab:
             return self._views.view({"checkpoint": checkpoint, "seed": seed, "text": text})
 
         gr.api(inside, api_name="inside", concurrency_id="model")
+
+    def _show(self, checkpoint: str, first: str, second: str, through: str) -> tuple[Any, Any, Any]:
+        try:
+            result, link = self._between.way(checkpoint, first, second, through, new_folder())
+        except Exception as error:
+            return refusal(error), gr.skip(), gr.skip()
+        payload = roll_payload(result) if isinstance(result, Music) else text_payload(result)
+        payload["details"] = f"1 is seed {first}, {STOPS} is seed {second}, through the {through}"
+        payload["status"] = {
+            "kind": "done",
+            "text": f"{result.entry.title}: from seed {first} to seed {second} through the {through}.",
+            "query": link,
+        }
+        music = isinstance(result, Music)
+        shown, hidden = gr.update(value=payload, visible=True), gr.update(visible="hidden")
+        return payload["status"], shown if music else hidden, hidden if music else shown
+
+
+def _asked_way(request: gr.Request) -> tuple[Any, Any, Any]:
+    """What a link asks for; judged when Mix is pressed."""
+    asked = dict(request.query_params)
+    through = asked.get("through")
+    return (
+        asked.get("first", gr.skip()),
+        asked.get("second", gr.skip()),
+        through if through in SPACES else gr.skip(),
+    )
 
 
 def _placed(name: str, views: Mapping[str, _View]) -> gr.HTML:

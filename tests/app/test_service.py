@@ -22,7 +22,7 @@ from app.services.models import LoadedModels
 from app.services.sampled import Music, Text
 from app.services.sampling import Sampling
 from app.services.sound import Sound
-from app.tabs.sample import _sound_server
+from app.tabs.sample import sound_server
 from app.widgets.piano_roll.payload import roll_payload
 from lnf_core.analysis.statistics import music_statistics
 from lnf_core.engines.numba_cpu.engine import NumbaEngine
@@ -207,9 +207,9 @@ def test_sound_is_made_once_and_in_two_forms(here: Path, sampling: Sampling, tmp
     [None, 3, {}, {"piece": ["..", "x.mid"], "kind": "mp3"}, {"piece": ["a" * 32, "../x.mid"], "kind": "mp3"},
      {"piece": [["a"], 1], "kind": "mp3"}, {"piece": ["a" * 32], "kind": "mp3"}],
 )  # fmt: skip
-def test_the_sound_server_serves_pieces_alone(wanted: object) -> None:
-    assert _sound_server(Sound())(wanted) == {"error": "There is no such piece here."}
-    gone = _sound_server(Sound())({"piece": ["a" * 32, "x.mid"], "kind": "mp3"})
+def test_thesound_server_serves_pieces_alone(wanted: object) -> None:
+    assert sound_server(Sound())(wanted) == {"error": "There is no such piece here."}
+    gone = sound_server(Sound())({"piece": ["a" * 32, "x.mid"], "kind": "mp3"})
     assert "deleted" in gone["error"]
 
 

@@ -9,7 +9,7 @@ const colourOf = (at) => (shown && at < shown.symbols.length ? (dark() ? DARK : 
 
 const linked = new URLSearchParams(location.search);
 const place = { checkpoint: null, seed: 1, step: 9, text: "" };
-let shown = null, asking = false, again = false, frame = 0, begun = false;
+let shown = null, asking = false, again = false, frame = 0, begun = false, seen = false;
 const layer = find(".layer"), stepInput = find(".step");
 
 async function fetchView() {
@@ -230,7 +230,9 @@ find(".typed").addEventListener("submit", (event) => {
 
 // A link is followed, and another model taken up, once somebody can see it.
 function begin() {
-  if (!element.getClientRects().length) return;
+  const before = seen;
+  seen = element.getClientRects().length > 0;
+  if (!seen) return;
   if (!begun) {
     begun = true;
     if (linked.get("tab") === "latent") {
@@ -246,7 +248,7 @@ function begin() {
     if (place.checkpoint && place.checkpoint.split("/")[0] !== props.value.split("/")[0]) { place.step = 9; place.text = ""; }
     place.checkpoint = props.value;
     fetchView();
-  } else { if (shown) goTo(shown.status.query); draw(); }
+  } else { if (shown && !before) goTo(shown.status.query); draw(); }
 }
 new ResizeObserver(begin).observe(element);
 onThemeChange(() => { if (shown) { legend(); draw(); } });

@@ -1,6 +1,10 @@
 const linked = new URLSearchParams(location.search);
 const place = { checkpoint: null, seed: 1, step: 9, text: "" };
 const stepInput = find(".step");
+// The address is that of what was used last: this picture, or the way between two sequences below it.
+let mine = !linked.get("first"), seen = false;
+tabOf().addEventListener("lnf-shown", () => { mine = false; });
+const tellAddress = (query) => { if (mine && element.getClientRects().length) goTo(query); };
 let shown = null, reach = null, asking = false, again = null, begun = false;
 
 async function ask(kind) {
@@ -14,7 +18,7 @@ async function ask(kind) {
       if (answer.error) { say(answer.error, true); } else { take(answer); again = again || "poke"; }
     } else {
       const answer = await server.poke({ ...place });
-      if (answer.error) say(answer.error, true); else { reach = answer; drawReach(); if (element.getClientRects().length) goTo(answer.status.query); }
+      if (answer.error) say(answer.error, true); else { reach = answer; drawReach(); tellAddress(answer.status.query); }
     }
   } catch (error) { say("The server did not answer; please try again.", true); }
   asking = false;
@@ -39,7 +43,7 @@ function take(answer) {
   find(".typed").hidden = answer.domain !== "text";
   say("");
   drawAll();
-  if (element.getClientRects().length) goTo(answer.status.query);
+  tellAddress(answer.status.query);
 }
 
 function sized(canvas) {
@@ -144,12 +148,14 @@ function drawAll() {
   drawCosts(); drawLayers(); drawBound(); drawReach();
 }
 
-stepInput.addEventListener("input", () => { place.step = Number(stepInput.value); find(".stepWords").textContent = "Step " + place.step + " of " + shown.names.length; ask("poke"); });
-find(".another").addEventListener("click", () => { place.seed = Math.floor(Math.random() * 100000); place.text = ""; ask("view"); });
-find(".typed").addEventListener("submit", (event) => { event.preventDefault(); place.text = find(".typed input").value; ask("view"); });
+stepInput.addEventListener("input", () => { mine = true; place.step = Number(stepInput.value); find(".stepWords").textContent = "Step " + place.step + " of " + shown.names.length; ask("poke"); });
+find(".another").addEventListener("click", () => { mine = true; place.seed = Math.floor(Math.random() * 100000); place.text = ""; ask("view"); });
+find(".typed").addEventListener("submit", (event) => { event.preventDefault(); mine = true; place.text = find(".typed input").value; ask("view"); });
 
 function begin() {
-  if (!element.getClientRects().length) return;
+  const before = seen;
+  seen = element.getClientRects().length > 0;
+  if (!seen) return;
   if (!begun) {
     begun = true;
     if (linked.get("tab") === "inside") {
@@ -165,7 +171,7 @@ function begin() {
     if (place.checkpoint && place.checkpoint.split("/")[0] !== props.value.split("/")[0]) { place.step = 9; place.text = ""; }
     place.checkpoint = props.value;
     ask("view");
-  } else if (shown) { goTo((reach || shown).status.query); drawAll(); }
+  } else if (shown) { if (!before) tellAddress((reach || shown).status.query); drawAll(); }
 }
 new ResizeObserver(begin).observe(element);
 onThemeChange(drawAll);

@@ -18,7 +18,8 @@ function draw(value) {
   const done = value.kind === "done";
   find(".words").textContent = value.text;
   find(".status").classList.toggle("bad", value.kind === "error");
-  find(".reuse").hidden = find(".copy").hidden = !done;
+  find(".copy").hidden = !done;
+  find(".reuse").hidden = !done || value.seed === undefined;
   find(".copy").textContent = "Copy link";
   // The address is that of what is shown. While the page opens it may be a link that is still to be followed.
   if (done) goTo(value.query);

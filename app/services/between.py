@@ -1,0 +1,60 @@
+"""Pieces or lines on the way from one sequence to another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlencode
+
+import torch
+from torch import Tensor
+
+from app.fields import Settings
+from app.limits import LIMITS, FieldError, whole
+from app.services.sampled import Line, Result
+from app.services.sampling import Sampling
+from app.services.sequences import Sequences
+from lnf_core.analysis.interpolation import interpolate
+from lnf_core.data import Vocabulary
+
+STOPS = 6
+SPACES = {"noise": "eps", "vectors": "z"}
+
+
+class Between:
+    """Mixes two sampled sequences, in the base noise or in the hidden vectors."""
+
+    def __init__(self, sampling: Sampling, sequences: Sequences) -> None:
+        self._sampling, self._sequences = sampling, sequences
+
+    def way(self, name: object, first: object, second: object, through: object, folder: Path) -> tuple[Result, str]:
+        """The sequences of two seeds and those between them, and the link to them.
+
+        Raises:
+            LNFError: a value that cannot be used; says which.
+        """
+        seeds = [
+            whole(field, f"The {field} seed", value, LIMITS.seed)
+            for field, value in (("first", first), ("second", second))
+        ]
+        if through not in SPACES:
+            raise FieldError("through", f"The way is {str(through)[:40]!r}; choose one of: {', '.join(SPACES)}.")
+        with torch.no_grad():
+            ends = [self._sequences.get(name, seed) for seed in seeds]
+            found = interpolate(
+                ends[0].model, ends[0].x, ends[1].x, STOPS, space=SPACES[str(through)], engine=ends[0].sampler
+            )
+        settings = Settings.check(ends[0].entry.name, count=STOPS, seed=seeds[0], length=len(ends[0].x), likeliest=True)
+        dataset, variant = ends[0].entry.name.split("/")
+        link = urlencode(
+            {"tab": "inside", "dataset": dataset, "variant": variant}
+            | {"first": seeds[0], "second": seeds[1], "through": through}
+        )
+        if ends[0].vocabulary is None:
+            return self._sampling.music(settings, [sample.sequence(0) for sample in found], folder), link
+        lines = [_line(sample.sequence(0), sample.probabilities[:, 0], ends[0].vocabulary) for sample in found]
+        return self._sampling.text(settings, lines, folder), link
+
+
+def _line(ids: Tensor, probabilities: Tensor, vocabulary: Vocabulary) -> Line:
+    chances = probabilities[: len(ids)].gather(-1, ids[:, None])[:, 0]
+    return Line(tuple(vocabulary.symbols[i] for i in ids.tolist()), tuple(chances.tolist()))

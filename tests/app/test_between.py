@@ -1,0 +1,72 @@
+"""Between two sequences: the ends are the two samples, and the way is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from app.limits import FieldError
+from app.services.between import STOPS, Between
+from app.services.models import LoadedModels
+from app.services.sampled import Music, Text
+from app.services.sampling import Sampling
+from app.services.sequences import Sequences
+
+
+@pytest.fixture(scope="module")
+def between() -> Between:
+    """Of the models people meet: between untrained ones nothing changes."""
+    return Between(Sampling(), Sequences(LoadedModels()))
+
+
+@pytest.mark.parametrize("through", ["noise", "vectors"])
+@pytest.mark.parametrize("name", ["jsb/af-scf", "jsb/iaf-scf"])
+def test_music_goes_from_one_piece_to_the_other(between: Between, name: str, through: str, tmp_path: Path) -> None:
+    there, link = between.way(name, "1", "2", through, tmp_path)
+    back, _ = between.way(name, "2", "1", through, tmp_path)
+    assert isinstance(there, Music) and isinstance(back, Music) and len(there.pieces) == STOPS
+    for at in range(STOPS):  # the same way walked in the other direction
+        assert torch.equal(there.pieces[at].roll, back.pieces[STOPS - 1 - at].roll)
+    far = [float((piece.roll != there.pieces[0].roll).float().sum()) for piece in there.pieces]
+    assert far[0] == 0 < far[1] < far[-1]
+    assert f"first=1&second=2&through={through}" in link
+
+
+def test_text_goes_from_one_line_to_the_other(between: Between, tmp_path: Path) -> None:
+    way, _ = between.way("ptb/af-scf", 1, 2, "noise", tmp_path)
+    assert isinstance(way, Text) and len({line.text for line in way.lines}) == STOPS
+    assert all(0 <= chance <= 1 for line in way.lines for chance in line.sureness)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (("jsb/af-scf", "x", 2, "noise"), "The first seed is x"),
+        (("jsb/af-scf", 1, "", "noise"), "The second seed is empty"),
+        (("jsb/af-scf", 1, 2, "walls"), "choose one of: noise, vectors"),
+        (("jsb/lstm", 1, 2, "noise"), "no latent space"),
+    ],
+)
+def test_refusals_are_sentences(between: Between, values: tuple[Any, ...], words: str, tmp_path: Path) -> None:
+    with pytest.raises(FieldError, match=words):
+        between.way(*values, tmp_path)
+
+
+@pytest.mark.browser
+def test_two_pieces_are_mixed_on_the_page_and_can_be_heard(open_page: Callable[..., Any]) -> None:
+    page = open_page("?tab=inside&dataset=jsb&variant=af-scf&first=3&second=4&through=vectors")
+    page.wait_for_function("() => document.querySelector('#second textarea, #second input')?.value === '4'")
+    page.click("#mix")
+    page.wait_for_selector("#way-roll canvas.notes", state="visible")
+    assert page.locator("#way-roll .tabs button").count() == STOPS
+    page.wait_for_function("() => location.search.includes('second=4&through=vectors')")
+    page.locator("#way-roll .tabs button").nth(2).click()
+    page.wait_for_function("() => document.querySelector('#way-roll audio')?.readyState >= 1")
+    page.fill("#second textarea, #second input", "many")
+    page.click("#mix")
+    page.wait_for_selector("#second .lnf-refusal")
+    assert page.locator("#way-roll canvas.notes").is_visible()
