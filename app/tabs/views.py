@@ -91,12 +91,18 @@ class InsideTab:
             gpu(self._show),
             [bar.picker, self._first, self._second, self._through],
             [self._said, self._roll, self._lines],
-            api_name="between",
-            api_description="Two sampled sequences and four on the way from one to the other.",
+            api_visibility="private",
             show_progress_on=self._said,
             trigger_mode="once",
             concurrency_id="model",
         )
+
+        @spoken
+        def between(checkpoint: str, first: int = 1, second: int = 2, through: str = "noise") -> dict[str, Any]:
+            """Two sampled sequences and four on the way from one to the other, as the notes or lines of a sample."""
+            return self._mixed(checkpoint, first, second, through)
+
+        gr.api(between, api_name="between", concurrency_id="model")
         page.load(
             _asked_way,
             None,
@@ -114,9 +120,15 @@ class InsideTab:
 
     def _show(self, checkpoint: str, first: str, second: str, through: str) -> tuple[Any, Any, Any]:
         try:
-            result, link = self._between.way(checkpoint, first, second, through, new_folder())
+            payload = self._mixed(checkpoint, first, second, through)
         except Exception as error:
             return refusal(error), gr.skip(), gr.skip()
+        shown, hidden = gr.update(value=payload, visible=True), gr.update(visible="hidden")
+        music = "samples" in payload
+        return payload["status"], shown if music else hidden, hidden if music else shown
+
+    def _mixed(self, checkpoint: object, first: object, second: object, through: object) -> dict[str, Any]:
+        result, link = self._between.way(checkpoint, first, second, through, new_folder())
         payload = roll_payload(result) if isinstance(result, Music) else text_payload(result)
         payload["details"] = f"1 is seed {first}, {STOPS} is seed {second}, through the {through}"
         payload["status"] = {
@@ -124,9 +136,7 @@ class InsideTab:
             "text": f"{result.entry.title}: from seed {first} to seed {second} through the {through}.",
             "query": link,
         }
-        music = isinstance(result, Music)
-        shown, hidden = gr.update(value=payload, visible=True), gr.update(visible="hidden")
-        return payload["status"], shown if music else hidden, hidden if music else shown
+        return payload
 
 
 def _asked_way(request: gr.Request) -> tuple[Any, Any, Any]:

@@ -95,6 +95,8 @@ def test_every_tab_answers_by_name(client: Client) -> None:
     assert cloud["step"] == 4 and cloud["draws"] == 4096 and sum(item["share"] for item in cloud["symbols"]) <= 1.0001
     inside = client.predict("ptb/af-scf", 3, "abba", api_name="/inside")
     assert inside["names"] == list("abba") and len(inside["kl"]) == len(inside["reconstruction"]) == 4
+    way = client.predict("jsb/af-scf", 1, 2, "noise", api_name="/between")
+    assert len(way["samples"]) == 6 and way["details"].startswith("1 is seed 1, 6 is seed 2")
     race = client.predict("jsb/af-scf", True, api_name="/race")
     assert {row["variant"] for row in race["rows"]} == {"af-af", "af-scf", "iaf-scf"} and not race["running"]
     tables = client.predict(api_name="/results")
@@ -109,6 +111,7 @@ def test_every_tab_answers_by_name(client: Client) -> None:
         ("/latent", ("ptb/af-scf", 0, 0, ""), "The step is 0"),
         ("/inside", ("ptb/af-scf", 0, "Ω"), "position 0"),
         ("/inside", ("ptb/af-scf", 0, "a" * 100_000), "give at most"),
+        ("/between", ("jsb/af-scf", 1, 2, "walls"), "choose one of: noise, vectors"),
         ("/race", ("../../etc/passwd", False), "There is no checkpoint"),
     ],
 )
