@@ -13,6 +13,8 @@ LESSONS = (
     ("nlsq", "One bend"),
     ("stacking", "Stacking makes modes"),
     ("parallel", "All at once"),
+    ("dependency", "A sequence of latents"),
+    ("fitting", "Draw a density"),
 )
 """The widget of each lesson and its title, in the order they are numbered in links."""
 
