@@ -257,14 +257,7 @@ def sampling_times(
         sampler: Any = engines.prepare(model, engine)
         for length in lengths:
             for batch in batches:
-                steps = 0
-
-                def draw(length: int = length, batch: int = batch, sampler: Any = sampler) -> None:  # noqa: ANN401
-                    nonlocal steps
-                    generator = torch.Generator().manual_seed(length)
-                    steps = model.sample(batch, length, generator=generator, engine=sampler).dependent_steps
-
-                seconds = median_seconds(draw, repeats)
+                seconds, steps = _timed_draw(model, sampler, batch, length, repeats)
                 phases = phases_of(model, length)
                 yield SamplingTime(
                     variant=variant,
@@ -279,6 +272,25 @@ def sampling_times(
                     floor_ms=1e3 * sum(phase.floor_seconds(batch, limits) for phase in phases) / batch,
                     model=name,
                 )
+
+
+def _timed_draw(
+    model: SequenceModel,
+    sampler: Any,  # noqa: ANN401 - of any engine
+    batch: int,
+    length: int,
+    repeats: int,
+    progress: Progress | None = None,
+) -> tuple[float, int]:
+    """The median seconds of drawing a batch, and how many passes had to wait for the one before."""
+    steps = 0
+
+    def draw() -> None:
+        nonlocal steps
+        generator = torch.Generator().manual_seed(length)
+        steps = model.sample(batch, length, generator=generator, engine=sampler, progress=progress).dependent_steps
+
+    return median_seconds(draw, repeats), steps
 
 
 @dataclass(frozen=True)
@@ -310,15 +322,7 @@ def laps(
     for length in sorted(lengths):
         if lap is not None and lap.seconds * length / lap.length > patience:
             return
-        steps = 0
-
-        def draw(length: int = length) -> None:
-            nonlocal steps
-            generator = torch.Generator().manual_seed(length)
-            sample = model.sample(1, length, generator=generator, engine=sampler, progress=progress)
-            steps = sample.dependent_steps
-
-        seconds = median_seconds(draw, repeats=3)
+        seconds, steps = _timed_draw(model, sampler, 1, length, repeats=3, progress=progress)
         lap = Lap(sampler.engine, length, seconds, steps)
         yield lap
 

@@ -6,15 +6,13 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import torch
-from torch import Tensor
 
 from app.fields import Settings
 from app.limits import LIMITS, FieldError, whole
-from app.services.sampled import Line, Result
-from app.services.sampling import Sampling
+from app.services.sampled import Result
+from app.services.sampling import Sampling, lines_of
 from app.services.sequences import Sequences
 from lnf_core.analysis.interpolation import interpolate
-from lnf_core.data import Vocabulary
 
 STOPS = 6
 SPACES = {"noise": "eps", "vectors": "z"}
@@ -51,10 +49,5 @@ class Between:
         )
         if ends[0].vocabulary is None:
             return self._sampling.music(settings, [sample.sequence(0) for sample in found], folder), link
-        lines = [_line(sample.sequence(0), sample.probabilities[:, 0], ends[0].vocabulary) for sample in found]
+        lines = [line for sample in found for line in lines_of(sample, ends[0].vocabulary)]
         return self._sampling.text(settings, lines, folder), link
-
-
-def _line(ids: Tensor, probabilities: Tensor, vocabulary: Vocabulary) -> Line:
-    chances = probabilities[: len(ids)].gather(-1, ids[:, None])[:, 0]
-    return Line(tuple(vocabulary.symbols[i] for i in ids.tolist()), tuple(chances.tolist()))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 import torch
 from torch import Tensor
 
-from app.limits import LIMITS, whole
-from app.services.sequences import Sequences, Studied
+from app.services.sequences import Request, Sequences, Studied
 from lnf_core.analysis.bounds import bound_by_samples
 from lnf_core.analysis.causality import influence
 from lnf_core.analysis.layers import decode_layers, step_terms
@@ -29,29 +26,24 @@ class InsideViews:
 
     def __init__(self, sequences: Sequences) -> None:
         self._sequences = sequences
-        self._at_once = threading.BoundedSemaphore(LIMITS.at_once)
 
     def view(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Everything but the influence of one step.
-
-        Args:
-            asked: ``checkpoint``; optional: ``seed``, ``text``, ``step``.
+        """Everything but the influence of one step; ``asked`` as :meth:`Request.read` takes it.
 
         Raises:
             LNFError: a value that cannot be used; says which.
         """
-        seed, step, text = _read(asked)
+        request = Request.read(asked)
         started = time.perf_counter()
-        with self._at_once, torch.no_grad():
-            studied = self._sequences.get(asked.get("checkpoint"), seed, text)
+        with self._sequences.turns, torch.no_grad():
+            studied = self._sequences.get(request.checkpoint, request.seed, request.text)
             model, x = studied.model, studied.x
             lengths = torch.tensor([len(x)])
-            terms = step_terms(model, x, _DRAWS, torch.Generator().manual_seed(seed))
-            curve = bound_by_samples(model, x[:, None], lengths, _BOUND, torch.Generator().manual_seed(seed))
+            terms = step_terms(model, x, _DRAWS, torch.Generator().manual_seed(request.seed))
+            curve = bound_by_samples(model, x[:, None], lengths, _BOUND, torch.Generator().manual_seed(request.seed))
             layers = decode_layers(model, studied.past)
             error = model.invert(studied.past.z[:, None], lengths, studied.sampler).error
-        payload = _payload(studied, seed, min(step, len(x)), text)
-        return payload | {
+        return studied.head("inside", request) | {
             "reconstruction": [round(float(value), 4) for value in terms.reconstruction],
             "kl": [round(float(value), 4) for value in terms.kl],
             "draws": _DRAWS,
@@ -70,49 +62,25 @@ class InsideViews:
         Raises:
             LNFError: a value that cannot be used; says which.
         """
-        seed, step, text = _read(asked)
-        with self._at_once, torch.no_grad():
-            studied = self._sequences.get(asked.get("checkpoint"), seed, text)
-            step = min(step, len(studied.x))
+        request = Request.read(asked)
+        with self._sequences.turns, torch.no_grad():
+            studied = self._sequences.get(request.checkpoint, request.seed, request.text)
+            head = studied.head("inside", request)
             changed = influence(
                 studied.model,
                 studied.past.eps[:, None],
                 torch.tensor([len(studied.x)]),
-                step - 1,
+                head["step"] - 1,
                 size=1.0,
                 directions=8,
-                generator=torch.Generator().manual_seed(seed),
+                generator=torch.Generator().manual_seed(request.seed),
                 engine=studied.sampler,
             )
-        payload = _payload(studied, seed, step, text)
-        return payload | {
+        return head | {
             "z": [round(float(value), 5) for value in changed.z[:, 0]],
             "x": [round(float(value), 6) for value in changed.probabilities[:, 0]],
-            "said": _reach(studied.model, changed.z[:, 0], step),
+            "said": _reach(studied.model, changed.z[:, 0], head["step"]),
         }
-
-
-def _read(asked: Mapping[str, Any]) -> tuple[int, int, str]:
-    seed = whole("seed", "The seed", asked.get("seed", 0), LIMITS.seed)
-    return seed, whole("step", "The step", asked.get("step", 9), LIMITS.length), str(asked.get("text") or "")
-
-
-def _payload(studied: Studied, seed: int, step: int, text: str) -> dict[str, Any]:
-    entry = studied.entry
-    dataset, variant = entry.name.split("/")
-    query = {"tab": "inside", "dataset": dataset, "variant": variant, "seed": seed, "step": step}
-    if text and studied.vocabulary is not None:
-        query["text"] = text
-    return {
-        "title": entry.title,
-        "variant": entry.variant.name,
-        "marker": entry.variant.marker,
-        "domain": entry.domain,
-        "seed": seed,
-        "step": step,
-        "names": studied.names,
-        "status": {"kind": "done", "text": "", "query": urlencode(query)},
-    }
 
 
 def _layer(studied: Studied, symbols: Tensor) -> Any:  # noqa: ANN401 - text, or notes

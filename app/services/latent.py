@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-import threading
 import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 import torch
 from torch import Tensor
 
-from app.limits import LIMITS, whole
-from app.services.sequences import Sequences, Studied
+from app.services.sequences import Request, Sequences, Studied
 from lnf_core.analysis.latents import StepCloud, draw_step
 from lnf_core.analysis.modes import Modes, count_modes
 
@@ -26,37 +23,30 @@ class LatentViews:
 
     def __init__(self, sequences: Sequences) -> None:
         self._sequences = sequences
-        self._at_once = threading.BoundedSemaphore(LIMITS.at_once)
 
     def view(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """What stands at one step of one sequence.
-
-        Args:
-            asked: ``checkpoint``; optional: ``seed``, ``step`` (counted from 1), ``text``.
+        """What stands at one step of one sequence; ``asked`` as :meth:`Request.read` takes it.
 
         Raises:
             LNFError: a value that cannot be used; says which.
         """
-        seed = whole("seed", "The seed", asked.get("seed", 0), LIMITS.seed)
-        step = whole("step", "The step", asked.get("step", 9), LIMITS.length)
-        text = str(asked.get("text") or "")
+        request = Request.read(asked)
         started = time.perf_counter()
-        with self._at_once:
-            studied = self._sequences.get(asked.get("checkpoint"), seed, text)
-            steps = len(studied.x)
-            step = min(step, steps)  # another model's sequence may be shorter
-            generator = torch.Generator().manual_seed(seed)  # the same noise at every step: what moves is the flow
-            cloud = draw_step(studied.model, studied.past, step - 1, DRAWS, generator=generator)
+        with self._sequences.turns:
+            studied = self._sequences.get(request.checkpoint, request.seed, request.text)
+            head = studied.head("latent", request)
+            # the same noise at every step: what moves is the flow
+            generator = torch.Generator().manual_seed(request.seed)
+            cloud = draw_step(studied.model, studied.past, head["step"] - 1, DRAWS, generator=generator)
             modes = count_modes(cloud.layers[-1], generator=torch.Generator().manual_seed(0))
-        return _payload(studied, cloud, modes, step, seed, text if studied.vocabulary else "", started)
+        return (
+            head
+            | _payload(studied, cloud, modes, head["step"])
+            | {"milliseconds": round(1e3 * (time.perf_counter() - started))}
+        )
 
 
-def _payload(
-    studied: Studied, cloud: StepCloud, modes: Modes, step: int, seed: int, text: str, started: float
-) -> dict[str, Any]:
-    entry = studied.entry
-    dataset, variant = entry.name.split("/")
-    names = studied.names
+def _payload(studied: Studied, cloud: StepCloud, modes: Modes, step: int) -> dict[str, Any]:
     symbols = [
         {"name": studied.name(symbol), "share": round(float(share), 4)}
         for symbol, share in zip(cloud.symbols, cloud.shares, strict=True)
@@ -64,16 +54,7 @@ def _payload(
     plane = cloud.plane - cloud.plane.mean(1, keepdim=True)  # every layer around its own middle
     scale = float(plane.abs().max()) or 1.0
     actual = (cloud.actual @ cloud.directions.T) - cloud.plane[-1].mean(0)
-    query = {"tab": "latent", "dataset": dataset, "variant": variant, "seed": seed, "step": step}
     return {
-        "title": entry.title,
-        "variant": entry.variant.name,
-        "marker": entry.variant.marker,
-        "domain": entry.domain,
-        "checkpoint": entry.name,
-        "seed": seed,
-        "step": step,
-        "names": names,
         "symbols": symbols,
         "actual": [float(value) / scale for value in actual],
         "points": _packed((plane / scale * _SHADES).round().to(torch.int16)),
@@ -82,8 +63,6 @@ def _payload(
         "layers": len(cloud.layers) - 1,
         "modes": {"count": modes.count, "low": modes.low, "high": modes.high, "method": modes.method},
         "said": _said(studied, symbols, modes, step),
-        "milliseconds": round(1e3 * (time.perf_counter() - started)),
-        "status": {"kind": "done", "text": "", "query": urlencode({**query, **({"text": text} if text else {})})},
     }
 
 

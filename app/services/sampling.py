@@ -15,7 +15,7 @@ from app.limits import LIMITS
 from app.services.models import LoadedModels
 from app.services.sampled import Drawn, Line, Music, Piece, Report, Result, Text
 from lnf_core.analysis.statistics import MusicStatistics, music_statistics
-from lnf_core.data import sounding_shift
+from lnf_core.data import Vocabulary, sounding_shift
 from lnf_core.models.results import Sample
 from lnf_core.music import INSTRUMENTS, Performance, held_notes, piano_keys
 from lnf_core.storage.files import read_metrics
@@ -100,14 +100,8 @@ class Sampling:
         data = _data_statistics(settings.checkpoint)
         return Music(settings, entry, tuple(pieces), 60.0 / settings.tempo, data, self._note, drawn)
 
-    def _text(
-        self, settings: Settings, sample: Sample, vocabulary: lnf_core.data.Vocabulary, folder: Path, drawn: Drawn
-    ) -> Text:
-        lines = []
-        for index, ids in enumerate(sample):
-            chances = sample.probabilities[: len(ids), index].gather(-1, ids[:, None])[:, 0]
-            lines.append(Line(tuple(vocabulary.symbols[i] for i in ids.tolist()), tuple(chances.tolist())))
-        return self.text(settings, lines, folder, drawn)
+    def _text(self, settings: Settings, sample: Sample, vocabulary: Vocabulary, folder: Path, drawn: Drawn) -> Text:
+        return self.text(settings, lines_of(sample, vocabulary), folder, drawn)
 
     def text(self, settings: Settings, lines: list[Line], folder: Path, drawn: Drawn | None = None) -> Text:
         """Write lines, one a row, and hand them back as a result."""
@@ -116,6 +110,15 @@ class Sampling:
         file = folder / f"{entry.dataset}-{entry.variant.name}-seed{settings.seed}.txt"
         file.write_text("".join(f"{line.text}\n" for line in lines), encoding="utf-8")
         return Text(settings, entry, tuple(lines), file, drawn)
+
+
+def lines_of(sample: Sample, vocabulary: Vocabulary) -> list[Line]:
+    """Every sequence of a sample of text, with the probability of each of its symbols."""
+    lines = []
+    for index, ids in enumerate(sample):
+        chances = sample.probabilities[: len(ids), index].gather(-1, ids[:, None])[:, 0]
+        lines.append(Line(tuple(vocabulary.symbols[i] for i in ids.tolist()), tuple(chances.tolist())))
+    return lines
 
 
 def _data_statistics(name: str) -> MusicStatistics | None:

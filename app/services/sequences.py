@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import torch
 from torch import Tensor
 
 import lnf_core
 from app import catalogue
-from app.limits import LIMITS, FieldError
+from app.limits import LIMITS, FieldError, whole
 from app.services.models import LoadedModels
 from lnf_core.analysis.latents import Past, read_past
 from lnf_core.data import Vocabulary, sounding_shift
@@ -22,6 +24,30 @@ from lnf_core.music import note_name
 STEPS = {"music": 32, "text": 60}
 """How long a sampled sequence is."""
 _KEPT = 32
+
+
+@dataclass(frozen=True)
+class Request:
+    """A step of a sequence somebody wants to look at."""
+
+    checkpoint: object
+    """The name of one; judged when the sequence is made."""
+    seed: int
+    step: int
+    """Counted from 1; more than the sequence has is its last one, since another model's may be shorter."""
+    text: str
+    """Typed; empty for a sampled sequence."""
+
+    @classmethod
+    def read(cls, asked: Mapping[str, Any]) -> Request:
+        """From what came over the network: ``checkpoint``; optional: ``seed``, ``step``, ``text``.
+
+        Raises:
+            FieldError: a seed or a step that is none.
+        """
+        seed = whole("seed", "The seed", asked.get("seed", 0), LIMITS.seed)
+        step = whole("step", "The step", asked.get("step", 9), LIMITS.length)
+        return cls(asked.get("checkpoint"), seed, step, str(asked.get("text") or ""))
 
 
 @dataclass(frozen=True)
@@ -42,6 +68,24 @@ class Studied:
         """What stands at each step: a character, or the notes that sound."""
         return [self.name(symbol) for symbol in self.x]
 
+    def head(self, tab: str, asked: Request) -> dict[str, Any]:
+        """What every picture of the sequence says of it, and the link that restores it."""
+        dataset, variant = self.entry.name.split("/")
+        step = min(asked.step, len(self.x))
+        query = {"tab": tab, "dataset": dataset, "variant": variant, "seed": asked.seed, "step": step}
+        if asked.text and self.vocabulary is not None:
+            query["text"] = asked.text
+        return {
+            "title": self.entry.title,
+            "variant": self.entry.variant.name,
+            "marker": self.entry.variant.marker,
+            "domain": self.entry.domain,
+            "seed": asked.seed,
+            "step": step,
+            "names": self.names,
+            "status": {"kind": "done", "text": "", "query": urlencode(query)},
+        }
+
     def name(self, symbol: Tensor) -> str:
         """A character, or the names of the notes that sound, lowest first."""
         if self.vocabulary is not None:
@@ -60,6 +104,8 @@ class Sequences:
 
     def __init__(self, models: LoadedModels) -> None:
         self._models = models
+        self.turns = threading.BoundedSemaphore(LIMITS.at_once)
+        """Held by whoever looks into a sequence: a server function has no queue of Gradio's before it."""
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, int, str], Studied] = OrderedDict()
 

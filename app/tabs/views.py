@@ -62,7 +62,8 @@ class InsideTab:
         """Place the picture, and below it the way between two sequences."""
         self._picture = _placed("inside", {"view": self._views.view, "poke": self._views.poke})
         gr.HTML(
-            "<h3>Between two sequences</h3><p>Two samples, and four on the way between them. Through the noise "
+            "<h3>Between two sequences</h3><p>Two samples as the model reads them back, and four stops on the way "
+            "between them. Through the noise "
             "(the flow's own coordinates) each stop is as likely as a sample; straight through the hidden vectors it "
             "need not be.</p>",
             elem_classes="lnf-part",
@@ -130,7 +131,9 @@ class InsideTab:
     def _mixed(self, checkpoint: object, first: object, second: object, through: object) -> dict[str, Any]:
         result, link = self._between.way(checkpoint, first, second, through, new_folder())
         payload = roll_payload(result) if isinstance(result, Music) else text_payload(result)
-        payload["details"] = f"1 is seed {first}, {STOPS} is seed {second}, through the {through}"
+        payload["details"] = (
+            f"1 is seed {first} and {STOPS} seed {second} as the model reads them back, through the {through}"
+        )
         payload["status"] = {
             "kind": "done",
             "text": f"{result.entry.title}: from seed {first} to seed {second} through the {through}.",
@@ -155,6 +158,7 @@ def _placed(name: str, views: Mapping[str, _View]) -> gr.HTML:
     entry = catalogue.first()
     return widget(
         name,
+        ("sequence/sequence.js", "sequence/sequence.css"),
         value=entry.name if entry else None,
         label=name,
         elem_id=name,

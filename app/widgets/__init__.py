@@ -10,16 +10,25 @@ import gradio as gr
 _HERE = Path(__file__).resolve().parent
 
 
-def widget(name: str, **options: Any) -> gr.HTML:  # noqa: ANN401 - passed through to gr.HTML
+def widget(name: str, shared: tuple[str, ...] = (), **options: Any) -> gr.HTML:  # noqa: ANN401 - passed to gr.HTML
     """A ``gr.HTML`` made of the three files in the folder ``name``.
 
     The template never changes with the value, so Gradio leaves the elements alone and the script, which
     watches ``value``, decides what to redraw. Text reaches the page as text, never as markup.
+
+    Args:
+        name: the folder.
+        shared: scripts and styles that several widgets have in common, as paths below this folder; they come first.
+        options: passed through to ``gr.HTML``.
     """
+    scripts, styles = (
+        "".join(_text(file) for file in (*first, *shared, f"{name}/{name}.{suffix}") if file.endswith(f".{suffix}"))
+        for suffix, first in (("js", ("common.js",)), ("css", ()))
+    )
     return gr.HTML(
-        html_template=_read(name, "html"),
-        css_template=_read(name, "css"),
-        js_on_load=(_HERE / "common.js").read_text(encoding="utf-8") + _read(name, "js"),
+        html_template=_text(f"{name}/{name}.html"),
+        css_template=styles,
+        js_on_load=scripts,
         apply_default_css=False,
         **options,
     )
@@ -30,5 +39,5 @@ def file_data(path: Path) -> dict[str, Any]:
     return {"path": str(path), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
 
 
-def _read(name: str, suffix: str) -> str:
-    return (_HERE / name / f"{name}.{suffix}").read_text(encoding="utf-8")
+def _text(file: str) -> str:
+    return (_HERE / file).read_text(encoding="utf-8")

@@ -15,6 +15,16 @@ const isWhole = (value) => value && typeof value === "object";
 // Both schemes are told by a class on <body>; canvases must be redrawn when it changes.
 const onThemeChange = (callback) =>
   new MutationObserver(callback).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+// A canvas as large as it is shown, in the pixels of the screen, with the page's type.
+function sized(canvas) {
+  const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.font = "12px " + getComputedStyle(element).getPropertyValue("--lnf-sans");
+  return { context, width, height };
+}
 const save = (blob, name) => {
   const anchor = make("a");
   anchor.href = URL.createObjectURL(blob);

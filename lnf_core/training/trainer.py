@@ -200,7 +200,7 @@ class Trainer:
             batch.lengths,
             config.posterior_samples,
             noise,
-            place.to(self.device) if config.crop_steps else None,
+            place.to(self.device),
         )
         # sum over T and B, mean over K; every process divides by the symbols of the whole batch
         scale = share / symbol_count(passages)

@@ -1,14 +1,8 @@
-"""The lessons on dependence and on fitting, in a real Chromium, on a page that holds nothing else."""
+"""The lessons on dependence and on fitting, in a real Chromium."""
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,71 +11,19 @@ import torch
 from lnf_core.transforms.nlsq import NLSq
 
 pytestmark = pytest.mark.browser
-ROOT = Path(__file__).resolve().parents[2]
-SERVE = """
-import sys
-import gradio as gr
-from app.theme import CSS_FILE, theme
-from app.widgets import widget
-from app.widgets.lesson import lesson
-with gr.Blocks(analytics_enabled=False) as page:
-    widget("lesson", titles=["A sequence of latents", "Draw a density"], elem_id="lessons")
-    lesson("dependency", 1)
-    lesson("fitting", 2)
-page.launch(server_name="127.0.0.1", server_port=int(sys.argv[1]), theme=theme(), css_paths=CSS_FILE, ssr_mode=False)
-"""
 NAMES = ("a", "beta", "gamma", "delta", "f")
 Page = Any
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("lessons") / "log"
-    with log.open("w") as lines:
-        command = [sys.executable, "-c", SERVE, str(port)]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=lines, stderr=subprocess.STDOUT)
-        try:
-            yield _when_up(process, f"http://127.0.0.1:{port}/", log)
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-    assert "Traceback" not in log.read_text(), log.read_text()
-
-
-def _when_up(process: subprocess.Popen[bytes], address: str, log: Path) -> str:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return address
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(f"the server did not start:\n{log.read_text()}")
-
-
 @pytest.fixture
-def open_lesson(browser: Any, address: str) -> Iterator[Open]:  # noqa: ANN401 - playwright may not be installed
-    contexts, complaints = [], []
-
+def open_lesson(open_page: Open) -> Open:
     def opened(lesson: int, more: str = "", width: int = 1280, scheme: str = "light") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.goto(f"{address}?tab=learn&lesson={lesson}{more}")
+        page = open_page(f"?tab=learn&lesson={lesson}{more}", width=width, scheme=scheme)
         page.wait_for_function(f"() => document.querySelector('#lesson-{lesson} .seen')?.textContent.length > 20")
         return page
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    return opened
 
 
 def facts(page: Page, lesson: int) -> dict[str, str]:
@@ -97,40 +39,40 @@ def words(page: Page, lesson: int) -> str:
 
 def until_fitted(page: Page) -> dict[str, str]:
     page.wait_for_function(
-        """() => { const it = document.querySelector("#lesson-2 .lesson").dataset;
+        """() => { const it = document.querySelector("#lesson-5 .lesson").dataset;
         return it.running === "false" && it.step === "2000"; }""",
         timeout=120_000,
     )
-    return facts(page, 2)
+    return facts(page, 5)
 
 
 def test_a_symbol_sees_every_vector_and_a_vector_those_before_it(open_lesson: Open) -> None:
-    page = open_lesson(1)
-    page.click("#lesson-1 [data-name=x2]")
-    assert facts(page, 1)["needed"] == "z1 z2 z3 z4 z5 z6"
-    assert "sees no other symbol" in words(page, 1) and page.locator("#lesson-1 .node.needed").count() == 6
+    page = open_lesson(4)
+    page.click("#lesson-4 [data-name=x2]")
+    assert facts(page, 4)["needed"] == "z1 z2 z3 z4 z5 z6"
+    assert "sees no other symbol" in words(page, 4) and page.locator("#lesson-4 .node.needed").count() == 6
     for step in range(1, 7):
-        page.click(f"#lesson-1 [data-name=z{step}]")
-        assert facts(page, 1)["needed"].split() == [f"z{before}" for before in range(1, step)]
-        assert page.locator("#lesson-1 .picture .needed").count() == step - 1
-        assert page.locator("#lesson-1 .node[aria-pressed=true]").count() == 1
+        page.click(f"#lesson-4 [data-name=z{step}]")
+        assert facts(page, 4)["needed"].split() == [f"z{before}" for before in range(1, step)]
+        assert page.locator("#lesson-4 .picture .needed").count() == step - 1
+        assert page.locator("#lesson-4 .node[aria-pressed=true]").count() == 1
 
 
 def test_dependence_works_by_keyboard_and_by_link(open_lesson: Open) -> None:
-    page = open_lesson(1, "&press=z4")
-    assert facts(page, 1)["needed"] == "z1 z2 z3"
-    page.focus("#lesson-1 [data-name=z4]")
+    page = open_lesson(4, "&press=z4")
+    assert facts(page, 4)["needed"] == "z1 z2 z3"
+    page.focus("#lesson-4 [data-name=z4]")
     for key, name in (("ArrowRight", "z5"), ("ArrowUp", "x5"), ("End", "x6"), ("ArrowDown", "z6"), ("Home", "z1")):
         page.keyboard.press(key)
         assert page.evaluate("() => document.activeElement.dataset.name") == name
-    facts(page, 1)
-    assert "comes first" in page.locator("#lesson-1 svg[role=img]").get_attribute("aria-label")
+    facts(page, 4)
+    assert "comes first" in page.locator("#lesson-4 svg[role=img]").get_attribute("aria-label")
     page.wait_for_function("() => location.search.includes('press=z1')")
-    page.wait_for_function("() => document.querySelector('#lesson-1 .heard').textContent.includes('comes first')")
+    page.wait_for_function("() => document.querySelector('#lesson-4 .heard').textContent.includes('comes first')")
 
 
 def test_the_gradient_is_that_of_automatic_differentiation(open_lesson: Open) -> None:
-    page = open_lesson(2)
+    page = open_lesson(5)
     generator = torch.Generator().manual_seed(3)
     raw = (2 * torch.randn(3, 5, generator=generator, dtype=torch.float64)).requires_grad_()
     numbers = torch.randn(17, generator=generator, dtype=torch.float64)
@@ -140,7 +82,7 @@ def test_the_gradient_is_that_of_automatic_differentiation(open_lesson: Open) ->
         total = total + log_slope
     expected = (total + torch.distributions.Normal(0.0, 1.0).log_prob(value)).mean()
     expected.backward()
-    found = page.locator("#lesson-2 .lesson").evaluate(
+    found = page.locator("#lesson-5 .lesson").evaluate(
         "(it, [layers, numbers]) => it.logLikelihood(layers, numbers)",
         [[dict(zip(NAMES, layer, strict=True)) for layer in raw.tolist()], numbers.tolist()],
     )
@@ -152,10 +94,10 @@ def test_the_gradient_is_that_of_automatic_differentiation(open_lesson: Open) ->
 
 @pytest.mark.parametrize(("shape", "layers", "modes"), [("two", 2, 2), ("three", 4, 3)])
 def test_a_stack_learns_what_is_drawn(open_lesson: Open, shape: str, layers: int, modes: int) -> None:
-    page = open_lesson(2, f"&shape={shape}&layers={layers}")
-    before = facts(page, 2)
-    assert before["step"] == "0" and words(page, 2).startswith("Before the first step")
-    page.click("#lesson-2 .run")
+    page = open_lesson(5, f"&shape={shape}&layers={layers}")
+    before = facts(page, 5)
+    assert before["step"] == "0" and words(page, 5).startswith("Before the first step")
+    page.click("#lesson-5 .run")
     after = until_fitted(page)
     value, affine, best = (float(after[name]) for name in ("value", "affine", "best"))
     assert max(float(before["value"]), affine) < value < best + 0.01
@@ -164,50 +106,50 @@ def test_a_stack_learns_what_is_drawn(open_lesson: Open, shape: str, layers: int
 
 
 def test_fitting_stops_and_goes_on(open_lesson: Open) -> None:
-    page = open_lesson(2)
-    run = page.locator("#lesson-2 .run")
+    page = open_lesson(5)
+    run = page.locator("#lesson-5 .run")
     run.press("Enter")
-    page.wait_for_function("() => +document.querySelector('#lesson-2 .lesson').dataset.step > 20")
+    page.wait_for_function("() => +document.querySelector('#lesson-5 .lesson').dataset.step > 20")
     run.press("Enter")
-    stopped = facts(page, 2)["step"]
+    stopped = facts(page, 5)["step"]
     page.wait_for_timeout(200)
-    assert facts(page, 2)["step"] == stopped and run.inner_text() == "Go on"
+    assert facts(page, 5)["step"] == stopped and run.inner_text() == "Go on"
     run.press("Enter")
-    page.wait_for_function(f"() => +document.querySelector('#lesson-2 .lesson').dataset.step > {stopped}")
+    page.wait_for_function(f"() => +document.querySelector('#lesson-5 .lesson').dataset.step > {stopped}")
     assert run.inner_text() == "Stop"
-    page.locator("#lesson-2 input[name=layers]").press("End")
+    page.locator("#lesson-5 input[name=layers]").press("End")
     page.wait_for_function("() => location.search.includes('layers=5')")
     page.locator("#lessons button[aria-current]").press("Home")  # out of sight nothing is computed
     page.wait_for_timeout(100)
-    hidden = facts(page, 2)["step"]
+    hidden = facts(page, 5)["step"]
     page.wait_for_timeout(200)
-    assert facts(page, 2)["step"] == hidden
+    assert facts(page, 5)["step"] == hidden
 
 
 def test_a_density_can_be_drawn_by_hand(open_lesson: Open) -> None:
-    page = open_lesson(2, "&layers=2")
-    before = page.locator("#lesson-2 svg.plot path.filled").get_attribute("d")
-    box = page.locator("#lesson-2 svg.plot").bounding_box()
+    page = open_lesson(5, "&layers=2")
+    before = page.locator("#lesson-5 svg.plot path.filled").get_attribute("d")
+    box = page.locator("#lesson-5 svg.plot").bounding_box()
     page.mouse.move(box["x"] + 20, box["y"] + box["height"] - 30)
     page.mouse.down()
     for share, height in ((0.3, 0.2), (0.5, 0.9), (0.7, 0.3), (0.98, 0.9)):
         page.mouse.move(box["x"] + share * box["width"], box["y"] + height * box["height"], steps=5)
     page.mouse.up()
-    page.wait_for_function("() => +document.querySelector('#lesson-2 .lesson').dataset.step > 50")
-    assert page.locator("#lesson-2 svg.plot path.filled").get_attribute("d") != before
-    assert page.locator("#lesson-2 .choice[aria-pressed=true]").count() == 0
+    page.wait_for_function("() => +document.querySelector('#lesson-5 .lesson').dataset.step > 50")
+    assert page.locator("#lesson-5 svg.plot path.filled").get_attribute("d") != before
+    assert page.locator("#lesson-5 .choice[aria-pressed=true]").count() == 0
     page.mouse.move(box["x"] + 11, box["y"] + box["height"] - 9)  # an empty drawing is not fitted
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 11, box["y"] + box["height"] - 9, steps=5)
     page.mouse.up()
-    page.wait_for_function("() => document.querySelector('#lesson-2 .choice[aria-pressed=true]')")
-    assert float(facts(page, 2)["area"]) == pytest.approx(1, abs=0.01)
+    page.wait_for_function("() => document.querySelector('#lesson-5 .choice[aria-pressed=true]')")
+    assert float(facts(page, 5)["area"]) == pytest.approx(1, abs=0.01)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_they_fit_the_screen_and_answer(open_lesson: Open, width: int, scheme: str) -> None:
-    for number in (1, 2):
+    for number in (4, 5):
         page = open_lesson(number, width=width, scheme=scheme)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
         answer = page.locator(f"#lesson-{number} details p").first

@@ -1,4 +1,3 @@
-// The widget holds its own place (model, seed, step, text); the server answers what stands there.
 // Colours that people with any colour vision tell apart (Okabe and Ito), each with a shape of its own.
 const LIGHT = ["#0b63a5", "#b8480b", "#0a7a57", "#8a4fb0", "#a07400", "#c2185b", "#3b7d8c", "#6b5b4d"];
 const DARK = ["#66b2ee", "#f2935a", "#4fcca3", "#c39be6", "#e3bd4f", "#f48fb1", "#86c5d3", "#c7b5a3"];
@@ -7,10 +6,8 @@ const shape = (at) => SHAPES[at % SHAPES.length];
 const dark = () => document.body.classList.contains("dark");
 const colourOf = (at) => (shown && at < shown.symbols.length ? (dark() ? DARK : LIGHT)[at % 8] : getComputedStyle(element).getPropertyValue("--lnf-edge").trim());
 
-const linked = new URLSearchParams(location.search);
-const place = { checkpoint: null, seed: 1, step: 9, text: "" };
-let shown = null, asking = false, again = false, frame = 0, begun = false, seen = false;
-const layer = find(".layer"), stepInput = find(".step");
+let asking = false, again = false, frame = 0;
+const layer = find(".layer");
 
 async function fetchView() {
   if (asking) { again = true; return; }
@@ -27,24 +24,15 @@ async function fetchView() {
   find(".cloud").removeAttribute("aria-busy");
   if (again) { again = false; fetchView(); }
 }
-function say(words, bad) {
-  find(".said").textContent = words;
-  find(".said").classList.toggle("bad", Boolean(bad));
-}
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
 function take(answer) {
   const kept = shown && shown.layers === answer.layers ? Number(layer.value) : answer.layers;
   shown = { ...answer, points: new Int16Array(bytes(answer.points).buffer), labels: bytes(answer.labels) };
   shown.frames = frames();
-  place.step = answer.step;
+  introduce(answer, "");
   layer.max = answer.layers;
   layer.value = kept;
-  stepInput.max = answer.names.length;
-  stepInput.value = answer.step;
-  find(".title").textContent = answer.marker + " " + answer.title;
-  find(".details").textContent = (place.text ? "your text" : "seed " + answer.seed) + ", answered in " + answer.milliseconds + " ms";
-  find(".typed").hidden = answer.domain !== "text";
   strip(); legend(); words(); draw();
   say(answer.said);
   if (element.getClientRects().length) goTo(answer.status.query);
@@ -62,7 +50,7 @@ function strip() {
   if (here) box.scrollLeft = Math.max(0, here.offsetLeft - box.clientWidth / 2);
   const name = shown.names[shown.step - 1];
   find(".stepWords").textContent = "Step " + shown.step + " of " + shown.names.length;
-  stepInput.setAttribute("aria-valuetext", "step " + shown.step + ", in this sequence " + (name === " " ? "space" : name));
+  stepInput.setAttribute("aria-valuetext", "step " + shown.step + ", in this sequence " + spaced(name));
 }
 
 function mark(context, kind, x, y, size) {
@@ -86,7 +74,7 @@ function legend() {
     const context = icon.getContext("2d");
     context.fillStyle = colourOf(item.other ? 99 : at);
     mark(context, item.other ? "circle" : shape(at), 14, 14, item.other ? 5 : 9);
-    const name = item.name === " " ? "space" : item.name;
+    const name = spaced(item.name);
     row.append(icon, make("b", "", name), make("span", "share", (100 * item.share).toFixed(item.share < 0.1 ? 1 : 0) + " %"));
     return row;
   }));
@@ -98,15 +86,6 @@ function words() {
   find(".layerWords").textContent = said;
   layer.setAttribute("aria-valuetext", said);
   find(".points").setAttribute("aria-label", said + ": " + shown.said);
-}
-
-function sized(canvas) {
-  const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  const context = canvas.getContext("2d");
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  return { context, width, height };
 }
 
 // Points between two layers lie on the straight way from one to the other.
@@ -167,7 +146,7 @@ function names(context, xy, X, Y) {
     context.lineWidth = 4;
     context.strokeStyle = style.getPropertyValue("--lnf-card");
     context.fillStyle = colourOf(label);
-    const name = item.name === " " ? "space" : item.name;
+    const name = spaced(item.name);
     context.strokeText(name, X(x / count), Y(y / count));
     context.fillText(name, X(x / count), Y(y / count));
   });
@@ -221,36 +200,5 @@ function bend() {
 stepInput.addEventListener("input", () => go(Number(stepInput.value)));
 layer.addEventListener("input", () => { cancelAnimationFrame(frame); if (shown) { words(); draw(); } });
 find(".bend").addEventListener("click", bend);
-find(".another").addEventListener("click", () => { place.seed = Math.floor(Math.random() * 100000); place.text = ""; fetchView(); });
-find(".typed").addEventListener("submit", (event) => {
-  event.preventDefault();
-  place.text = find(".typed input").value;
-  fetchView();
-});
-
-// A link is followed, and another model taken up, once somebody can see it.
-function begin() {
-  const before = seen;
-  seen = element.getClientRects().length > 0;
-  if (!seen) return;
-  if (!begun) {
-    begun = true;
-    if (linked.get("tab") === "latent") {
-      for (const name of ["seed", "step"]) if (linked.get(name)) place[name] = linked.get(name);
-      place.text = linked.get("text") || "";
-      if (place.text) find(".typed input").value = place.text;
-    }
-  }
-  // The page opens with a model of its own before it takes up that of the link.
-  const named = linked.get("tab") === "latent" && linked.get("dataset") && linked.get("dataset") + "/" + linked.get("variant");
-  if (named && !window.lnfTouched && props.value !== named) return;
-  if (props.value && props.value !== place.checkpoint) {
-    if (place.checkpoint && place.checkpoint.split("/")[0] !== props.value.split("/")[0]) { place.step = 9; place.text = ""; }
-    place.checkpoint = props.value;
-    fetchView();
-  } else { if (shown && !before) goTo(shown.status.query); draw(); }
-}
-new ResizeObserver(begin).observe(element);
 onThemeChange(() => { if (shown) { legend(); draw(); } });
-watch("value", begin);
-begin();
+follow("latent", fetchView, (again) => { if (again) goTo(shown.status.query); draw(); });

@@ -4,7 +4,6 @@ const ROWS = ["x", "z"], LOW = ["₁", "₂", "₃", "₄", "₅", "₆"];
 const nameOf = (row, t) => row + LOW[t - 1];
 const wanted = /^([xz])([1-6])$/.exec(asked.get("press") || "x3");
 let pressed = wanted ? { row: wanted[1], t: Number(wanted[2]) } : { row: "x", t: 3 };
-find(".title").textContent = props.number + ". A sequence of latents";
 
 // What the model says: a symbol sees every vector (through the decoder), a vector those before it, and nothing else.
 const dependsOn = ({ row, t }) => Array.from({ length: row === "x" ? T : t - 1 }, (_, at) => at + 1);

@@ -7,7 +7,6 @@ const SHAPES = {
   three: ["three humps", [hill(-2.2, 0.45, 1), hill(0, 0.4, 1), hill(2, 0.55, 1.2)]],
   box: ["a box", [(z) => (Math.abs(z) < 1.8 ? 1 : 0)]],
 };
-find(".title").textContent = props.number + ". Draw a density";
 
 // The mean log-likelihood of numbers under layers (raw, in the order from z to noise), and its gradient.
 function logLikelihood(layers, numbers) {

@@ -1,11 +1,8 @@
-const linked = new URLSearchParams(location.search);
-const place = { checkpoint: null, seed: 1, step: 9, text: "" };
-const stepInput = find(".step");
 // The address is that of what was used last: this picture, or the way between two sequences below it.
-let mine = !linked.get("first"), seen = false;
+let mine = !linked.get("first");
 tabOf().addEventListener("lnf-shown", () => { mine = false; });
 const tellAddress = (query) => { if (mine && element.getClientRects().length) goTo(query); };
-let shown = null, reach = null, asking = false, again = null, begun = false;
+let reach = null, asking = false, again = null;
 
 async function ask(kind) {
   if (asking) { again = again === "view" ? "view" : kind; return; }
@@ -27,34 +24,16 @@ async function ask(kind) {
   again = null;
   if (next) ask(next);
 }
-function say(words, bad) {
-  find(".said").textContent = words;
-  find(".said").classList.toggle("bad", Boolean(bad));
-}
 function take(answer) {
   shown = answer;
   reach = null;
-  place.step = answer.step;
-  stepInput.max = answer.names.length;
-  stepInput.value = answer.step;
+  introduce(answer, ", " + answer.names.length + " steps");
   find(".body").hidden = false;
-  find(".title").textContent = answer.marker + " " + answer.title;
-  find(".details").textContent = (place.text ? "your text" : "seed " + answer.seed) + ", " + answer.names.length + " steps, answered in " + answer.milliseconds + " ms";
-  find(".typed").hidden = answer.domain !== "text";
   say("");
   drawAll();
   tellAddress(answer.status.query);
 }
 
-function sized(canvas) {
-  const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  const context = canvas.getContext("2d");
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.font = "12px " + getComputedStyle(element).getPropertyValue("--lnf-sans");
-  return { context, width, height };
-}
 const colour = (name) => getComputedStyle(element).getPropertyValue("--lnf-" + name).trim();
 const label = (at) => (shown.domain === "text" ? (shown.names[at] === " " ? "␣" : shown.names[at]) : (at + 1) % 4 === 1 ? at + 1 : "");
 const nats = (value) => value.toFixed(2);
@@ -88,7 +67,7 @@ function drawCosts() {
   const total = (values) => values.reduce((sum, value) => sum + value, 0), { reconstruction, kl } = shown;
   bars(find(".costs"), [{ values: reconstruction, fill: colour("soft"), outlined: true }, { values: kl, fill: variantColour(shown.variant) }]);
   const dear = kl.indexOf(Math.max(...kl));
-  const words = "Filled: KL, what the true step tells the prior anew; outlined: reconstruction, what the decoder still guesses; nats a step, mean of " + shown.draws + " draws of the hidden vectors. In all " + nats(total(kl)) + " + " + nats(total(reconstruction)) + " nats; the dearest step is " + (dear + 1) + " (" + (shown.names[dear] === " " ? "space" : shown.names[dear]) + ") with a KL of " + nats(kl[dear]) + ".";
+  const words = "Filled: KL, what the true step tells the prior anew; outlined: reconstruction, what the decoder still guesses; nats a step, mean of " + shown.draws + " draws of the hidden vectors. In all " + nats(total(kl)) + " + " + nats(total(reconstruction)) + " nats; the dearest step is " + (dear + 1) + " (" + spaced(shown.names[dear]) + ") with a KL of " + nats(kl[dear]) + ".";
   find(".costsWords").textContent = words;
   find(".costs").setAttribute("aria-label", words);
 }
@@ -149,31 +128,9 @@ function drawAll() {
 }
 
 stepInput.addEventListener("input", () => { mine = true; place.step = Number(stepInput.value); find(".stepWords").textContent = "Step " + place.step + " of " + shown.names.length; ask("poke"); });
-find(".another").addEventListener("click", () => { mine = true; place.seed = Math.floor(Math.random() * 100000); place.text = ""; ask("view"); });
-find(".typed").addEventListener("submit", (event) => { event.preventDefault(); mine = true; place.text = find(".typed input").value; ask("view"); });
-
-function begin() {
-  const before = seen;
-  seen = element.getClientRects().length > 0;
-  if (!seen) return;
-  if (!begun) {
-    begun = true;
-    if (linked.get("tab") === "inside") {
-      for (const name of ["seed", "step"]) if (linked.get(name)) place[name] = linked.get(name);
-      place.text = linked.get("text") || "";
-      if (place.text) find(".typed input").value = place.text;
-    }
-  }
-  // The page opens with a model of its own before it takes up that of the link.
-  const named = linked.get("tab") === "inside" && linked.get("dataset") && linked.get("dataset") + "/" + linked.get("variant");
-  if (named && !window.lnfTouched && props.value !== named) return;
-  if (props.value && props.value !== place.checkpoint) {
-    if (place.checkpoint && place.checkpoint.split("/")[0] !== props.value.split("/")[0]) { place.step = 9; place.text = ""; }
-    place.checkpoint = props.value;
-    ask("view");
-  } else if (shown) { if (!before) tellAddress((reach || shown).status.query); drawAll(); }
-}
-new ResizeObserver(begin).observe(element);
 onThemeChange(drawAll);
-watch("value", begin);
-begin();
+function load(used) {
+  if (used) mine = true;
+  ask("view");
+}
+follow("inside", load, (again) => { if (again) tellAddress((reach || shown).status.query); drawAll(); });

@@ -6,6 +6,8 @@ const NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "e
 const modeWords = (count) => (NUMBERS[count] || count) + (count === 1 ? " mode" : " modes");
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
+find(".title").prepend(props.number + ". "); // by its place in the row
+
 // The address ---------------------------------------------------------------------------------------------------------
 
 const asked = (() => {

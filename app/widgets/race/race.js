@@ -8,13 +8,9 @@ function groups() {
 }
 
 function chart() {
-  const canvas = find(".chart"), ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
-  if (!width || !value()) return;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  const context = canvas.getContext("2d"), style = getComputedStyle(element), ink = style.getPropertyValue("--lnf-ink"), soft = style.getPropertyValue("--lnf-soft"), line = style.getPropertyValue("--lnf-line");
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.font = "12px " + style.getPropertyValue("--lnf-sans");
+  const canvas = find(".chart");
+  if (!canvas.clientWidth || !value()) return;
+  const { context, width, height } = sized(canvas), style = getComputedStyle(element), soft = style.getPropertyValue("--lnf-soft"), line = style.getPropertyValue("--lnf-line");
   const rows = value().rows, box = { left: 64, right: width - 20, top: 16, bottom: height - 40 };
   const lengths = [...new Set(rows.map((row) => row.length))].sort((a, b) => a - b), times = rows.map((row) => row.milliseconds);
   const x0 = Math.log2(lengths[0] || 16) - 0.15, x1 = Math.log2(lengths.at(-1) || 128) + 0.15;

@@ -1,0 +1,1 @@
+"""What the widgets that look into one sequence share: its place, its link, another one, and typed text."""

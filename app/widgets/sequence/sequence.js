@@ -1,0 +1,55 @@
+// A widget that looks into one sequence holds its own place (model, seed, step, text); the server answers what stands there.
+const linked = new URLSearchParams(location.search);
+const place = { checkpoint: null, seed: 1, step: 9, text: "" };
+const stepInput = find(".step");
+let shown = null;
+
+function say(words, bad) {
+  find(".said").textContent = words;
+  find(".said").classList.toggle("bad", Boolean(bad));
+}
+const spaced = (name) => (name === " " ? "space" : name);
+
+// What both say of an answer: title, whose sequence it is, and the steps there are.
+function introduce(answer, more) {
+  place.step = answer.step;
+  stepInput.max = answer.names.length;
+  stepInput.value = answer.step;
+  find(".title").textContent = answer.marker + " " + answer.title;
+  find(".details").textContent = (place.text ? "your text" : "seed " + answer.seed) + more + ", answered in " + answer.milliseconds + " ms";
+  find(".typed").hidden = answer.domain !== "text";
+}
+
+// A link is followed, and another model taken up, once somebody can see it. `load` asks for a new sequence, `back` is
+// called when the one at hand comes into sight again (true) or changes its size.
+function follow(tab, load, back) {
+  let begun = false, seen = false;
+  const fresh = (change) => { change(); load(true); };
+  find(".another").addEventListener("click", () => fresh(() => { place.seed = Math.floor(Math.random() * 100000); place.text = ""; }));
+  find(".typed").addEventListener("submit", (event) => {
+    event.preventDefault();
+    fresh(() => { place.text = find(".typed input").value; });
+  });
+  const mine = linked.get("tab") === tab;
+  const begin = () => {
+    const before = seen;
+    seen = element.getClientRects().length > 0;
+    if (!seen) return;
+    if (!begun && mine) {
+      for (const name of ["seed", "step"]) if (linked.get(name)) place[name] = linked.get(name);
+      place.text = find(".typed input").value = linked.get("text") || "";
+    }
+    begun = true;
+    // The page opens with a model of its own before it takes up that of the link.
+    const named = mine && linked.get("dataset") && linked.get("dataset") + "/" + linked.get("variant");
+    if (named && !window.lnfTouched && props.value !== named) return;
+    if (props.value && props.value !== place.checkpoint) {
+      if (place.checkpoint && place.checkpoint.split("/")[0] !== props.value.split("/")[0]) { place.step = 9; place.text = ""; }
+      place.checkpoint = props.value;
+      load(false);
+    } else if (shown) back(!before);
+  };
+  new ResizeObserver(begin).observe(element);
+  watch("value", begin);
+  begin();
+}
