@@ -31,6 +31,31 @@ def take(browser: Browser, name: str, query: str = "", width: int = 1280, scheme
     context.close()
 
 
+# The other tabs: how each is opened, and what is there once it is whole.
+OTHERS = (
+    ("latent", "&dataset=ptb&variant=af-scf&seed=4&step=9", "#cloud .said", "draws"),
+    ("inside", "&dataset=jsb&variant=af-scf", "#inside .reachWords", "noise of step"),
+    ("learn", "&lesson=1", "#lesson-1 .seen", "mode"),
+    ("race", "&dataset=ptb&plain=1", "#race .said", "times as long"),
+    ("results", "", "#figures tbody", "Treebank"),
+)
+
+
+def take_tab(browser: Browser, tab: str, query: str, part: str, words: str) -> None:
+    """Open a tab, wait until ``part`` says ``words``, and save all of it as ``app-<tab>``.png."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(120_000)
+    page.goto(f"{ADDRESS}?tab={tab}{query}")
+    if tab == "race":
+        page.wait_for_selector("#race-plain input:checked")
+        page.click("#race-button")
+    said = "([part, words]) => document.querySelector(part)?.textContent.includes(words)"
+    page.wait_for_function(said, arg=[part, words])
+    page.wait_for_timeout(600)
+    page.screenshot(path=FOLDER / f"app-{tab}.png", full_page=True)
+    page.close()
+
+
 if __name__ == "__main__":
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
@@ -41,4 +66,6 @@ if __name__ == "__main__":
         take(chromium, "app-text", "?dataset=ptb&variant=af-scf&seed=4&temperature=0.8&count=5")
         take(chromium, "app-dark", scheme="dark")
         take(chromium, "app-phone", width=390)
+        for other in OTHERS:
+            take_tab(chromium, *other)
         chromium.close()
