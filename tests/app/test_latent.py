@@ -115,12 +115,15 @@ def test_the_cloud_is_drawn_and_moves_with_the_step(open_page: Callable[..., Any
 
 
 @pytest.mark.browser
-def test_each_tab_opens_by_click_and_by_link_and_its_address_restores_it(open_page: Callable[..., Any]) -> None:
+def test_each_tab_opens_by_click_and_its_address_restores_it(open_page: Callable[..., Any]) -> None:
     page = open_page()
     for name in ("race", "latent", "inside", "learn", "results"):
         page.locator(f"#tabs button[role=tab][data-tab-id={name}]").click()
         page.wait_for_function(f"() => location.search.includes('tab={name}')")
-        again = open_page(page.url[page.url.index("?") :])
-        again.wait_for_selector(f"#tab-{name}", state="visible")
+        page.wait_for_selector(f"#tab-{name}", state="visible")
     page.locator("#tabs button[role=tab][data-tab-id=sample]").click()
     page.wait_for_function("() => !location.search.includes('tab=')")
+    page.locator("#tabs button[role=tab][data-tab-id=results]").click()
+    page.wait_for_function("() => location.search.includes('tab=results')")
+    page.reload()
+    page.wait_for_selector("#tab-results", state="visible")
