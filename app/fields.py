@@ -36,7 +36,8 @@ class Field:
     """
     hint: type | object = float
     """What the API says it takes."""
-    music_only: bool = False
+    domain: str | None = None
+    """``music`` or ``text`` where it is for one of them alone."""
     shown: Callable[[Any], str] = str
     """A checked value as a link and a text field show it; an empty string is left out of a link."""
 
@@ -62,7 +63,20 @@ def _yes(value: Any, _bounds: Bounds) -> bool:  # noqa: ANN401
         return True
     if empty(value) or value in (False, "0", "false"):
         return False
-    raise FieldError("likeliest", f"Likeliest symbols is {str(value)[:40]!r}; it is either on or off.")
+    raise FieldError("draw", f"Draw every key is {str(value)[:40]!r}; it is either on or off.")
+
+
+def _typed(value: Any, _bounds: Bounds) -> str:  # noqa: ANN401
+    text = "" if value is None else str(value)
+    if len(text) > LIMITS.typed:
+        raise FieldError("begin", f"The beginning has {len(text)} characters; give at most {LIMITS.typed}.")
+    return text
+
+
+def _file(value: Any, _bounds: Bounds) -> str:  # noqa: ANN401
+    if value is not None and not isinstance(value, str):
+        raise FieldError("midi", "The MIDI file did not arrive as a file; choose it again.")
+    return value or ""
 
 
 FIELDS = (
@@ -81,11 +95,14 @@ FIELDS = (
         "Tempo (beats a minute)",
         96,
         lambda v, _: number("tempo", "The tempo", v, LIMITS.tempo, " (beats per minute)"),
-        music_only=True,
+        domain="music",
         shown="{:g}".format,
     ),
-    Field("instrument", "Instrument", next(iter(INSTRUMENTS)), _instrument, str, music_only=True),
-    Field("likeliest", "Likeliest symbols", False, _yes, bool, shown=lambda value: "1" if value else ""),
+    Field("instrument", "Instrument", next(iter(INSTRUMENTS)), _instrument, str, "music"),
+    Field("draw", "Draw every key", False, _yes, bool, "music", lambda value: "1" if value else ""),
+    Field("begin", "Go on from", "", _typed, str, "text"),
+    # a file does not fit into a link
+    Field("midi", "Go on from a MIDI file", None, _file, str | None, "music", lambda value: ""),
 )
 LINK_NAMES = ("tab", "dataset", "variant", *(field.name for field in FIELDS))
 """Every parameter a link may carry."""
@@ -103,8 +120,13 @@ class Settings:
     seed: int
     tempo: float
     instrument: str
-    likeliest: bool = False
-    """The likeliest x given z in place of a draw: cleaner, but no longer a sample of the model."""
+    draw: bool = False
+    """Every key of music by chance, a true sample; otherwise a flow plays the likeliest keys given z, which is cleaner
+    and, since all choice lies in z, hardly less varied."""
+    begin: str = ""
+    """Text to go on from."""
+    midi: str = ""
+    """Path of a MIDI file to go on from."""
 
     @classmethod
     def check(cls, checkpoint: object, bounds: Bounds = LIMITS.length, **values: object) -> Settings:
@@ -126,10 +148,10 @@ class Settings:
         """The query string that restores these settings, without the question mark."""
         dataset, variant = self.checkpoint.split("/")
         values = {"tab": "sample", "dataset": dataset, "variant": variant}
-        music = catalogue.describe(self.checkpoint).domain == "music"
+        domain = catalogue.describe(self.checkpoint).domain
         for field in FIELDS:
             shown = field.shown(getattr(self, field.name))
-            if shown and (music or not field.music_only):
+            if shown and field.domain in (None, domain):
                 values[field.name] = shown
         return urlencode(values)
 

@@ -32,6 +32,8 @@ class Limits:
     """Model calls at the same time."""
     typed: int = 288
     """Characters of typed text."""
+    own_steps: int = 32
+    """Steps of a visitor's own music that are gone on from."""
     models: int = 10
     """Models kept in memory."""
 

@@ -26,7 +26,7 @@ from lnf_core.analysis import MusicStatistics, music_statistics, unlikeness
 from lnf_core.music import Performance, piano_keys
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets" / "ready"
-_MUSIC: dict[str, Any] = {"length": 64, "count": 3, "seed": 1685, "temperature": 1.0, "likeliest": True}
+_MUSIC: dict[str, Any] = {"length": 64, "count": 3, "seed": 1685, "temperature": 1.0}
 _TRIED = range(1, 201)
 _TEXT = {"length": None, "count": 6, "seed": 1993, "temperature": 0.8}
 
@@ -80,7 +80,7 @@ def make_music(name: str) -> None:
         command = [sys.executable, "-m", "lnf_core", "sample", name, "--out", made, "--json"]
         command += ["--count", str(settings.count), "--length", str(settings.length)]
         command += ["--seed", str(settings.seed), "--temperature", str(settings.temperature)]
-        command += ["--argmax"] if settings.likeliest else []
+        command += [] if settings.draw else ["--argmax"]
         subprocess.run(command, check=True, capture_output=True)
         files = []
         for index, path in enumerate(sorted(Path(made).rglob("*.mid"))):

@@ -41,7 +41,7 @@ class Between:
             found = interpolate(
                 ends[0].model, ends[0].x, ends[1].x, STOPS, space=SPACES[str(through)], engine=ends[0].sampler
             )
-        settings = Settings.check(ends[0].entry.name, count=STOPS, seed=seeds[0], length=len(ends[0].x), likeliest=True)
+        settings = Settings.check(ends[0].entry.name, count=STOPS, seed=seeds[0], length=len(ends[0].x))
         dataset, variant = ends[0].entry.name.split("/")
         link = urlencode(
             {"tab": "inside", "dataset": dataset, "variant": variant}

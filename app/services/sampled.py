@@ -49,9 +49,11 @@ class Music:
     data: MusicStatistics | None
     """What the model's training data are like; None where nobody measured it."""
     note: str
-    """How to get real instruments when there are none; otherwise empty."""
+    """What a visitor should know of it: what was done to music of their own, how to get real instruments."""
     drawn: Drawn | None
     """How it was drawn; None for a sample that came with the app."""
+    given: float = 0.0
+    """Seconds at the beginning that are the visitor's own."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Text:
     lines: tuple[Line, ...]
     file: Path
     drawn: Drawn | None
+    given: int = 0
+    """Symbols at the beginning that are the visitor's own."""
 
 
 Result = Music | Text

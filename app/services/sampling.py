@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,14 +12,20 @@ from torch import Tensor
 import lnf_core
 from app import catalogue
 from app.fields import Bounds, Settings
-from app.limits import LIMITS
+from app.limits import LIMITS, FieldError
 from app.services.models import LoadedModels
+from app.services.own import Own, read_music, read_text
 from app.services.sampled import Drawn, Line, Music, Piece, Report, Result, Text
 from lnf_core.analysis.statistics import MusicStatistics, music_statistics
 from lnf_core.data import Vocabulary, sounding_shift
+from lnf_core.models.base import ModelBase
+from lnf_core.models.latent_flow import LatentFlow
 from lnf_core.models.results import Sample
 from lnf_core.music import INSTRUMENTS, Performance, held_notes, piano_keys
 from lnf_core.storage.files import read_metrics
+
+_FURTHER = {"music": 24, "text": 40}
+"""Steps that are added at least to a visitor's beginning, where no length is asked for."""
 
 
 def _silent(_fraction: float, _words: str) -> None:
@@ -56,33 +63,53 @@ class Sampling:
         entry = catalogue.find(settings.checkpoint)
         report(0.0, f"Loading {entry.title}")
         loaded = self.models.get(entry.name)
-        checkpoint = loaded.checkpoint
+        checkpoint, model = loaded.checkpoint, loaded.checkpoint.model
+        own = self._own(settings, entry, checkpoint)
         started = time.perf_counter()
-        prior = checkpoint.model.length_prior
-        # p(T) of music gives every length some chance, also those too short to be more than noise.
-        lengths = settings.length or prior.sample(
-            settings.count, torch.Generator().manual_seed(settings.seed), prior.shortest_trained
-        )
 
         def progress(done: int, total: int) -> None:
             report(done / max(total, 1), _words(done, total, time.perf_counter() - started))
 
+        how: dict[str, Any] = {
+            "temperature": settings.temperature,
+            # All choice of a flow lies in its hidden vectors; the baseline has nothing else to choose by.
+            "argmax": entry.domain == "music" and isinstance(model, LatentFlow) and not settings.draw,
+            "generator": torch.Generator().manual_seed(settings.seed),
+            "progress": progress,
+            "engine": loaded.sampler,
+        }
         with torch.no_grad():
-            sample = checkpoint.model.sample(
-                settings.count,
-                lengths,
-                temperature=settings.temperature,
-                argmax=settings.likeliest,
-                generator=torch.Generator().manual_seed(settings.seed),
-                progress=progress,
-                engine=loaded.sampler,
-            )
+            if own is None:
+                sample = model.sample(settings.count, settings.length or _lengths(model, settings), **how)
+            else:
+                sample = model.continue_from(own.x, _total(model, settings, entry, own), settings.count, **how)
         drawn = Drawn(time.perf_counter() - started, sample.engine, sample.dependent_steps)
+        given = 0 if own is None else len(own.x)
+        remark = "" if own is None else own.remark
         if checkpoint.vocabulary is not None:
-            return self._text(settings, sample, checkpoint.vocabulary, folder, drawn)
-        return self.music(settings, [roll.cpu() for roll in sample], folder, drawn)
+            return self.text(settings, lines_of(sample, checkpoint.vocabulary), folder, drawn, given)
+        return self.music(settings, [roll.cpu() for roll in sample], folder, drawn, given, remark)
 
-    def music(self, settings: Settings, rolls: list[Tensor], folder: Path, drawn: Drawn | None = None) -> Music:
+    def _own(self, settings: Settings, entry: catalogue.Entry, checkpoint: lnf_core.Checkpoint) -> Own | None:
+        """What the visitor wants the model to go on from."""
+        if checkpoint.vocabulary is not None:
+            if not settings.begin:
+                return None
+            return Own(read_text(settings.begin, checkpoint.vocabulary, checkpoint.model, "begin"))
+        if not settings.midi:
+            return None
+        longest = min(LIMITS.own_steps, (settings.length or checkpoint.model.config.max_length) // 2)
+        return read_music(settings.midi, entry, checkpoint.model, max(1, longest))
+
+    def music(
+        self,
+        settings: Settings,
+        rolls: list[Tensor],
+        folder: Path,
+        drawn: Drawn | None = None,
+        given: int = 0,
+        remark: str = "",
+    ) -> Music:
         """Turn rolls of 88 or 89 keys into notes and MIDI files."""
         entry = catalogue.describe(settings.checkpoint)
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,18 +125,47 @@ class Sampling:
             )
             pieces.append(Piece(roll, notes, len(roll) * seconds, music_statistics([roll]), midi))
         data = _data_statistics(settings.checkpoint)
-        return Music(settings, entry, tuple(pieces), 60.0 / settings.tempo, data, self._note, drawn)
+        notes_to_visitor = " ".join(part for part in (remark, self._note) if part)
+        return Music(
+            settings, entry, tuple(pieces), 60.0 / settings.tempo, data, notes_to_visitor, drawn, given * seconds
+        )
 
-    def _text(self, settings: Settings, sample: Sample, vocabulary: Vocabulary, folder: Path, drawn: Drawn) -> Text:
-        return self.text(settings, lines_of(sample, vocabulary), folder, drawn)
-
-    def text(self, settings: Settings, lines: list[Line], folder: Path, drawn: Drawn | None = None) -> Text:
+    def text(
+        self, settings: Settings, lines: list[Line], folder: Path, drawn: Drawn | None = None, given: int = 0
+    ) -> Text:
         """Write lines, one a row, and hand them back as a result."""
         entry = catalogue.describe(settings.checkpoint)
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{entry.dataset}-{entry.variant.name}-seed{settings.seed}.txt"
         file.write_text("".join(f"{line.text}\n" for line in lines), encoding="utf-8")
-        return Text(settings, entry, tuple(lines), file, drawn)
+        return Text(settings, entry, tuple(lines), file, drawn, given)
+
+
+def _lengths(model: ModelBase, settings: Settings) -> Tensor:
+    """Drawn from p(T), one a sequence, none shorter than all of the training data.
+
+    For music p(T) gives every length some chance, also those too short to be more than noise.
+    """
+    prior = model.length_prior
+    return prior.sample(settings.count, torch.Generator().manual_seed(settings.seed), prior.shortest_trained)
+
+
+def _total(model: ModelBase, settings: Settings, entry: catalogue.Entry, own: Own) -> int:
+    """How long a beginning becomes: as asked for, or drawn from p(T) among lengths that leave room to go on.
+
+    Raises:
+        FieldError: there is no room.
+    """
+    given, longest = len(own.x), model.config.max_length
+    if given >= longest:
+        raise FieldError("begin", f"The beginning has {given} steps, and {longest} are all this model takes.")
+    if settings.length is not None:
+        if settings.length <= given:
+            said = f"The length is {settings.length} and the beginning already has {given} steps; ask for more."
+            raise FieldError("length", said)
+        return settings.length
+    least = min(longest, max(model.length_prior.shortest_trained, given + _FURTHER[entry.domain]))
+    return int(model.length_prior.sample(1, torch.Generator().manual_seed(settings.seed), least))
 
 
 def lines_of(sample: Sample, vocabulary: Vocabulary) -> list[Line]:

@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 import torch
 from torch import Tensor
 
-import lnf_core
 from app import catalogue
 from app.limits import LIMITS, FieldError, whole
 from app.services.models import LoadedModels
+from app.services.own import read_text
 from lnf_core.analysis.latents import Past, read_past
 from lnf_core.data import Vocabulary, sounding_shift
 from lnf_core.models.latent_flow import LatentFlow
@@ -145,18 +145,3 @@ class Sequences:
             assert drawn.z is not None and drawn.eps is not None
             x, past = drawn.x[:, 0], read_past(model, drawn.z[:, 0], drawn.eps[:, 0])
         return Studied(entry, model, vocabulary, x, past, loaded.sampler)
-
-
-def read_text(text: str, vocabulary: Vocabulary, model: LatentFlow) -> Tensor:
-    """Typed text as the model reads it, ``[T]``.
-
-    Raises:
-        FieldError: it is too long, or holds characters the model does not know; it names them and their places.
-    """
-    longest = min(model.config.max_length, LIMITS.typed)
-    if len(text) > longest:
-        raise FieldError("text", f"The text has {len(text)} characters; give at most {longest}.")
-    try:
-        return vocabulary.encode(text)
-    except lnf_core.LNFError as error:
-        raise FieldError("text", str(error)) from error

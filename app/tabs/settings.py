@@ -22,7 +22,8 @@ class SettingsFold:
     """One input for each of :data:`~app.fields.FIELDS`, in their order."""
 
     inputs: list[gr.components.Component]
-    music_row: gr.Row
+    music_part: gr.Column
+    text_part: gr.Column
 
     def __init__(self, sampling: Sampling) -> None:
         self._sampling = sampling
@@ -31,7 +32,8 @@ class SettingsFold:
         """Place the inputs, those for music in a row of their own."""
         entry = catalogue.first()
         made: dict[str, gr.components.Component] = {}
-        widget("fold", folds="settings", words="More: temperature, length, seed, tempo, instrument", elem_id="more")
+        more = "More: temperature, length, seed, instrument, go on from your own"
+        widget("fold", folds="settings", words=more, elem_id="more")
         with gr.Column(elem_id="settings", elem_classes="lnf-folded"):
             with gr.Row(elem_classes="lnf-settings"):
                 made["temperature"] = self._slider("temperature", LIMITS.temperature, 0.05)
@@ -39,26 +41,35 @@ class SettingsFold:
                 # Text fields, because a number field of Gradio shows 0 where it should be empty.
                 made["length"] = self._text("length", "as in the training data", **self._length_words(entry))
                 made["seed"] = self._text("seed", "new each time", label="Seed")
-            self.music_row = gr.Row(
-                visible=entry is None or entry.domain == "music", elem_classes="lnf-settings", elem_id="music-settings"
-            )
-            with self.music_row:
-                made["tempo"] = self._slider("tempo", LIMITS.tempo, 1)
-                made["instrument"] = widget(
-                    "select",
-                    value=_BY_NAME["instrument"].default,
-                    options=list(INSTRUMENTS),
-                    words=_BY_NAME["instrument"].label,
-                    label="instrument",
-                    elem_id="instrument",
-                    min_width=140,
+            music = entry is None or entry.domain == "music"
+            with gr.Column(visible=music, elem_id="music-settings") as self.music_part:
+                with gr.Row(elem_classes="lnf-settings"):
+                    made["tempo"] = self._slider("tempo", LIMITS.tempo, 1)
+                    made["instrument"] = widget(
+                        "select",
+                        value=_BY_NAME["instrument"].default,
+                        options=list(INSTRUMENTS),
+                        words=_BY_NAME["instrument"].label,
+                        label="instrument",
+                        elem_id="instrument",
+                        min_width=140,
+                    )
+                made["draw"] = gr.Checkbox(
+                    _BY_NAME["draw"].default,
+                    label="Draw every key by chance: rougher than the likeliest keys, and a true sample of the model",
+                    elem_id="draw",
+                    container=False,
                 )
-            made["likeliest"] = gr.Checkbox(
-                _BY_NAME["likeliest"].default,
-                label="Likeliest symbols: no draw after the flow, only what the decoder thinks most likely",
-                elem_id="likeliest",
-                container=False,
-            )
+                made["midi"] = gr.File(
+                    label=f"Go on from a MIDI file of your own, its first {LIMITS.own_steps} steps at most",
+                    file_types=[".mid", ".midi"],
+                    height=110,
+                    elem_id="midi",
+                )
+            with gr.Column(visible=not music, elem_id="text-settings") as self.text_part:
+                made["begin"] = self._text(
+                    "begin", "for example: the company said", label="Go on from a text of your own"
+                )
         self.inputs = [made[field.name] for field in FIELDS]
 
     def _slider(self, name: str, bounds: tuple[float, float], step: float) -> gr.HTML:
@@ -84,14 +95,15 @@ class SettingsFold:
         return [
             field.shown(getattr(settings, field.name))
             if field.name in ("length", "seed")
-            else getattr(settings, field.name)
+            else getattr(settings, field.name) or field.default
             for field in FIELDS
         ]
 
-    def for_checkpoint(self, name: str) -> tuple[Any, Any]:
-        """Updates of the length and of the row for music once ``name`` is chosen."""
+    def for_checkpoint(self, name: str) -> tuple[Any, Any, Any]:
+        """Updates of the length, of what is for music and of what is for text once ``name`` is chosen."""
         entry = catalogue.find(name)
-        return gr.update(**self._length_words(entry)), gr.update(visible=entry.domain == "music")
+        music = entry.domain == "music"
+        return gr.update(**self._length_words(entry)), gr.update(visible=music), gr.update(visible=not music)
 
     @property
     def length(self) -> gr.components.Component:

@@ -18,7 +18,7 @@ def client(server: str, tmp_path_factory: pytest.TempPathFactory) -> Client:
 
 
 def sample(client: Client, **values: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401 - values of any type are the point
-    settings = {"checkpoint": "jsb/af-scf", "length": "12", "count": 2, "seed": "5", **values}
+    settings = {"checkpoint": "jsb/af-scf", "length": "12", "count": 2, "seed": "5", "draw": True, **values}
     done, roll, lines = client.predict(**settings, api_name="/sample")
     return done, roll, lines
 

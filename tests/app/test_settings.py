@@ -36,7 +36,7 @@ def test_one_table_says_it_all() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [("length", 99), ("count", 0), ("temperature", None), ("seed", -1), ("tempo", 1e9), ("instrument", "Kazoo"),
-     ("likeliest", "perhaps")],
+     ("draw", "perhaps"), ("begin", "a" * 289), ("midi", 3)],
 )  # fmt: skip
 def test_a_refusal_knows_its_field(here: Path, field: str, value: object) -> None:
     with pytest.raises(FieldError) as caught:
@@ -134,15 +134,15 @@ def test_a_wrong_link_is_refused(here: Path, query: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(("given", "expected"), [(True, True), ("1", True), (None, False), ("", False), ("0", False)])
-def test_likeliest_symbols_are_switched_by_page_and_link(here: Path, given: object, expected: bool) -> None:
-    settings = Settings.check("jsb/af-scf", likeliest=given)
-    assert settings.likeliest is expected
-    assert ("likeliest=1" in settings.query()) is expected
+def test_drawing_is_switched_by_page_and_link(here: Path, given: object, expected: bool) -> None:
+    settings = Settings.check("jsb/af-scf", draw=given)
+    assert settings.draw is expected
+    assert ("draw=1" in settings.query()) is expected
 
 
 def test_a_switch_is_on_or_off(here: Path) -> None:
     with pytest.raises(InvalidInputError, match="on or off"):
-        Settings.check("jsb/af-scf", likeliest="perhaps")
+        Settings.check("jsb/af-scf", draw="perhaps")
 
 
 def test_a_link_to_text_carries_its_settings_and_none_of_music_s(here: Path) -> None:

@@ -16,6 +16,7 @@ def roll_payload(music: Music, opening: bool = False) -> dict[str, Any]:
         **head(music, opening),
         "seconds_per_beat": music.seconds_per_beat,
         "note": music.note,
+        "given": round(music.given, 4),
         "caption": (
             "Each bar is one held note: higher is higher in pitch, its width is how long it sounds. The shade tells "
             "the registers of a choir apart, from bass (dark) to soprano (light). The upright line is what you hear."

@@ -77,6 +77,15 @@ function drawNotes(context, colours, width, height, left, scale, now) {
     context.fillStyle = colours.soft;
     if (strong) context.fillText(number === 0 ? "beat 1" : number + 1, x + 5, RULER / 2);
   }
+  if (music().given) {
+    const x = music().given * scale - left;
+    context.fillStyle = colours.soft;
+    context.globalAlpha = 0.12;
+    context.fillRect(0, RULER, Math.max(0, x), height);
+    context.globalAlpha = 1;
+    context.fillRect(x - 1, 0, 2, height);
+    context.fillText("the model goes on", x + 5, height - 10);
+  }
   for (const note of sample().notes) {
     const x = note[0] * scale - left, w = note[1] * scale;
     if (x + w < 0 || x > width) continue;

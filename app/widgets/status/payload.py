@@ -14,11 +14,16 @@ def head(result: Result, opening: bool) -> dict[str, Any]:
         "title": entry.title,
         "variant": entry.variant.name,
         "marker": entry.variant.marker,
-        "details": f"seed {settings.seed}, temperature {settings.temperature:g}"
-        + (", likeliest symbols" if settings.likeliest else ""),
+        "details": f"seed {settings.seed}, temperature {settings.temperature:g}" + _keys(result),
         "opening": opening,
         "status": opening_status(result) if opening else status(result),
     }
+
+
+def _keys(result: Result) -> str:
+    if result.entry.domain != "music" or result.entry.variant.name == "lstm":
+        return ""
+    return ", every key drawn" if result.settings.draw else ", likeliest keys"
 
 
 def status(result: Result) -> dict[str, Any]:
@@ -26,6 +31,8 @@ def status(result: Result) -> dict[str, Any]:
     settings, what = result.settings, "sample" if isinstance(result, Music) else "line"
     count = f"{settings.count} {what}{'' if settings.count == 1 else 's'}"
     drawn = result.drawn
+    if result.given:
+        count += " that go on from yours" if settings.count > 1 else " that goes on from yours"
     took = f" drawn in {_seconds(drawn.seconds)}, {_steps(drawn.dependent_steps)}" if drawn else ""
     return {
         "kind": "done",

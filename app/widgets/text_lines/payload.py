@@ -25,6 +25,7 @@ def text_payload(text: Text, opening: bool = False) -> dict[str, Any]:
     return {
         **head(text, opening),
         "caption": _TINT[text.entry.variant.name != "lstm"] + " <unk> stands for a rare word, N for a number.",
+        "given": text.given,
         "lines": [_line(line) for line in text.lines],
         "file": file_data(text.file),
     }

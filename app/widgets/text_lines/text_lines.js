@@ -13,7 +13,8 @@ function legend() {
     part.append(make("b", item.name, "abc"), document.createTextNode(item.words));
     return part;
   });
-  find(".legend").replaceChildren(make("span", "", "How sure the model was:"), ...parts);
+  const given = isWhole(props.value) && props.value.given ? [make("b", "given", "your own")] : [];
+  find(".legend").replaceChildren(make("span", "", "How sure the model was:"), ...parts, ...given);
 }
 
 function lineOf(line) {
@@ -23,8 +24,9 @@ function lineOf(line) {
   const seen = make("span", "line");
   seen.setAttribute("aria-hidden", "true");
   line.symbols.forEach((symbol, index) => {
-    const span = make("span", classOf(line.sure[index]), symbol);
-    span.dataset.sure = line.sure[index];
+    const given = index < props.value.given;
+    const span = make("span", given ? "given" : classOf(line.sure[index]), symbol);
+    if (!given) span.dataset.sure = line.sure[index];
     seen.append(span);
   });
   row.append(seen);
@@ -33,6 +35,7 @@ function lineOf(line) {
 
 function draw() {
   const value = props.value;
+  legend();
   if (!isWhole(value)) {
     find(".title").textContent = "Nothing sampled yet";
     find(".lines").replaceChildren(make("li", "empty", "Press Sample and the lines appear here."));
@@ -56,7 +59,6 @@ find(".lines").addEventListener("pointerover", (event) => {
   find(".readout").textContent = symbol + ": the model gave it " + (sure === "0" ? "less than 1" : sure) + " %.";
 });
 
-legend();
 draw();
 watch("value", draw);
 announces(() => isWhole(props.value) && props.value.status);

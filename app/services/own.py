@@ -1,0 +1,81 @@
+"""What a visitor brings along, typed text or a MIDI file, as the model at hand reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import lnf_core
+from app.catalogue import Entry
+from app.limits import LIMITS, FieldError
+from lnf_core.analysis.keys import likeliest_key
+from lnf_core.data import Vocabulary
+from lnf_core.data.rolls import add_dummy_key
+from lnf_core.models.base import ModelBase
+from lnf_core.music import KEYS, Performance
+
+
+@dataclass(frozen=True)
+class Own:
+    """A sequence of the visitor's, and what was done to it so that the model can read it."""
+
+    x: Tensor
+    """``[T]`` or ``[T, V]``."""
+    remark: str = ""
+    """What was left out or moved, in sentences; empty when the model reads it as it came."""
+
+
+def read_text(text: str, vocabulary: Vocabulary, model: ModelBase, field: str = "text") -> Tensor:
+    """Typed text as the model reads it, ``[T]``.
+
+    Raises:
+        FieldError: it is too long, or holds characters the model does not know; it names them and their places.
+    """
+    longest = min(model.config.max_length, LIMITS.typed)
+    if len(text) > longest:
+        raise FieldError(field, f"The text has {len(text)} characters; give at most {longest}.")
+    try:
+        return vocabulary.encode(text)
+    except lnf_core.LNFError as error:
+        raise FieldError(field, str(error)) from error
+
+
+def read_music(path: str, entry: Entry, model: ModelBase, longest: int, field: str = "midi") -> Own:
+    """The beginning of a MIDI file, at most ``longest`` steps, on the model's grid and in the key it knows best.
+
+    Raises:
+        FieldError: it cannot be read, or holds no notes of the piano.
+    """
+    if not Path(path).is_file():
+        raise FieldError(field, "The MIDI file was deleted, as everything is after an hour; choose it again.")
+    try:
+        found = Performance(entry.dataset).read(Path(path))
+    except lnf_core.LNFError as error:
+        raise FieldError(field, str(error)) from error
+    sounding = found.roll.any(1).nonzero()
+    roll = found.roll[int(sounding[0]) :]  # a rest before the first note would be read as part of the music
+    remarks = []
+    if len(roll) > longest:
+        remarks.append(f"of its {len(roll)} steps the first {longest} are used")
+        roll = roll[:longest]
+    left_out = [
+        f"{count} {what}{'s' if count > 1 else ''}"
+        for count, what in ((found.dropped_notes, "note outside the 88 keys"), (found.drum_notes, "drum note"))
+        if count
+    ]
+    if left_out:
+        remarks.append(f"{' and '.join(left_out)} left out")
+    if model.config.vocab_size == KEYS + 1:
+        roll = add_dummy_key(roll)
+    search = likeliest_key(model, roll, generator=torch.Generator().manual_seed(0))
+    shift = search.shifts[search.best]
+    if shift:
+        remarks.append(
+            f"moved {'up' if shift > 0 else 'down'} by {abs(shift)} semitone{'s' if abs(shift) > 1 else ''} "
+            "to the key this model finds likeliest"
+        )
+    said = "; ".join(remarks)
+    return Own(search.rolls[search.best], f"Your music: {said}." if said else "")

@@ -1,0 +1,59 @@
+"""In which key a model would like to hear a piece.
+
+Every music set stands in C (major or minor), and a model trained on one key knows no other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lnf_core.checks import check_sequences
+from lnf_core.models.base import ModelBase
+
+SHIFTS = tuple(range(-6, 6))
+"""Every key once, in semitones."""
+
+
+@dataclass(frozen=True)
+class KeySearch:
+    """The transpositions of a roll that were tried."""
+
+    shifts: tuple[int, ...]
+    """Semitones upwards; those that would push a note off the keyboard are left out."""
+    log_likelihoods: Tensor
+    """``log p(x, T)`` of each, in nats, float64: an importance-sampled bound for a flow, exact for the baseline."""
+    rolls: tuple[Tensor, ...]
+
+    @property
+    def best(self) -> int:
+        """Index of the likeliest."""
+        return int(self.log_likelihoods.argmax())
+
+
+@torch.no_grad()
+def likeliest_key(
+    model: ModelBase, roll: Tensor, samples: int = 4, generator: torch.Generator | None = None
+) -> KeySearch:
+    """Score a roll ``[T, V]`` of 0/1, V as the model has it, in every key it fits into.
+
+    Args:
+        model: a music model; V is 88, or 89 with the output that never sounds at index 0.
+        roll: at least one step.
+        samples: importance samples K of each score.
+        generator: randomness of the draws.
+
+    Raises:
+        InvalidInputError: a roll that does not fit the model.
+    """
+    check_sequences(roll[:, None], torch.tensor([len(roll)]), model.config)
+    first = roll.shape[1] - 88
+    keys = roll[:, first:].any(0).nonzero().flatten()
+    low, high = (int(keys[0]), int(keys[-1])) if len(keys) else (0, 0)
+    shifts = tuple(shift for shift in SHIFTS if low + shift >= 0 and high + shift < 88)
+    rolls = tuple(torch.cat([roll[:, :first], roll[:, first:].roll(shift, 1)], 1) for shift in shifts)
+    lengths = torch.full((len(rolls),), len(roll))
+    scores = model.log_likelihood(torch.stack(rolls, 1), lengths, samples, generator)
+    return KeySearch(shifts, scores, rolls)

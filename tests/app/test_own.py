@@ -1,0 +1,112 @@
+"""Going on from what a visitor brings along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from gradio_client import Client, handle_file
+
+import lnf_core
+from app.fields import Settings
+from app.limits import FieldError
+from app.services.sampled import Music, Text
+from app.services.sampling import Sampling
+from lnf_core.analysis.keys import likeliest_key
+from lnf_core.music import Performance
+
+
+@pytest.fixture(scope="module")
+def sampling() -> Sampling:
+    return Sampling()
+
+
+@pytest.fixture
+def midi(tmp_path: Path) -> Path:
+    """Six steps of three voices that climb."""
+    roll = torch.zeros(6, 88)
+    for step in range(6):
+        roll[step, [40 + step, 44 + step, 47 + step]] = 1.0
+    Performance("jsb").write_midi(roll, tmp_path / "mine.mid")
+    return tmp_path / "mine.mid"
+
+
+@pytest.mark.parametrize("variant", ["af-scf", "iaf-scf"])
+def test_music_goes_on_from_a_file(here: Path, sampling: Sampling, midi: Path, tmp_path: Path, variant: str) -> None:
+    settings = Settings.check(f"jsb/{variant}", length=12, count=2, seed=4, midi=str(midi))
+    result = sampling.sample(settings, tmp_path / "out")
+    assert isinstance(result, Music)
+    model = lnf_core.load(f"jsb/{variant}").model
+    search = likeliest_key(model, Performance("jsb").read(midi).roll, generator=torch.Generator().manual_seed(0))
+    wanted = search.rolls[search.best]
+    assert result.given == pytest.approx(6 * 60 / 96)
+    for piece in result.pieces:
+        assert piece.roll.shape == (12, 88)
+        torch.testing.assert_close(piece.roll[:6], wanted)
+    shift = search.shifts[search.best]
+    assert (f"by {abs(shift)} semitone" in result.note) == (shift != 0)
+    assert "midi" not in settings.query()
+    # half of what is asked for is the model's
+    shorter = sampling.sample(Settings.check(f"jsb/{variant}", length=8, midi=str(midi)), tmp_path / "short")
+    assert isinstance(shorter, Music) and "of its 6 steps the first 4 are used" in shorter.note
+
+
+@pytest.mark.parametrize("variant", ["af-scf", "lstm"])
+def test_text_goes_on_from_what_is_typed(here: Path, sampling: Sampling, tmp_path: Path, variant: str) -> None:
+    settings = Settings.check(f"ptb/{variant}", count=3, seed=4, begin="abba")
+    result = sampling.sample(settings, tmp_path)
+    assert isinstance(result, Text) and result.given == 4
+    assert all(line.text.startswith("abba") and 4 < len(line.symbols) <= 12 for line in result.lines)
+    assert len({line.text for line in result.lines}) > 1
+    assert "begin=abba" in settings.query()
+
+
+def test_what_cannot_be_gone_on_from_is_said(here: Path, sampling: Sampling, tmp_path: Path) -> None:
+    for text, field, words in (
+        ("a" * 13, "begin", "give at most 12"),
+        ("a" * 12, "begin", "all this model takes"),
+        ("aΩ", "begin", "'Ω' at position 1"),
+        ("abcabc", "length", "already has 6 steps"),
+    ):
+        with pytest.raises(FieldError, match=words) as caught:
+            sampling.sample(Settings.check("ptb/af-scf", begin=text, length=5 if field == "length" else None), tmp_path)
+        assert caught.value.field == field
+    for content, words in ((b"", "empty"), (b"no music", "MIDI"), (None, "deleted")):
+        path = tmp_path / "bad.mid"
+        path.unlink(missing_ok=True)
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(FieldError, match=words) as caught:
+            sampling.sample(Settings.check("jsb/af-scf", midi=str(path)), tmp_path)
+        assert caught.value.field == "midi" and str(tmp_path) not in str(caught.value)
+
+
+def test_clients_send_files(server: str, midi: Path, tmp_path: Path) -> None:
+    client = Client(server, verbose=False, download_files=str(tmp_path / "downloads"))
+    _, roll, _ = client.predict("jsb/af-scf", "12", 1, midi=handle_file(str(midi)), api_name="/sample")
+    assert roll["given"] > 0 and Performance("jsb").read(Path(roll["samples"][0]["midi"])).roll.shape == (12, 88)
+
+
+@pytest.mark.browser
+def test_the_page_goes_on_from_a_file_and_from_text(open_page: Callable[..., Any], midi: Path) -> None:
+    page = open_page()
+    page.locator("#more button").click()
+    page.locator("#midi input[type=file]").set_input_files(str(midi))
+    page.wait_for_selector("#midi >> text=mine")
+    page.locator("#length input, #length textarea").fill("12")
+    page.locator("#sample-button").click()
+    page.wait_for_function("() => document.querySelector('#status').textContent.includes('go on from yours')")
+    page.locator("#model-bar label", has_text="Penn Treebank").click()
+    page.wait_for_selector("#begin", state="visible")
+    assert page.locator("#midi").is_hidden()
+    page.locator("#length input, #length textarea").fill("")
+    page.locator("#begin input, #begin textarea").fill("abba")
+    page.locator("#sample-button").click()
+    page.wait_for_selector("#lines .given >> nth=0")
+    assert page.locator("#lines li >> nth=0").locator(".line .given").all_text_contents() == list("abba")
+    assert "begin=abba" in page.url
+    again = open_page(page.url[page.url.index("?") :])
+    again.wait_for_selector("#lines .line .given >> nth=0")
