@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import gradio as gr
 
+from app.widgets import widget
+
 
 class Header:
-    """Static words; nothing to listen to."""
+    """What this is, and a tour; the page has nothing to listen to."""
 
     def render(self) -> None:
-        """Place the title."""
-        gr.HTML(
-            "<h1>Latent flows</h1>"
-            "<p>A flow bends noise into music and text that nobody wrote. Press Play; then Sample for another.</p>",
-            elem_classes="lnf-head",
-            apply_default_css=False,
-        )
+        """Place the title and the tour."""
+        with gr.Row(elem_classes="lnf-top"):
+            gr.HTML(
+                "<h1>Latent flows</h1>"
+                "<p>A flow bends noise into music and text that nobody wrote. Press Play; then Sample for another.</p>",
+                elem_classes="lnf-head",
+                apply_default_css=False,
+            )
+            widget("tour", label="tour", elem_id="tour")
 
     def listen(self) -> None:
         """Nothing to do."""

@@ -74,6 +74,7 @@ class SampleTab:
             self.status = widget("status", value=shown and shown["status"], label="summary", elem_id="status")
         self.roll = widget(
             "piano_roll",
+            ("piano_roll/reveal.js",),
             value=roll,
             label="roll",
             elem_id="roll",

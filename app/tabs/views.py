@@ -77,6 +77,7 @@ class InsideTab:
         self._said = widget("status", value=None, label="mixed", elem_id="mixed")
         self._roll = widget(
             "piano_roll",
+            ("piano_roll/reveal.js",),
             value=None,
             label="way of music",
             elem_id="way-roll",

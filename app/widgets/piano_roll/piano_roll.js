@@ -87,7 +87,8 @@ function drawNotes(context, colours, width, height, left, scale, now) {
     context.fillText("the model goes on", x + 5, height - 10);
   }
   for (const note of sample().notes) {
-    const x = note[0] * scale - left, w = note[1] * scale;
+    if (note[0] >= reveal.seconds - 1e-6) continue;
+    const x = note[0] * scale - left, w = Math.min(note[1], reveal.seconds - note[0]) * scale;
     if (x + w < 0 || x > width) continue;
     const sounding = now !== null && soundsAt(note, now);
     context.fillStyle = sounding ? colours.ink : shaded(colours, note[2]);
@@ -233,12 +234,14 @@ function link(selector, file) {
 
 function show(at) {
   index = at;
+  stopReveal();
   const value = music(), piece = sample();
   audio.pause();
   audio.removeAttribute("src");
   audio.load(); // forgets the old sound
   play.disabled = find(".png").disabled = find(".wav").disabled = !piece;
   find(".sound").textContent = "";
+  find(".watch").hidden = !drawnIn();
   link(".midi", piece && piece.midi);
   find(".title").textContent = value ? value.marker + " " + value.title : "Nothing sampled yet";
   find(".details").textContent = value && piece ? (value.opening ? "ready-made, " : "") + value.details + ", " + piece.steps + " steps" : "";
@@ -265,6 +268,7 @@ async function saveSound() {
 }
 
 function savePicture() {
+  stopReveal();
   const value = music(), piece = sample(), height = 420, side = 46, head = 34;
   const width = Math.max(640, Math.min(6000, Math.round((piece.seconds / value.seconds_per_beat) * 26)));
   const layer = (w) => Object.assign(document.createElement("canvas"), { width: w, height });
@@ -311,6 +315,8 @@ notes.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 play.addEventListener("click", toggle);
+audio.addEventListener("play", stopReveal);
+find(".watch").addEventListener("click", watchDrawing);
 find(".png").addEventListener("click", savePicture);
 find(".wav").addEventListener("click", saveSound);
 scroll.addEventListener("scroll", () => { if (!frame) draw(); });
@@ -324,5 +330,5 @@ new ResizeObserver(() => {
 onThemeChange(draw);
 
 show(0);
-watch("value", () => show(0));
+watch("value", () => { show(0); if (music() && !music().opening) startReveal(1); });
 announces(() => music() && music().status);

@@ -1,0 +1,1 @@
+"""A short walk through the page, on the page itself."""

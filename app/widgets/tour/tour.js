@@ -1,0 +1,63 @@
+// Every stop does on the page what a visitor would do: presses, chooses, opens a tab.
+const page = (selector) => document.querySelector(selector);
+const openTab = (name) => page("#tabs button[role=tab][data-tab-id=" + name + "]").click();
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+// Until `test` holds, or nobody waits for it any more.
+async function until(test, mine) {
+  for (let tries = 0; tries < 400 && mine(); tries++) {
+    if (test()) return true;
+    await pause(50);
+  }
+  return false;
+}
+const words = () => (page("#status .words") || {}).textContent || "";
+async function choose(...keys) {
+  for (const key of keys) {
+    const input = [...document.querySelectorAll("#model-bar input")].find((one) => one.dataset.key === key);
+    if (!input || input.disabled || input.checked) continue;
+    input.click();
+    await pause(300); // the choice reaches the server first
+  }
+}
+async function draw(variant, mine) {
+  openTab("sample");
+  await choose("set jsb", "variant " + variant);
+  if (!mine()) return;
+  const old = words();
+  page("#sample-button").click();
+  if (!(await until(() => words() !== old && page("#roll .watch") && !page("#roll .watch").hidden, mine))) return;
+  await pause(400);
+  if (mine()) page("#roll .watch").click();
+}
+const STOPS = [
+  { head: "Music nobody wrote", at: "#roll", words: "A small network dreamt this up. Press Play to hear it; each bar on the picture is a held note.", run: () => openTab("sample") },
+  { head: "One step after another", at: "#roll", words: "“Step by step”: every chord is made from those before it, so the machine must wait for each one. Watch the roll fill, slowed down.", run: (mine) => draw("af-scf", mine) },
+  { head: "All at once", at: "#roll", words: "“All at once”: every chord is made from the same noise, none waits for another. Quicker, and a little rougher. Which do you like better?", run: (mine) => draw("iaf-scf", mine) },
+  { head: "Where the choice lies", at: "#cloud", words: "Each point is one hidden vector the next step could have; its colour is the letter it stands for. Many hills are many choices. Press Bend to see them grow out of plain noise.", run: async () => { await choose("set ptb", "variant af-scf"); openTab("latent"); } },
+  { head: "Your turn", at: "#tabs", words: "Race the models, look inside a sequence, take the lessons, or go on from a melody of your own under More. Every view has its own address to share.", run: () => openTab("sample") },
+];
+let at = -1, turn = 0;
+const card = find(".card");
+function go(to) {
+  const mine = ((number) => () => number === turn)(++turn);
+  at = to;
+  const stop = STOPS[at], done = !stop;
+  card.hidden = done;
+  find(".start").setAttribute("aria-expanded", String(!done));
+  if (done) { at = -1; find(".start").focus(); return; }
+  find(".place").textContent = at + 1 + " of " + STOPS.length;
+  find(".head").textContent = stop.head;
+  find(".words").textContent = stop.words;
+  find(".before").disabled = at === 0;
+  find(".next").textContent = at === STOPS.length - 1 ? "Done" : "Next";
+  Promise.resolve(stop.run(mine)).then(async () => {
+    const target = page(stop.at);
+    if (mine() && target) target.scrollIntoView({ block: window.innerWidth <= 700 ? "start" : "center", behavior: "smooth" });
+  });
+  find(".next").focus({ preventScroll: true });
+}
+find(".start").addEventListener("click", () => go(0));
+find(".next").addEventListener("click", () => go(at + 1));
+find(".before").addEventListener("click", () => go(at - 1));
+find(".skip").addEventListener("click", () => go(STOPS.length));
+card.addEventListener("keydown", (event) => { if (event.key === "Escape") go(STOPS.length); });

@@ -1,0 +1,83 @@
+"""The tour, and how a sample came about shown again on the roll."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+SAID = "() => document.querySelector('#roll .sound').textContent"
+# Columns of the picture that hold a note: how far the roll is filled.
+FILLED = """() => {
+  const canvas = document.querySelector('#roll canvas.notes'), context = canvas.getContext('2d');
+  const { data, width, height } = context.getImageData(0, 0, canvas.width, canvas.height);
+  let last = 0;
+  for (let x = 8; x < width; x++) for (let y = 24; y < height; y++) {
+    const at = 4 * (y * width + x);
+    if (Math.max(data[at], data[at + 1], data[at + 2]) - Math.min(data[at], data[at + 1], data[at + 2]) > 60) last = x;
+  }
+  return last / width;
+}"""
+
+
+def draw(page: Any, variant: str) -> None:  # noqa: ANN401 - a Playwright page
+    page.locator("#more button").click()
+    page.locator("#length input, #length textarea").fill("12")
+    page.locator("#draw input").check()
+    page.locator("#model-bar label", has_text=variant).click()
+    page.locator("#sample-button").click()
+    page.wait_for_selector("#roll .watch", state="visible")
+    page.wait_for_function("() => document.querySelector('#roll .sound').textContent.startsWith('sound in')")
+
+
+def test_a_roll_fills_step_by_step(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    assert page.locator("#roll .watch").is_hidden()  # nobody timed the ready-made sample
+    draw(page, "Step by step")
+    whole = page.evaluate(FILLED)
+    page.locator("#roll .watch").click()
+    page.wait_for_function(f"{SAID}.includes('is made from those before it')")
+    fills = []
+    while page.evaluate(SAID).startswith("step "):
+        fills.append(page.evaluate(FILLED))
+    assert fills == sorted(fills) and fills[0] < whole
+    page.wait_for_function(f"{SAID}.startsWith('one step after another')")
+    assert page.evaluate(FILLED) == pytest.approx(whole, abs=0.01)
+
+
+def test_a_roll_appears_at_once(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    draw(page, "All at once")
+    whole = page.evaluate(FILLED)
+    page.locator("#roll .watch").click()
+    page.wait_for_function(f"{SAID}.includes('computed at once')")
+    if "computed at once" in page.evaluate(SAID):
+        assert page.evaluate(FILLED) in (0, whole)
+    page.wait_for_function(f"{SAID}.startsWith('all at once')")
+    assert page.evaluate(FILLED) == pytest.approx(whole, abs=0.01)
+
+
+def test_the_tour_walks_through_the_page_and_can_be_left(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    start, head = page.locator("#tour .start"), page.locator("#tour .head")
+    start.press("Enter")
+    for expected in ("Music nobody wrote", "One step after another"):
+        page.wait_for_function("(words) => document.querySelector('#tour .head').textContent === words", arg=expected)
+        assert page.evaluate("() => document.activeElement.textContent") == "Next"
+        page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('#status').textContent.includes('all steps at once')")
+    assert head.inner_text() == "All at once" and "IAF/SCF" in page.locator("#roll .title").inner_text()
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('#cloud .said')?.textContent.includes('draws')")
+    assert "Penn Treebank" in page.locator("#cloud .title").inner_text()
+    page.keyboard.press("Escape")
+    assert page.locator("#tour .card").is_hidden()
+    assert page.evaluate("() => document.activeElement.className").endswith("start")
+    page.set_viewport_size({"width": 390, "height": 780})
+    start.click()
+    box = page.locator("#tour .card").bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["y"] + box["height"] <= 780
+    page.locator("#tour .skip").click()
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
