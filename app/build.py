@@ -12,6 +12,7 @@ from app.fields import TABS
 from app.frame import Footer, Header
 from app.limits import LIMITS
 from app.model_bar import ModelBar
+from app.services.annealing import Annealing
 from app.services.between import Between
 from app.services.inside import InsideViews
 from app.services.latent import LatentViews
@@ -45,7 +46,7 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
             RaceTab(Racing(sampling.models)),
             LatentTab(LatentViews(sequences)),
             InsideTab(InsideViews(sequences), Between(sampling, sequences), sound),
-            LearnTab(),
+            LearnTab(Annealing()),
             ResultsTab(),
         ]
         assert tuple(tab.name for tab in tabs) == TABS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import html
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import gradio as gr
@@ -44,6 +44,19 @@ def spoken(handler: Handler) -> Handler:
             raise _say(html.escape(words_for(error), quote=False)) from None
 
     return wrapped  # type: ignore[return-value]
+
+
+def answers(name: str, view: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    """``view`` as a plain function called ``name``, as Gradio wants it; errors are told in words."""
+
+    def answer(asked: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a browser sends
+        try:
+            return view(asked if isinstance(asked, dict) else {})
+        except Exception as error:
+            return {"error": words_for(error)}
+
+    answer.__name__ = name
+    return answer
 
 
 def _say(text: str) -> gr.Error:

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from app import catalogue
-from app.errors import spoken, words_for
+from app.errors import answers, spoken
 from app.model_bar import ModelBar
 from app.services.between import SPACES, STOPS, Between
 from app.services.inside import InsideViews
@@ -163,21 +163,8 @@ def _placed(name: str, views: Mapping[str, _View]) -> gr.HTML:
         value=entry.name if entry else None,
         label=name,
         elem_id=name,
-        server_functions=[_answers(called, view) for called, view in views.items()],
+        server_functions=[answers(called, view) for called, view in views.items()],
     )
-
-
-def _answers(name: str, view: _View) -> Callable[[Any], dict[str, Any]]:
-    """``view`` as a plain function called ``name``, as Gradio wants it; errors are told in words."""
-
-    def answer(asked: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a browser sends
-        try:
-            return view(asked if isinstance(asked, dict) else {})
-        except Exception as error:
-            return {"error": words_for(error)}
-
-    answer.__name__ = name
-    return answer
 
 
 def _follow(bar: ModelBar, picture: gr.HTML) -> None:

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 import lnf_core
+from app.errors import answers
 from app.limits import FieldError
 from app.services.inside import InsideViews
 from app.services.models import LoadedModels
 from app.services.sequences import Sequences
-from app.tabs.views import _answers
 from lnf_core.models.latent_flow import LatentFlow
 
 
@@ -63,7 +63,7 @@ def test_refusals_are_sentences(views: InsideViews) -> None:
         views.view({"checkpoint": "ptb/lstm"})
     with pytest.raises(FieldError, match="The step"):
         views.poke({"checkpoint": "ptb/af-scf", "step": "two"})
-    answer = _answers("view", views.view)
+    answer = answers("view", views.view)
     assert answer.__name__ == "view"
     for nonsense in (None, [], "x", {"checkpoint": ["a"]}, {"checkpoint": "jsb/lstm"}):
         assert set(answer(nonsense)) == {"error"}

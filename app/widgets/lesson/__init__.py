@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
 from app.widgets import widget
@@ -9,9 +11,6 @@ from app.widgets import widget
 _SHARED = ("lesson/maths.js", "lesson/shared.js", "lesson/shared.css")
 
 
-def lesson(name: str, number: int) -> gr.HTML:
-    """The widget ``name`` with what all lessons share in front of it.
-
-    All arithmetic happens in the browser: a lesson has no value and asks the server nothing.
-    """
-    return widget(name, _SHARED, number=number, elem_id=f"lesson-{number}", elem_classes="lnf-lesson")
+def lesson(name: str, number: int, **options: Any) -> gr.HTML:  # noqa: ANN401 - passed to gr.HTML
+    """The widget ``name`` with what all lessons share in front of it; its arithmetic happens in the browser."""
+    return widget(name, _SHARED, number=number, elem_id=f"lesson-{number}", elem_classes="lnf-lesson", **options)

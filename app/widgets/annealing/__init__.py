@@ -1,0 +1,1 @@
+"""The lesson on where the information lives: two tiny models trained live, with and without KL annealing."""

@@ -1,0 +1,75 @@
+// The server trains, the page asks how far it is and draws. Everybody who takes the same beginning sees the same two runs.
+const LEAST = 1, MOST = 9;
+const state = { seed: Math.round(askedNumber("seed", 1, LEAST, MOST)), curves: [[], []], written: [[], []], done: false, ahead: 0, running: false, problem: "", steps: 1, entropy: 0, unconditional: 0, turn: 0 };
+const [STEP, WEIGHT, RECONSTRUCTION, KL] = [0, 1, 2, 3];
+const seed = slider({ name: "seed", label: "beginning", term: "seed", least: LEAST, most: MOST, step: 1, value: state.seed, shown: String, onInput: (value) => { state.seed = value; forget(); remember({ seed: value }); } });
+find(".sliders").append(seed.row);
+find(".run").addEventListener("click", run);
+
+function forget() {
+  state.turn += 1;
+  Object.assign(state, { curves: [[], []], written: [[], []], done: false, ahead: 0, running: false, problem: "" });
+  redraw();
+}
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+async function run() {
+  forget();
+  state.running = true;
+  remember({ seed: state.seed });
+  redraw();
+  const mine = state.turn;
+  while (mine === state.turn && !state.done) {
+    let answer;
+    try { answer = await server.train({ seed: state.seed, after: state.curves[0].length }); }
+    catch { answer = { error: "The server did not answer; please try again." }; }
+    if (mine !== state.turn) return;
+    if (answer.error) { Object.assign(state, { problem: answer.error, running: false }); break; }
+    answer.points.forEach((points, at) => state.curves[at].push(...points));
+    Object.assign(state, { written: answer.written, done: answer.done, ahead: answer.ahead, steps: answer.steps, entropy: answer.entropy, unconditional: answer.unconditional });
+    redraw();
+    if (!state.done) await wait(element.getClientRects().length ? 250 : 1500);
+  }
+  state.running = false;
+  redraw();
+}
+const latest = (curve) => curve[curve.length - 1];
+const recent = (curve, column) => { const last = curve.slice(-12); return last.reduce((sum, point) => sum + point[column], 0) / last.length; };
+
+const redraw = picture(find(".plot"), () => 300, (width, height) => {
+  const svg = find(".plot"), parts = [], add = (tag, attributes, text) => parts.push(shape(tag, attributes, text));
+  const most = 6, X = linear(0, Math.max(1, state.steps), 40, width - 12), Y = linear(0, most, height - 30, 14), [with_, without] = state.curves;
+  for (const nats of [0, 1, 2, 3, 4, 5, 6]) {
+    add("path", { class: nats ? "grid" : "axis", d: "M40 " + Y(nats) + "H" + (width - 12) });
+    add("text", { x: 32, y: Y(nats) + 4, "text-anchor": "end" }, nats);
+  }
+  add("text", { x: width - 12, y: height - 10, "text-anchor": "end" }, "steps of training");
+  add("text", { x: width - 12, y: 30, "text-anchor": "end" }, "nats a step");
+  if (with_.length) {
+    add("path", { class: "limit", d: "M40 " + Y(state.entropy) + "H" + (width - 12) });
+    add("text", { x: width - 16, y: Y(state.entropy) + 15, "text-anchor": "end" }, "entropy of the source " + say(state.entropy));
+    add("text", { x: width - 16, y: Y(state.unconditional) - 8, "text-anchor": "end" }, "letters at random " + say(state.unconditional));
+    const line = (curve, value) => pathOf(curve.map((point) => [X(point[STEP]), Y(Math.min(most, Math.max(0, value(point))))]));
+    add("path", { class: "route", d: line(with_, (point) => point[KL]) });
+    add("path", { class: "dashed", d: line(without, (point) => point[RECONSTRUCTION] + point[KL]) });
+    add("path", { class: "curve", d: line(with_, (point) => point[RECONSTRUCTION] + point[KL]) });
+    add("circle", { class: "point", cx: X(latest(with_)[STEP]), cy: Y(Math.min(most, latest(with_)[RECONSTRUCTION] + latest(with_)[KL])), r: 5 });
+  }
+  svg.replaceChildren(...parts);
+  const written = find(".written"), names = ["With annealing it writes", "At full price it writes"];
+  written.replaceChildren(...(state.done ? names.map((name, at) => { const block = make("p", "", name); state.written[at].forEach((text) => block.append(make("code", "", text))); return block; }) : []));
+  find(".run").disabled = state.running;
+  find(".run").textContent = state.running ? "Training …" : state.done ? "Watch again" : "Train both";
+  Object.assign(section.dataset, { done: String(state.done), points: with_.length });
+  const words = sentence(with_, without);
+  svg.setAttribute("aria-label", words);
+  tell(words);
+});
+function sentence(with_, without) {
+  if (state.problem) return state.problem;
+  if (!with_.length) return state.running ? (state.ahead ? "Another pair is being trained; this one comes next." : "The first steps …") : "Press Train both: it takes about a quarter of a minute.";
+  const parts = (curve) => say(recent(curve, RECONSTRUCTION)) + " + " + say(recent(curve, KL)) + " = " + say(recent(curve, RECONSTRUCTION) + recent(curve, KL)) + " nats a step";
+  Object.assign(section.dataset, { annealed: recent(with_, RECONSTRUCTION) + recent(with_, KL), full: recent(without, RECONSTRUCTION) + recent(without, KL), kl: recent(without, KL) });
+  const price = state.done ? "" : " Price of the KL for the first now: " + say(latest(with_)[WEIGHT]) + ".";
+  return "Step " + latest(with_)[STEP] + " of " + state.steps + ". Reconstruction + KL, with annealing " + parts(with_) + "; at full price " + parts(without) + "." + price;
+}
+redraw();

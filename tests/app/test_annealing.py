@@ -1,0 +1,58 @@
+"""The lesson whose models are trained on the server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from app.limits import FieldError
+from app.services.annealing import Annealing
+
+
+def until_done(annealing: Annealing, seed: int) -> dict[str, Any]:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = annealing.view({"seed": seed})
+        if found["done"]:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("the training did not end")
+
+
+def test_everybody_sees_the_same_runs_and_each_is_trained_once() -> None:
+    annealing = Annealing(steps=12)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda at: annealing.view({"seed": 1 + at % 2}), range(16)))
+    first, second = (until_done(annealing, seed) for seed in (1, 2))
+    for found in (first, second):
+        assert [point[0] for point in found["points"][0]] == [point[0] for point in found["points"][1]] == [3, 6, 9, 12]
+        assert found["points"][0][-1][1] == found["points"][1][0][1] == 1.0
+        assert [len(lines) for lines in found["written"]] == [4, 4] and found["ahead"] == 0
+    assert first["points"] != second["points"]
+    assert annealing.view({"seed": 1, "after": 3})["points"] == [curve[3:] for curve in first["points"]]
+    assert until_done(Annealing(steps=12), 1)["points"] == first["points"]
+
+
+@pytest.mark.parametrize("asked", [{"seed": 0}, {"seed": 10}, {"seed": "x"}, {"seed": 1, "after": -1}])
+def test_what_is_no_run_is_refused(asked: dict[str, Any]) -> None:
+    with pytest.raises(FieldError):
+        Annealing(steps=3).view(asked)
+
+
+@pytest.mark.browser
+def test_both_models_are_trained_in_front_of_the_visitor(open_page: Callable[..., Any]) -> None:
+    page = open_page("?tab=learn&lesson=6&seed=3")
+    page.locator("#lesson-6 .run").press("Enter")
+    page.wait_for_function("() => +document.querySelector('#lesson-6 .lesson').dataset.points > 3")
+    page.wait_for_function("() => document.querySelector('#lesson-6 .lesson').dataset.done === 'true'", timeout=90_000)
+    shown = page.locator("#lesson-6 .lesson").evaluate("(it) => ({ ...it.dataset })")
+    assert float(shown["annealed"]) < 1.2 < 2.0 < float(shown["full"]) and float(shown["kl"]) < 0.02
+    assert page.locator("#lesson-6 .written code").count() == 8
+    assert "Step 360 of 360" in page.locator("#lesson-6 .seen").inner_text()
+    page.locator("#lesson-6 input[name=seed]").press("End")
+    page.wait_for_function("() => location.search.includes('seed=9')")
+    assert page.locator("#lesson-6 .run").inner_text() == "Train both"
