@@ -11,7 +11,7 @@ from app.fields import Settings
 from app.limits import LIMITS, FieldError, whole
 from app.services.sampled import Result
 from app.services.sampling import Sampling, lines_of
-from app.services.sequences import Sequences
+from app.services.sequences import Request, Sequences
 from lnf_core.analysis.interpolation import interpolate
 
 STOPS = 6
@@ -37,7 +37,7 @@ class Between:
         if through not in SPACES:
             raise FieldError("through", f"The way is {str(through)[:40]!r}; choose one of: {', '.join(SPACES)}.")
         with torch.no_grad():
-            ends = [self._sequences.get(name, seed) for seed in seeds]
+            ends = [self._sequences.get(Request(name, seed, 1)) for seed in seeds]
             found = interpolate(
                 ends[0].model, ends[0].x, ends[1].x, STOPS, space=SPACES[str(through)], engine=ends[0].sampler
             )

@@ -36,7 +36,7 @@ class InsideViews:
         request = Request.read(asked)
         started = time.perf_counter()
         with self._sequences.turns, torch.no_grad():
-            studied = self._sequences.get(request.checkpoint, request.seed, request.text)
+            studied = self._sequences.get(request)
             model, x = studied.model, studied.x
             lengths = torch.tensor([len(x)])
             terms = step_terms(model, x, _DRAWS, torch.Generator().manual_seed(request.seed))
@@ -64,7 +64,7 @@ class InsideViews:
         """
         request = Request.read(asked)
         with self._sequences.turns, torch.no_grad():
-            studied = self._sequences.get(request.checkpoint, request.seed, request.text)
+            studied = self._sequences.get(request)
             head = studied.head("inside", request)
             changed = influence(
                 studied.model,

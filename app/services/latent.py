@@ -33,17 +33,24 @@ class LatentViews:
         request = Request.read(asked)
         started = time.perf_counter()
         with self._sequences.turns:
-            studied = self._sequences.get(request.checkpoint, request.seed, request.text)
+            studied = self._sequences.get(request)
             head = studied.head("latent", request)
-            # the same noise at every step: what moves is the flow
-            generator = torch.Generator().manual_seed(request.seed)
-            cloud = draw_step(studied.model, studied.past, head["step"] - 1, DRAWS, generator=generator)
-            modes = count_modes(cloud.layers[-1], generator=torch.Generator().manual_seed(0))
-        return (
-            head
-            | _payload(studied, cloud, modes, head["step"])
-            | {"milliseconds": round(1e3 * (time.perf_counter() - started))}
-        )
+            found = _cloud(studied, request.seed, head["step"])
+            other = self._sequences.beside(studied, request)
+            if other is None:
+                found["beside"] = None
+            elif not asked.get("beside"):
+                found["beside"] = {"title": other.entry.title}
+            else:
+                found["beside"] = {"title": other.entry.title} | _cloud(other, request.seed, head["step"])
+        return head | found | {"milliseconds": round(1e3 * (time.perf_counter() - started))}
+
+
+def _cloud(studied: Studied, seed: int, step: int) -> dict[str, Any]:
+    # the same noise at every step: what moves is the flow
+    cloud = draw_step(studied.model, studied.past, step - 1, DRAWS, generator=torch.Generator().manual_seed(seed))
+    modes = count_modes(cloud.layers[-1], generator=torch.Generator().manual_seed(0))
+    return _payload(studied, cloud, modes, step)
 
 
 def _payload(studied: Studied, cloud: StepCloud, modes: Modes, step: int) -> dict[str, Any]:

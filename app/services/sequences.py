@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from app import catalogue
+from app.cache import uploaded
 from app.limits import LIMITS, FieldError, whole
 from app.services.models import LoadedModels
-from app.services.own import read_text
+from app.services.own import read_music, read_text
 from lnf_core.analysis.latents import Past, read_past
 from lnf_core.data import Vocabulary, sounding_shift
 from lnf_core.models.latent_flow import LatentFlow
@@ -35,19 +36,21 @@ class Request:
     seed: int
     step: int
     """Counted from 1; more than the sequence has is its last one, since another model's may be shorter."""
-    text: str
+    text: str = ""
     """Typed; empty for a sampled sequence."""
+    midi: str = ""
+    """Path of a visitor's MIDI file; empty for a sampled sequence."""
 
     @classmethod
     def read(cls, asked: Mapping[str, Any]) -> Request:
-        """From what came over the network: ``checkpoint``; optional: ``seed``, ``step``, ``text``.
+        """From what came over the network: ``checkpoint``; optional: ``seed``, ``step``, ``text``, ``midi``.
 
         Raises:
-            FieldError: a seed or a step that is none.
+            FieldError: a seed or a step that is none, or a file that no visitor sent.
         """
         seed = whole("seed", "The seed", asked.get("seed", 0), LIMITS.seed)
         step = whole("step", "The step", asked.get("step", 9), LIMITS.length)
-        return cls(asked.get("checkpoint"), seed, step, str(asked.get("text") or ""))
+        return cls(asked.get("checkpoint"), seed, step, str(asked.get("text") or ""), uploaded(asked.get("midi")))
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class Studied:
     past: Past
     sampler: Any
     """The fastest that was ready when the model was loaded."""
+    remark: str = ""
+    """What was done to a visitor's own music."""
 
     @property
     def names(self) -> list[str]:
@@ -81,6 +86,7 @@ class Studied:
             "marker": self.entry.variant.marker,
             "domain": self.entry.domain,
             "seed": asked.seed,
+            "remark": self.remark,
             "step": step,
             "names": self.names,
             "status": {"kind": "done", "text": "", "query": urlencode(query)},
@@ -107,41 +113,62 @@ class Sequences:
         self.turns = threading.BoundedSemaphore(LIMITS.at_once)
         """Held by whoever looks into a sequence: a server function has no queue of Gradio's before it."""
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, int, str], Studied] = OrderedDict()
+        self._kept: OrderedDict[tuple[Hashable, ...], Studied] = OrderedDict()
 
-    def get(self, name: object, seed: int, text: str = "") -> Studied:
-        """The sequence of ``seed``, or ``text`` read by the model, of the checkpoint ``name``.
+    def get(self, asked: Request) -> Studied:
+        """The sequence asked for: of the seed, or the text or the music read by the model.
 
         Raises:
             CheckpointError: no such checkpoint, or one that cannot be used.
-            FieldError: the model has no latents, or it cannot read the text.
+            FieldError: the model has no latents, or it cannot read the text or the file.
         """
-        entry = catalogue.find(name)
-        key = (entry.name, seed, text)
+        entry = catalogue.find(asked.checkpoint)
+        own = asked.text if entry.domain == "text" else asked.midi
+        return self._once((entry.name, asked.seed, own), lambda: self._study(entry, asked.seed, own))
+
+    def beside(self, studied: Studied, asked: Request) -> Studied | None:
+        """The same sequence read by the same model without bends; None where there is no such checkpoint."""
+        name = f"{studied.entry.name}-affine"
+        entry = next((entry for entry in catalogue.catalogue() if entry.name == name and entry.problem is None), None)
+        if entry is None:
+            return None
+        key = (name, studied.entry.name, asked.seed, asked.text, asked.midi)
+        return self._once(key, lambda: self._read(entry, studied.x))
+
+    def _once(self, key: tuple[Hashable, ...], study: Callable[[], Studied]) -> Studied:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        studied = self._study(entry, seed, text)
+        studied = study()
         with self._lock:
             self._kept[key] = studied
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return studied
 
-    def _study(self, entry: catalogue.Entry, seed: int, text: str) -> Studied:
+    def _study(self, entry: catalogue.Entry, seed: int, own: str) -> Studied:
         loaded = self._models.get(entry.name)
         model, vocabulary = loaded.checkpoint.model, loaded.checkpoint.vocabulary
         if not isinstance(model, LatentFlow):
             raise FieldError("model", f"{entry.title} has no latent space: it draws symbols directly. Choose a flow.")
-        if text and vocabulary is not None:
-            x = read_text(text, vocabulary, model)
-            shown = model.reconstruct(x[:, None], torch.tensor([len(x)]))
-            assert shown.z is not None and shown.eps is not None
-            past = read_past(model, shown.z[:, 0], shown.eps[:, 0])
-        else:
-            longest = min(STEPS[entry.domain], model.config.max_length)
-            drawn = model.sample(1, longest, generator=torch.Generator().manual_seed(seed), engine=loaded.sampler)
-            assert drawn.z is not None and drawn.eps is not None
-            x, past = drawn.x[:, 0], read_past(model, drawn.z[:, 0], drawn.eps[:, 0])
-        return Studied(entry, model, vocabulary, x, past, loaded.sampler)
+        if own and vocabulary is not None:
+            return self._read(entry, read_text(own, vocabulary, model))
+        if own:
+            music = read_music(own, entry, model, min(LIMITS.own_steps, model.config.max_length))
+            return self._read(entry, music.x, music.remark)
+        longest = min(STEPS[entry.domain], model.config.max_length)
+        drawn = model.sample(1, longest, generator=torch.Generator().manual_seed(seed), engine=loaded.sampler)
+        assert drawn.z is not None and drawn.eps is not None
+        past = read_past(model, drawn.z[:, 0], drawn.eps[:, 0])
+        return Studied(entry, model, vocabulary, drawn.x[:, 0], past, loaded.sampler)
+
+    def _read(self, entry: catalogue.Entry, x: Tensor, remark: str = "") -> Studied:
+        """``x`` as a flow reads it: the middle of its posterior."""
+        loaded = self._models.get(entry.name)
+        model = loaded.checkpoint.model
+        assert isinstance(model, LatentFlow)
+        shown = model.reconstruct(x[:, None], torch.tensor([len(x)]))
+        assert shown.z is not None and shown.eps is not None
+        past = read_past(model, shown.z[:, 0], shown.eps[:, 0])
+        return Studied(entry, model, loaded.checkpoint.vocabulary, x, past, loaded.sampler, remark)

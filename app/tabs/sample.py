@@ -5,16 +5,14 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-import re
-import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 import lnf_core
 from app import catalogue, ready
+from app.cache import drawn_piece, new_folder
 from app.errors import spoken, words_for
 from app.fields import FIELDS, LINK_NAMES, Settings, read_query
 from app.limits import LIMITS, FieldError
@@ -44,7 +42,6 @@ _ON_LOAD = """() => {
     setTimeout(press, 60); // Gradio hands a change on in its own time
   });
 }""" % json.dumps(LINK_NAMES)  # noqa: UP031 - the script is full of braces
-_FOLDER, _FILE = re.compile(r"[0-9a-f]{32}"), re.compile(r"[\w-]+\.mid")
 
 
 class SampleTab:
@@ -200,9 +197,7 @@ def sound_server(sounds: Sound) -> Callable[[Any], dict[str, str]]:
         """``{"piece": [folder, file], "kind": "mp3"}`` to the path of the sound, or to an error."""
         try:
             folder, file = wanted["piece"]
-            if not (_FOLDER.fullmatch(folder) and _FILE.fullmatch(file)):
-                raise ValueError(wanted)
-            return {"path": str(sounds.of(_cache() / folder / file, str(wanted["kind"])))}
+            return {"path": str(sounds.of(drawn_piece(folder, file), str(wanted["kind"])))}
         except lnf_core.LNFError as error:
             return {"error": words_for(error)}
         except (TypeError, ValueError, KeyError):
@@ -242,15 +237,3 @@ def refusal(error: Exception) -> dict[str, Any]:
 def list_models() -> list[dict[str, Any]]:
     """Every data set and variant, with the reason where one cannot be used."""
     return catalogue.options()
-
-
-def _cache() -> Path:
-    """Gradio's cache, where files are served from and deleted after an hour."""
-    from gradio.utils import get_upload_folder
-
-    return Path(get_upload_folder())
-
-
-def new_folder() -> Path:
-    """A new folder inside it."""
-    return _cache() / uuid.uuid4().hex

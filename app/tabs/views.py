@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from app import catalogue
+from app.cache import new_folder
 from app.errors import answers, spoken
 from app.model_bar import ModelBar
 from app.services.between import SPACES, STOPS, Between
@@ -15,7 +16,7 @@ from app.services.inside import InsideViews
 from app.services.latent import LatentViews
 from app.services.sampled import Music
 from app.services.sound import Sound
-from app.tabs.sample import new_folder, refusal, sound_server
+from app.tabs.sample import refusal, sound_server
 from app.widgets import widget
 from app.widgets.piano_roll.payload import roll_payload
 from app.widgets.text_lines.payload import text_payload

@@ -16,7 +16,7 @@ import lnf_core
 from app.limits import FieldError
 from app.services.latent import DRAWS, LatentViews
 from app.services.models import LoadedModels
-from app.services.sequences import Sequences, chord
+from app.services.sequences import Request, Sequences, chord
 from lnf_core.analysis.latents import draw_step, read_past
 from lnf_core.models.latent_flow import LatentFlow
 
@@ -79,6 +79,24 @@ def test_chords_are_named_as_they_sound() -> None:
     assert chord(keys, "jsb") == "C4 E4 G4"
     assert chord(torch.cat([torch.ones(1), keys]), "jsb") == "C4 E4 G4"  # the output that never sounds stays silent
     assert chord(torch.zeros(88), "jsb") == "silence"
+
+
+def test_the_model_without_bends_stands_beside() -> None:
+    views = LatentViews(Sequences(LoadedModels()))
+    assert views.view({"checkpoint": "jsb/af-af", "seed": 1, "step": 5})["beside"] is None
+    asked = {"checkpoint": "jsb/af-scf", "seed": 1, "step": 5}
+    assert set(views.view(asked)["beside"]) == {"title"}
+    shown = views.view(asked | {"beside": True})
+    points, _ = unpacked(shown["beside"])
+    x = views._sequences.get(Request("jsb/af-scf", 1, 5)).x  # both are given the same steps
+    model = lnf_core.load("jsb/af-scf-affine").model
+    assert isinstance(model, LatentFlow)
+    read = model.reconstruct(x[:, None], torch.tensor([len(x)]))
+    assert read.z is not None and read.eps is not None
+    past = read_past(model, read.z[:, 0], read.eps[:, 0])
+    cloud = draw_step(model, past, 4, DRAWS, generator=torch.Generator().manual_seed(1))
+    plane = (cloud.plane - cloud.plane.mean(1, keepdim=True)).numpy()
+    np.testing.assert_allclose(points / 32767 * np.abs(plane).max(), plane, atol=2e-4 * np.abs(plane).max())
 
 
 def test_every_released_flow_answers_in_time() -> None:

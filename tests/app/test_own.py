@@ -13,8 +13,11 @@ from gradio_client import Client, handle_file
 import lnf_core
 from app.fields import Settings
 from app.limits import FieldError
+from app.services.inside import InsideViews
+from app.services.models import LoadedModels
 from app.services.sampled import Music, Text
 from app.services.sampling import Sampling
+from app.services.sequences import Sequences
 from lnf_core.analysis.keys import likeliest_key
 from lnf_core.music import Performance
 
@@ -88,6 +91,28 @@ def test_clients_send_files(server: str, midi: Path, tmp_path: Path) -> None:
     client = Client(server, verbose=False, download_files=str(tmp_path / "downloads"))
     _, roll, _ = client.predict("jsb/af-scf", "12", 1, midi=handle_file(str(midi)), api_name="/sample")
     assert roll["given"] > 0 and Performance("jsb").read(Path(roll["samples"][0]["midi"])).roll.shape == (12, 88)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/etc/../tmp/x.mid", "..", "\0", 3, ["x"], {"path": "x.mid"}])
+def test_only_files_that_were_sent_are_looked_into(here: Path, path: object) -> None:
+    with pytest.raises(FieldError, match="was sent here"):
+        InsideViews(Sequences(LoadedModels())).view({"checkpoint": "jsb/af-scf", "midi": path})
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("tab", ["inside", "cloud"])
+def test_own_music_is_looked_into(open_page: Callable[..., Any], midi: Path, tmp_path: Path, tab: str) -> None:
+    page = open_page(f"?tab={'latent' if tab == 'cloud' else tab}&dataset=jsb&variant=af-scf")
+    page.wait_for_selector(f"#{tab} .bring", state="visible")
+    page.locator(f"#{tab} .bring input").set_input_files(str(midi))
+    page.wait_for_function(f"() => document.querySelector('#{tab} .details').textContent.includes('your music')")
+    assert "midi" not in page.url
+    bad = tmp_path / "noise.mid"
+    bad.write_bytes(b"no music at all")
+    page.locator(f"#{tab} .bring input").set_input_files(str(bad))
+    page.wait_for_function(f"() => document.querySelector('#{tab} .said').textContent.includes('MIDI')")
+    page.locator(f"#{tab} .another").click()
+    page.wait_for_function(f"() => document.querySelector('#{tab} .details').textContent.includes('seed')")
 
 
 @pytest.mark.browser

@@ -4,16 +4,17 @@ const DARK = ["#66b2ee", "#f2935a", "#4fcca3", "#c39be6", "#e3bd4f", "#f48fb1", 
 const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "bar", "down", "ring"];
 const shape = (at) => SHAPES[at % SHAPES.length];
 const dark = () => document.body.classList.contains("dark");
-const colourOf = (at) => (shown && at < shown.symbols.length ? (dark() ? DARK : LIGHT)[at % 8] : getComputedStyle(element).getPropertyValue("--lnf-edge").trim());
+const colourOf = (at, view = shown) => (view && at < view.symbols.length ? (dark() ? DARK : LIGHT)[at % 8] : getComputedStyle(element).getPropertyValue("--lnf-edge").trim());
 
-let asking = false, again = false, frame = 0;
+let asking = false, again = false, frame = 0, plain = null; // plain: the same steps in the model without bends
+const compare = find(".compare input");
 const layer = find(".layer");
 
 async function fetchView() {
   if (asking) { again = true; return; }
   asking = true;
   find(".cloud").setAttribute("aria-busy", "true");
-  const wanted = { ...place };
+  const wanted = { ...place, beside: compare.checked };
   if (!shown) say("Drawing 4,096 hidden vectors …");
   try {
     const answer = await server.view(wanted);
@@ -28,13 +29,20 @@ const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeA
 
 function take(answer) {
   const kept = shown && shown.layers === answer.layers ? Number(layer.value) : answer.layers;
-  shown = { ...answer, points: new Int16Array(bytes(answer.points).buffer), labels: bytes(answer.labels) };
-  shown.frames = frames();
+  const unpacked = (view) => {
+    const whole = { ...view, points: new Int16Array(bytes(view.points).buffer), labels: bytes(view.labels) };
+    return { ...whole, frames: frames(whole) };
+  };
+  shown = unpacked(answer);
+  find(".compare").hidden = !answer.beside;
+  plain = answer.beside && answer.beside.points ? unpacked(answer.beside) : null;
+  find(".plain").hidden = find(".other").hidden = !plain;
+  if (plain) find(".other").textContent = plain.title + ", given the same steps, in colours of its own: " + plain.said;
   introduce(answer, "");
   layer.max = answer.layers;
   layer.value = kept;
   strip(); legend(); words(); draw();
-  say(answer.said);
+  say((answer.remark ? answer.remark + " " : "") + answer.said);
   if (element.getClientRects().length) goTo(answer.status.query);
 }
 
@@ -89,63 +97,75 @@ function words() {
 }
 
 // Points between two layers lie on the straight way from one to the other.
-function positions() {
-  const at = Math.min(Number(layer.value), shown.layers), low = Math.floor(at), part = at - low, n = shown.draws;
-  const from = low * 2 * n, to = Math.min(low + 1, shown.layers) * 2 * n, all = shown.points;
+function positions(view) {
+  const at = layerOf(view), low = Math.floor(at), part = at - low, n = view.draws;
+  const from = low * 2 * n, to = Math.min(low + 1, view.layers) * 2 * n, all = view.points;
   const xy = new Float32Array(2 * n);
   for (let i = 0; i < 2 * n; i++) xy[i] = ((1 - part) * all[from + i] + part * all[to + i]) / 32767;
   return xy;
 }
 
+const layerOf = (view) => (Number(layer.value) / shown.layers) * view.layers;
 function draw() {
   if (!shown || !find(".points").clientWidth) return;
-  const xy = positions(), { context, width, height } = sized(find(".points"));
-  const { span, x: middleX, y: middleY } = frameOf(Number(layer.value)), unit = 0.46 * Math.min(width, height);
+  const { xy, span, middleX } = paint(find(".points"), shown);
+  density(xy, span, middleX);
+  if (plain) { paint(find(".plain"), plain); find(".plain").setAttribute("aria-label", find(".other").textContent); }
+}
+function paint(canvas, view) {
+  const xy = positions(view), { context, width, height } = sized(canvas), all = view.symbols.length;
+  const { span, x: middleX, y: middleY } = frameOf(view), unit = 0.46 * Math.min(width, height);
   const X = (value) => width / 2 + ((value - middleX) / span) * unit, Y = (value) => height / 2 - ((value - middleY) / span) * unit;
   context.globalAlpha = 0.6;
-  for (let label = shown.symbols.length; label >= 0; label--) {
-    context.fillStyle = colourOf(label);
-    for (let i = 0; i < shown.draws; i++)
-      if (shown.labels[i] === label) mark(context, label < shown.symbols.length ? shape(label) : "circle", X(xy[2 * i]), Y(xy[2 * i + 1]), label < shown.symbols.length ? 1.8 : 1.1);
+  for (let label = all; label >= 0; label--) {
+    context.fillStyle = colourOf(label, view);
+    for (let i = 0; i < view.draws; i++)
+      if (view.labels[i] === label) mark(context, label < all ? shape(label) : "circle", X(xy[2 * i]), Y(xy[2 * i + 1]), label < all ? 1.8 : 1.1);
   }
   context.globalAlpha = 1;
-  names(context, xy, X, Y);
-  if (Number(layer.value) >= shown.layers - 0.01) ring(context, X(shown.actual[0]), Y(shown.actual[1]));
-  density(xy, span, middleX);
+  names(context, view, xy, X, Y);
+  if (layerOf(view) >= view.layers - 0.01) ring(context, X(view.actual[0]), Y(view.actual[1]));
+  if (plain) {
+    context.font = "12px " + getComputedStyle(element).getPropertyValue("--lnf-sans");
+    context.textAlign = "left";
+    context.fillStyle = getComputedStyle(element).getPropertyValue("--lnf-soft");
+    context.fillText(view === shown ? "with bends (NLSq)" : "without (affine)", 10, 16);
+  }
+  return { xy, span, middleX };
 }
 // What is in the picture: around the middle of the layer at hand, as wide as the widest layer.
-function frames() {
+function frames(view) {
   const list = [];
-  for (let at = 0; at <= shown.layers; at++) {
+  for (let at = 0; at <= view.layers; at++) {
     const axes = [0, 1].map((axis) => {
-      const values = new Float32Array(shown.draws);
-      for (let i = 0; i < shown.draws; i++) values[i] = shown.points[2 * (at * shown.draws + i) + axis] / 32767;
+      const values = new Float32Array(view.draws);
+      for (let i = 0; i < view.draws; i++) values[i] = view.points[2 * (at * view.draws + i) + axis] / 32767;
       values.sort();
-      const low = values[Math.floor(0.004 * shown.draws)], high = values[Math.ceil(0.996 * shown.draws) - 1];
+      const low = values[Math.floor(0.004 * view.draws)], high = values[Math.ceil(0.996 * view.draws) - 1];
       return { middle: (low + high) / 2, half: (high - low) / 2 };
     });
     list.push({ x: axes[0].middle, y: axes[1].middle, span: 1.08 * Math.max(axes[0].half, axes[1].half, 1e-6) });
   }
   return list;
 }
-function frameOf(at) {
-  const low = Math.min(Math.floor(at), shown.layers), high = Math.min(low + 1, shown.layers), part = at - low;
-  const mix = (name) => (1 - part) * shown.frames[low][name] + part * shown.frames[high][name];
+function frameOf(view) {
+  const at = layerOf(view), low = Math.min(Math.floor(at), view.layers), high = Math.min(low + 1, view.layers), part = at - low;
+  const mix = (name) => (1 - part) * view.frames[low][name] + part * view.frames[high][name];
   return { x: mix("x"), y: mix("y"), span: mix("span") };
 }
 // The name of each symbol stands where its points are.
-function names(context, xy, X, Y) {
+function names(context, view, xy, X, Y) {
   const style = getComputedStyle(element);
   context.font = "600 14px " + style.getPropertyValue("--lnf-sans");
   context.textAlign = "center";
   context.textBaseline = "middle";
-  shown.symbols.forEach((item, label) => {
+  view.symbols.forEach((item, label) => {
     let x = 0, y = 0, count = 0;
-    for (let i = 0; i < shown.draws; i++) if (shown.labels[i] === label) { x += xy[2 * i]; y += xy[2 * i + 1]; count += 1; }
-    if (count < 12 || (shown.domain === "music" && label > 3)) return;
+    for (let i = 0; i < view.draws; i++) if (view.labels[i] === label) { x += xy[2 * i]; y += xy[2 * i + 1]; count += 1; }
+    if (count < 12 || (shown.domain === "music" && label > (plain ? 1 : 3))) return;
     context.lineWidth = 4;
     context.strokeStyle = style.getPropertyValue("--lnf-card");
-    context.fillStyle = colourOf(label);
+    context.fillStyle = colourOf(label, view);
     const name = spaced(item.name);
     context.strokeText(name, X(x / count), Y(y / count));
     context.fillText(name, X(x / count), Y(y / count));
@@ -199,6 +219,7 @@ function bend() {
 
 stepInput.addEventListener("input", () => go(Number(stepInput.value)));
 layer.addEventListener("input", () => { cancelAnimationFrame(frame); if (shown) { words(); draw(); } });
+compare.addEventListener("change", fetchView);
 find(".bend").addEventListener("click", bend);
 onThemeChange(() => { if (shown) { legend(); draw(); } });
 follow("latent", fetchView, (again) => { if (again) goTo(shown.status.query); draw(); });

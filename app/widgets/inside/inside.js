@@ -29,7 +29,7 @@ function take(answer) {
   reach = null;
   introduce(answer, ", " + answer.names.length + " steps");
   find(".body").hidden = false;
-  say("");
+  say(answer.remark);
   drawAll();
   tellAddress(answer.status.query);
 }

@@ -1,6 +1,6 @@
 // A widget that looks into one sequence holds its own place (model, seed, step, text); the server answers what stands there.
 const linked = new URLSearchParams(location.search);
-const place = { checkpoint: null, seed: 1, step: 9, text: "" };
+const place = { checkpoint: null, seed: 1, step: 9, text: "", midi: "" };
 const stepInput = find(".step");
 let shown = null;
 
@@ -16,8 +16,9 @@ function introduce(answer, more) {
   stepInput.max = answer.names.length;
   stepInput.value = answer.step;
   find(".title").textContent = answer.marker + " " + answer.title;
-  find(".details").textContent = (place.text ? "your text" : "seed " + answer.seed) + more + ", answered in " + answer.milliseconds + " ms";
+  find(".details").textContent = (place.text ? "your text" : place.midi ? "your music" : "seed " + answer.seed) + more + ", answered in " + answer.milliseconds + " ms";
   find(".typed").hidden = answer.domain !== "text";
+  find(".bring").hidden = answer.domain !== "music";
 }
 
 // A link is followed, and another model taken up, once somebody can see it. `load` asks for a new sequence, `back` is
@@ -25,7 +26,17 @@ function introduce(answer, more) {
 function follow(tab, load, back) {
   let begun = false, seen = false;
   const fresh = (change) => { change(); load(true); };
-  find(".another").addEventListener("click", () => fresh(() => { place.seed = Math.floor(Math.random() * 100000); place.text = ""; }));
+  find(".another").addEventListener("click", () => fresh(() => { place.seed = Math.floor(Math.random() * 100000); place.text = place.midi = ""; }));
+  find(".bring input").addEventListener("change", async (event) => {
+    const file = event.target.files[0];
+    event.target.value = ""; // the same file may be chosen again
+    if (!file) return;
+    say("Reading " + file.name + " …");
+    try {
+      const { path } = await upload(file);
+      fresh(() => { place.midi = path; });
+    } catch (error) { say("The file did not reach the server; it may be larger than 2 MB.", true); }
+  });
   find(".typed").addEventListener("submit", (event) => {
     event.preventDefault();
     fresh(() => { place.text = find(".typed input").value; });
@@ -44,7 +55,7 @@ function follow(tab, load, back) {
     const named = mine && linked.get("dataset") && linked.get("dataset") + "/" + linked.get("variant");
     if (named && !window.lnfTouched && props.value !== named) return;
     if (props.value && props.value !== place.checkpoint) {
-      if (place.checkpoint && place.checkpoint.split("/")[0] !== props.value.split("/")[0]) { place.step = 9; place.text = ""; }
+      if (place.checkpoint && place.checkpoint.split("/")[0] !== props.value.split("/")[0]) { place.step = 9; place.text = place.midi = ""; }
       place.checkpoint = props.value;
       load(false);
     } else if (shown) back(!before);
