@@ -1,6 +1,7 @@
 # make app    the app on 127.0.0.1:7860          make train PRESET=jsb/af-scf OUT=runs/jsb-af-scf
 # make test   lint, types, tests                 make test-cuda   the tests that need a GPU
 # make lint   lint and types alone               make format      rewrites the layout of the code
+# make space SPACE=user/name   the page as a Hugging Face Space (log in first: hf auth login)
 # make train-queue      every recipe of recipes/queue.toml in turn; stop and start it at any time
 
 PYTHON ?= python3
@@ -11,13 +12,17 @@ BIN := $(VENV)/bin
 KEEP_MEMORY := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=10000000000 MALLOC_TOP_PAD_=268435456
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: app test test-cuda train train-queue lint format clean
+.PHONY: app space test test-cuda train train-queue lint format clean
 
 app: $(VENV)/.app-installed
 	@$(BIN)/python -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("fluidsynth"))' \
 		|| .ci/apt-install $$(cat packages.txt) \
 		|| echo "Going on without fluidsynth: the app plays sine voices."
 	@exec $(BIN)/python app.py --port $(PORT)
+
+space: $(VENV)/.app-installed
+	@test -n "$(SPACE)" || { echo "usage: make space SPACE=user/name"; exit 2; }
+	@$(BIN)/python -m app.space $(SPACE)
 
 test: lint $(VENV)/.browser-looked-for
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile

@@ -69,7 +69,7 @@ def _asked_for(request: gr.Request) -> Any:  # noqa: ANN401 - an update
     return gr.Tabs(selected=name) if name in TABS else gr.skip()
 
 
-def launch(host: str = "127.0.0.1", port: int = 7860, *, share: bool = False) -> None:
+def launch(host: str = "127.0.0.1", port: int = 7860, *, share: bool = False, mcp: bool = False) -> None:
     """Serve the page until interrupted; Gradio prints the address."""
     # Several visitors are served at a time: one thread each does more than all of them on all cores.
     torch.set_num_threads(1)
@@ -77,6 +77,7 @@ def launch(host: str = "127.0.0.1", port: int = 7860, *, share: bool = False) ->
         server_name=host,
         server_port=port,
         share=share,
+        mcp_server=mcp,
         theme=theme(),
         css_paths=CSS_FILE,
         run_history=False,

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
@@ -17,14 +17,20 @@ TOKEN = "hf_of_the_test"
 class Hub:
     """Repositories in memory: commits are dictionaries of files, branches name commits.
 
+    A Space is a repository whose name begins with ``spaces/``. Weights go the way of large files.
+
     Attributes:
         truncate: names of files of which only half is sent, though the full length was announced.
+        large: contents of large files by their SHA-256.
+        created: what was asked for when a repository was created.
     """
 
     def __init__(self) -> None:
         self.repositories: dict[str, dict[str, str]] = {}
         self.commits: dict[str, dict[str, bytes]] = {}
         self.truncate: set[str] = set()
+        self.large: dict[str, bytes] = {}
+        self.created: dict[str, dict[str, object]] = {}
         self.fetched: list[str] = []
 
     def create(self, repository: str) -> None:
@@ -32,9 +38,10 @@ class Hub:
         if "main" not in self.repositories[repository]:
             self.commit(repository, "main", {".gitattributes": b""})
 
-    def commit(self, repository: str, branch: str, files: dict[str, bytes]) -> str:
+    def commit(self, repository: str, branch: str, files: dict[str, bytes], gone: Sequence[str] = ()) -> str:
         branches = self.repositories.setdefault(repository, {})
         tree = {**self.commits.get(branches.get(branch, ""), {}), **files}
+        tree = {name: content for name, content in tree.items() if name not in gone}
         content = repr((repository, len(self.commits), sorted(tree.items()))).encode()
         oid = hashlib.sha1(content).hexdigest()
         self.commits[oid] = tree
@@ -72,6 +79,8 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             parts = self._parts()
             if parts[:2] == ["api", "models"]:
                 repository, rest = "/".join(parts[2:4]), parts[4:]
+            elif parts[:2] == ["api", "spaces"]:
+                repository, rest = "/".join(parts[1:4]), parts[4:]
             else:
                 repository, rest = "/".join(parts[:2]), parts[2:]
             if repository not in hub.repositories:
@@ -115,15 +124,33 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             if parts == ["api", "repos", "create"]:
                 asked = json.loads(body)
                 repository = f"{asked['organization']}/{asked['name']}" if asked.get("organization") else asked["name"]
+                repository = f"spaces/{repository}" if asked.get("type") == "space" else repository
+                hub.created[repository] = asked
                 hub.create(repository)
                 host = f"http://{self.headers['Host']}"
                 return self._json({"url": f"{host}/{repository}", "name": repository})
-            repository, action, revision = "/".join(parts[2:4]), parts[4], parts[5]
+            if parts[-4:] == ["info", "lfs", "objects", "batch"]:
+                host = f"http://{self.headers['Host']}"
+                objects = [
+                    {**asked, "actions": {"upload": {"href": f"{host}/large/{asked['oid']}"}}}
+                    for asked in json.loads(body)["objects"]
+                ]
+                return self._json({"transfer": "basic", "objects": objects})
+            first = 1 if parts[1] == "spaces" else 2
+            repository, action, revision = "/".join(parts[first:4]), parts[4], parts[5]
             if hub.resolve(repository, revision) is None:
                 return self._missing("Revision")
             if action == "preupload":
                 asked = json.loads(body)["files"]
-                answers = [{"path": file["path"], "uploadMode": "regular", "shouldIgnore": False} for file in asked]
+                space = repository.startswith("spaces/")
+                answers = [
+                    {
+                        "path": file["path"],
+                        "uploadMode": "lfs" if space and file["path"].endswith(".safetensors") else "regular",
+                        "shouldIgnore": False,
+                    }
+                    for file in asked
+                ]
                 return self._json({"files": answers})
             lines = [json.loads(line) for line in body.splitlines()]
             files = {
@@ -131,9 +158,21 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 for line in lines
                 if line["key"] == "file"
             }
-            oid = hub.commit(repository, revision, files)
+            files |= {
+                line["value"]["path"]: hub.large[line["value"]["oid"]] for line in lines if line["key"] == "lfsFile"
+            }
+            gone = [line["value"]["path"] for line in lines if line["key"] == "deletedFile"]
+            oid = hub.commit(repository, revision, files, gone)
             host = f"http://{self.headers['Host']}"
             return self._json({"commitUrl": f"{host}/{repository}/commit/{oid}", "commitOid": oid, "success": True})
+
+        def do_PUT(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            oid = self._parts()[-1]
+            if hashlib.sha256(body).hexdigest() != oid:
+                return self._json({"error": "another file was announced"}, 400)
+            hub.large[oid] = body
+            return self._send(200, b"")
 
     return Handler
 
