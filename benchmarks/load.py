@@ -28,8 +28,8 @@ from typing import Any
 import httpx
 import numpy as np
 
+from app.fields import FIELDS
 from lnf_core.benchmark import machine
-from lnf_core.music import INSTRUMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ("jsb/af-scf", "jsb/iaf-scf", "jsb/af-af", "jsb/lstm")
@@ -69,7 +69,8 @@ class Page:
 
 async def press(page: Page, client: httpx.AsyncClient, session: str, model: str, seed: int) -> dict[str, Any]:
     """One press of the button; the roll's new value."""
-    values = [model, "64", 3, 1.0, str(seed), 96, next(iter(INSTRUMENTS)), True]
+    asked = {field.name: field.default for field in FIELDS} | {"length": "64", "seed": str(seed)}
+    values = [model, *asked.values()]
     body = {"data": values, "fn_index": page.sample, "session_hash": session, "trigger_id": None}
     joined = await client.post(f"{page.address}/gradio_api/queue/join", json=body)
     if joined.status_code == 503:
