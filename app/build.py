@@ -14,6 +14,7 @@ from app.limits import LIMITS
 from app.model_bar import ModelBar
 from app.services.annealing import Annealing
 from app.services.between import Between
+from app.services.guess import Guess
 from app.services.inside import InsideViews
 from app.services.latent import LatentViews
 from app.services.racing import Racing
@@ -46,7 +47,7 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
             RaceTab(Racing(sampling.models)),
             LatentTab(LatentViews(sequences)),
             InsideTab(InsideViews(sequences), Between(sampling, sequences), sound),
-            LearnTab(Annealing()),
+            LearnTab(Annealing(), Guess(sampling), sound),
             ResultsTab(),
         ]
         assert tuple(tab.name for tab in tabs) == TABS

@@ -6,10 +6,15 @@ from typing import Any
 
 import gradio as gr
 
-from app.errors import answers
+from app.cache import new_folder
+from app.errors import answers, words_for
 from app.services.annealing import Annealing
+from app.services.guess import Guess
+from app.services.sound import Sound
+from app.tabs.sample import sound_server
 from app.widgets import widget
 from app.widgets.lesson import lesson
+from app.widgets.piano_roll.payload import roll_payload
 
 LESSONS = (
     ("nlsq", "One bend"),
@@ -18,6 +23,7 @@ LESSONS = (
     ("dependency", "A sequence of latents"),
     ("fitting", "Draw a density"),
     ("annealing", "Collapse"),
+    ("guess", "Which one is Bach?"),
 )
 """The widget of each lesson and its title, in the order they are numbered in links."""
 
@@ -28,15 +34,49 @@ class LearnTab:
     name = "learn"
     title = "Learn"
 
-    def __init__(self, annealing: Annealing) -> None:
-        self._annealing = annealing
+    def __init__(self, annealing: Annealing, guess: Guess, sound: Sound) -> None:
+        self._annealing, self._guess, self._sound = annealing, guess, sound
 
     def render(self) -> None:
         """Place the row and all lessons; the row's script hides those that are not at hand."""
         widget("lesson", titles=[title for _, title in LESSONS], elem_id="lessons")
+        asks = {"annealing": [answers("train", self._annealing.view)], "guess": [answers("vote", self._guess.vote)]}
         for number, (name, _title) in enumerate(LESSONS, start=1):
-            asks = {"server_functions": [answers("train", self._annealing.view)]} if name == "annealing" else {}
-            lesson(name, number, **asks)
+            options = {"server_functions": asks[name]} if name in asks else {}
+            if name != "guess":
+                lesson(name, number, elem_id=f"lesson-{number}", elem_classes="lnf-lesson", **options)
+                continue
+            with gr.Column(elem_id=f"lesson-{number}", elem_classes="lnf-lesson"):
+                self._question = lesson(name, number, elem_id="guess", value=None, **options)
+                self._roll = widget(
+                    "piano_roll",
+                    ("piano_roll/reveal.js",),
+                    value=None,
+                    label="three openings",
+                    elem_id="guess-roll",
+                    visible="hidden",
+                    server_functions=[sound_server(self._sound)],
+                )
 
     def listen(self, page: gr.Blocks, bar: Any) -> None:  # noqa: ANN401 - the bar of models, which no lesson needs
-        """Nothing to connect: a lesson that asks the server does so by itself."""
+        """A round is drawn when its lesson asks; the other lessons ask the server themselves or not at all."""
+        self._question.select(
+            self._round,
+            None,
+            [self._question, self._roll],
+            api_visibility="private",
+            show_progress="hidden",
+            concurrency_id="model",
+        )
+
+    def _round(self, event: gr.EventData) -> tuple[Any, Any]:
+        number = getattr(event, "round", None)
+        try:
+            payload = roll_payload(self._guess.round(number, new_folder()))
+        except Exception as error:
+            return {"error": words_for(error)}, gr.skip()
+        # nothing that gives the answer away
+        payload |= {"title": "Which one is Bach?", "marker": "♪", "details": f"round {number}"}
+        payload |= {"data_habits": "", "status": {}}
+        payload["samples"] = [sample | {"habits": ""} for sample in payload["samples"]]
+        return {"round": number}, gr.update(value=payload, visible=True)

@@ -80,6 +80,9 @@ def server(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         "GRADIO_TEMP_DIR": str(folder / "cache"),
         "OMP_NUM_THREADS": "1",
     }
+    beside = ROOT.parent / "shared" / "data"
+    if beside.is_dir():
+        environment.setdefault("LNF_DATA_DIR", str(beside))
     address = f"http://127.0.0.1:{port}"
     with (folder / "log").open("w") as log:
         command = [sys.executable, "app.py", "--port", str(port)]

@@ -156,5 +156,7 @@ def test_they_fit_the_screen_and_answer(open_lesson: Open, width: int, scheme: s
         assert not answer.is_visible()
         page.locator(f"#lesson-{number} summary").press("Enter")
         assert answer.is_visible()
-        assert len(page.locator(f"#lesson-{number} svg[role=img]").first.get_attribute("aria-label")) > 40
+        page.wait_for_function(
+            f"() => document.querySelector('#lesson-{number} svg[role=img]').getAttribute('aria-label').length > 40"
+        )
         page.locator("#lessons button[aria-current]").press("ArrowRight")

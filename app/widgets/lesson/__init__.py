@@ -13,4 +13,4 @@ _SHARED = ("lesson/maths.js", "lesson/shared.js", "lesson/shared.css")
 
 def lesson(name: str, number: int, **options: Any) -> gr.HTML:  # noqa: ANN401 - passed to gr.HTML
     """The widget ``name`` with what all lessons share in front of it; its arithmetic happens in the browser."""
-    return widget(name, _SHARED, number=number, elem_id=f"lesson-{number}", elem_classes="lnf-lesson", **options)
+    return widget(name, _SHARED, number=number, **options)

@@ -2,7 +2,7 @@
 // same way, as fast as it was drawn; "Watch it being drawn" slows that down by a factor that it names.
 const SLOWER = 50, LONGEST = 15; // times; seconds
 const reveal = { frame: 0, seconds: Infinity, said: "" };
-const drawnIn = () => (music() && music().status.seconds) || 0;
+const drawnIn = () => (music() && music().status.seconds) || 0; // 0: nobody knows
 const atOnce = () => music() && music().status.dependent_steps === 1;
 
 function stopReveal() {

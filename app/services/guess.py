@@ -1,0 +1,84 @@
+"""Which one is Bach? The opening of a chorale among openings that the model drew, and what everybody guessed."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from app import catalogue
+from app.fields import Settings
+from app.limits import whole
+from app.services.sampled import Music
+from app.services.sampling import Sampling
+from lnf_core.data import load_dataset
+from lnf_core.errors import DataError, InvalidInputError
+
+ROUNDS = (1, 50)
+CHOICES = 3
+_STEPS = 24  # of each opening: six bars
+_DRAWN = 64  # steps of the pieces whose openings are taken, so that none has to end
+_MODEL = "jsb/af-scf"
+
+
+class Guess:
+    """Rounds of one real opening and two drawn ones, the same for everybody, and their votes."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        self._sampling = sampling
+        self._lock = threading.Lock()
+        self._votes: dict[int, Counter[int]] = {}
+
+    def round(self, number: object, folder: Path) -> Music:
+        """The three openings of a round, in an order that its number decides.
+
+        Raises:
+            LNFError: no such round, the model is not here, or the chorales are not at hand; says what to do.
+        """
+        at = whole("round", "The round", number, ROUNDS)
+        model = self._sampling.models.get(catalogue.find(_MODEL).name).checkpoint.model
+        length = min(_DRAWN, model.config.max_length)
+        steps = min(_STEPS, length)
+        with torch.no_grad():
+            drawn = model.sample(CHOICES - 1, length, argmax=True, generator=torch.Generator().manual_seed(at))
+        openings = [roll[:steps].cpu() for roll in drawn]
+        openings.insert(self.answer(at), _chorales()[at % len(_chorales())][:steps])
+        return self._sampling.music(Settings.check(_MODEL, count=CHOICES, seed=at), openings, folder)
+
+    def answer(self, number: int) -> int:
+        """Which of the three was written by Bach, counted from 0."""
+        return int(torch.randint(CHOICES, (), generator=torch.Generator().manual_seed(7919 * number)))
+
+    def vote(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Count a guess and tell the answer and how all have guessed so far; ``asked``: ``round`` and ``choice``.
+
+        Raises:
+            FieldError: no such round or choice.
+        """
+        number = whole("round", "The round", asked.get("round"), ROUNDS)
+        choice = whole("choice", "The choice", asked.get("choice"), (0, CHOICES - 1))
+        with self._lock:
+            votes = self._votes.setdefault(number, Counter())
+            votes[choice] += 1
+            return {"answer": self.answer(number), "votes": [votes[at] for at in range(CHOICES)]}
+
+
+@cache
+def _chorales() -> tuple[Tensor, ...]:
+    """The test split of the chorales, pieces the models never saw.
+
+    Raises:
+        InvalidInputError: it is not on this machine.
+    """
+    try:
+        pieces = load_dataset("jsb").test
+    except DataError as error:
+        said = "The chorales are not on this machine; fetch them with: python -m lnf_core data download jsb."
+        raise InvalidInputError(said) from error
+    return tuple(piece for piece in pieces if len(piece) >= _STEPS)

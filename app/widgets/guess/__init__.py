@@ -1,0 +1,1 @@
+"""The question which of three openings is Bach's, and everybody's guesses."""

@@ -1,0 +1,76 @@
+"""Which one is Bach?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from app.limits import FieldError
+from app.services import guess as service
+from app.services.guess import CHOICES, Guess
+from app.services.sampling import Sampling
+from lnf_core.data import load_dataset
+from lnf_core.errors import InvalidInputError
+
+
+@pytest.fixture
+def chorales(data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LNF_DATA_DIR", str(data_root))
+    service._chorales.cache_clear()
+
+
+def test_one_of_three_is_a_piece_no_model_was_trained_on(chorales: None, data_root: Path, tmp_path: Path) -> None:
+    guess = Guess(Sampling())
+    data = load_dataset("jsb", data_root)
+
+    def found(roll: torch.Tensor, pieces: tuple[torch.Tensor, ...]) -> bool:
+        return any(torch.equal(piece[:24], roll) for piece in pieces)
+
+    for number in range(1, 4):
+        rolls = [piece.roll for piece in guess.round(number, tmp_path / str(number)).pieces]
+        assert [roll.shape for roll in rolls] == [(24, 88)] * CHOICES
+        assert [found(roll, data.test) for roll in rolls] == [at == guess.answer(number) for at in range(CHOICES)]
+        assert not any(found(roll, data.train) for roll in rolls)
+
+    assert {guess.answer(number) for number in range(1, 51)} == {0, 1, 2}
+
+
+def test_guesses_are_counted_for_each_round() -> None:
+    guess = Guess(Sampling())
+    for choice in (0, 2, 2):
+        told = guess.vote({"round": 4, "choice": choice})
+    assert told == {"answer": guess.answer(4), "votes": [1, 0, 2]}
+    assert guess.vote({"round": 5, "choice": 1})["votes"] == [0, 1, 0]
+    for wrong in ({"round": 0, "choice": 1}, {"round": 51, "choice": 1}, {"round": 1, "choice": 3}, {"round": 1}, {}):
+        with pytest.raises(FieldError):
+            guess.vote(wrong)
+
+
+def test_without_the_chorales_it_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LNF_DATA_DIR", str(tmp_path))
+    service._chorales.cache_clear()
+    with pytest.raises(InvalidInputError, match="lnf_core data download jsb"):
+        Guess(Sampling()).round(1, tmp_path)
+
+
+@pytest.mark.browser
+@pytest.mark.usefixtures("chorales")
+def test_a_round_is_played_on_the_page(open_page: Callable[..., Any]) -> None:
+    page = open_page("?tab=learn&lesson=7&round=3")
+    page.locator("#guess .run").press("Enter")
+    page.wait_for_selector("#guess-roll .tabs button >> nth=2")
+    assert page.locator("#guess-roll .habits").inner_text() == "" and page.locator("#guess-roll .watch").is_hidden()
+    shown = page.locator("#guess-roll section").inner_text()
+    assert "round 3" in shown and "AF" not in shown
+    page.locator("#guess-roll .play").click()
+    page.wait_for_function("() => !document.querySelector('#guess-roll audio').paused")
+    answer = Guess(Sampling()).answer(3)
+    page.locator("#guess .votes button").nth(answer).press("Enter")
+    page.wait_for_function("() => document.querySelector('#guess .lesson').dataset.right === 'true'")
+    assert page.locator("#guess .tally .right").inner_text().startswith(f"Number {answer + 1}, Bach")
+    assert page.locator("#guess .votes button").first.is_disabled()
+    page.wait_for_function("() => location.search.includes('lesson=7&round=3')")
