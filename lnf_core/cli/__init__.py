@@ -14,6 +14,7 @@ from lnf_core.cli.convert import import_textflow, release
 from lnf_core.cli.curves import curves
 from lnf_core.cli.data import app as data_app
 from lnf_core.cli.evaluate import evaluate
+from lnf_core.cli.modes import modes
 from lnf_core.cli.push import push
 from lnf_core.cli.sample import sample
 from lnf_core.cli.statistics import statistics
@@ -34,6 +35,7 @@ app.command("curves")(curves)
 app.command("evaluate")(evaluate)
 app.command("sample")(sample)
 app.command("statistics")(statistics)
+app.command("modes")(modes)
 app.command("bench")(bench)
 app.command("release")(release)
 app.command("card")(card)

@@ -22,12 +22,17 @@ def results(
 ) -> None:
     """Print our figures beside the paper's, or write them into Markdown files.
 
-    A file may also hold <!-- details --> and <!-- /details -->: every figure, with how it came about.
+    A file may also hold <!-- modes --> and <!-- details --> with their ends: how multimodal the priors are beside how
+    well they fit, and every figure with how it came about.
     """
     from lnf_core.comparison import compare_bundled
 
     rows = compare_bundled()
-    tables = {"results": comparison(rows), "details": details({row.name: row.metrics for row in rows})}
+    tables = {
+        "results": comparison(rows),
+        "modes": multimodality(rows),
+        "details": details({row.name: row.metrics for row in rows}),
+    }
     if bool(files) != write:
         raise InvalidInputError("files and --write go together: results --write README.md docs/results.md.")
     for path in files or []:
@@ -49,6 +54,20 @@ def comparison(rows: Sequence[Compared]) -> str:
         lines.append(f"| {' | '.join([row.data, row.model, row.unit, *ours, paper])} |")
     if not rows:
         lines.append("| none trained yet | | | | | |")
+    return "\n".join(lines) + "\n"
+
+
+def multimodality(rows: Sequence[Compared]) -> str:
+    """One row a flow whose modes were counted: the average number at a step, beside its validation likelihood."""
+    lines = [
+        "| Data | Model | Modes a step | More than one | Valid | Unit | Command |",
+        "|---|---|---:|---:|---:|---|---|",
+    ]
+    for row in rows:
+        if isinstance(found := row.metrics.get("modes"), Mapping):
+            counted = f"{found['mean']:.2f} ± {found['standard_error']:.2f} | {found['multimodal']:.0%}"
+            valid = "" if row.valid is None else _short(row.valid)
+            lines.append(f"| {row.data} | {row.model} | {counted} | {valid} | {row.unit} | `{found['command']}` |")
     return "\n".join(lines) + "\n"
 
 
