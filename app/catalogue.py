@@ -20,6 +20,10 @@ class Variant:
     plain: str
     """How it draws, in plain words."""
     blurb: str
+    temperature: str = (
+        "Temperature: how far the noise spreads before the flow bends it; 1 is the model as trained. Lower is plainer "
+        "and cleaner, towards 2 harmonies and words fray."
+    )
 
 
 VARIANTS = {
@@ -52,6 +56,8 @@ VARIANTS = {
             "◆",
             "Symbol by symbol",
             "no flow and no hidden vectors: each symbol is drawn given those before it (the baseline)",
+            "Temperature: what the scores of the symbols are divided by; 1 is the model as trained. Lower repeats "
+            "itself, and music much above 1 falls into clusters of notes.",
         ),
     )
 }

@@ -120,7 +120,7 @@ class SampleTab:
         bar.picker.change(
             choose,
             bar.picker,
-            [settings.length, settings.music_part, settings.text_part, self.roll, self.lines],
+            [settings.length, settings.music_part, settings.text_part, settings.hint, self.roll, self.lines],
             api_name="choose",
             api_description="What changes on the page when another checkpoint is chosen.",
             show_progress="hidden",

@@ -24,6 +24,7 @@ class SettingsFold:
     inputs: list[gr.components.Component]
     music_part: gr.Column
     text_part: gr.Column
+    hint: gr.HTML
 
     def __init__(self, sampling: Sampling) -> None:
         self._sampling = sampling
@@ -70,6 +71,8 @@ class SettingsFold:
                 made["begin"] = self._text(
                     "begin", "for example: the company said", label="Go on from a text of your own"
                 )
+            words = entry.variant.temperature if entry else ""
+            self.hint = gr.HTML(_hint(words), elem_id="temperature-words", apply_default_css=False)
         self.inputs = [made[field.name] for field in FIELDS]
 
     def _slider(self, name: str, bounds: tuple[float, float], step: float) -> gr.HTML:
@@ -99,11 +102,16 @@ class SettingsFold:
             for field in FIELDS
         ]
 
-    def for_checkpoint(self, name: str) -> tuple[Any, Any, Any]:
-        """Updates of the length, of what is for music and of what is for text once ``name`` is chosen."""
+    def for_checkpoint(self, name: str) -> tuple[Any, Any, Any, Any]:
+        """Updates of the length, of the parts for music and for text, and of the hint, once ``name`` is chosen."""
         entry = catalogue.find(name)
         music = entry.domain == "music"
-        return gr.update(**self._length_words(entry)), gr.update(visible=music), gr.update(visible=not music)
+        return (
+            gr.update(**self._length_words(entry)),
+            gr.update(visible=music),
+            gr.update(visible=not music),
+            _hint(entry.variant.temperature),
+        )
 
     @property
     def length(self) -> gr.components.Component:
@@ -125,3 +133,7 @@ class SettingsFold:
         except lnf_core.LNFError:
             return {"label": f"Length in {unit}"}
         return {"label": f"Length in {unit}, {shortest} to {longest}"}
+
+
+def _hint(words: str) -> str:
+    return f"<p>{words}</p>"

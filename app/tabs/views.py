@@ -64,7 +64,7 @@ class InsideTab:
         self._picture = _placed("inside", {"view": self._views.view, "poke": self._views.poke})
         gr.HTML(
             "<h3>Between two sequences</h3><p>Two samples as the model reads them back, and four stops on the way "
-            "between them. Through the noise "
+            "between them: press Play and drag from one to the other. Through the noise "
             "(the flow's own coordinates) each stop is as likely as a sample; straight through the hidden vectors it "
             "need not be.</p>",
             elem_classes="lnf-part",
@@ -133,6 +133,7 @@ class InsideTab:
     def _mixed(self, checkpoint: object, first: object, second: object, through: object) -> dict[str, Any]:
         result, link = self._between.way(checkpoint, first, second, through, new_folder())
         payload = roll_payload(result) if isinstance(result, Music) else text_payload(result)
+        payload["way"] = True
         payload["details"] = (
             f"1 is seed {first} and {STOPS} seed {second} as the model reads them back, through the {through}"
         )

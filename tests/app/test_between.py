@@ -62,10 +62,18 @@ def test_two_pieces_are_mixed_on_the_page_and_can_be_heard(open_page: Callable[.
     page.wait_for_function("() => document.querySelector('#second textarea, #second input')?.value === '4'")
     page.click("#mix")
     page.wait_for_selector("#way-roll canvas.notes", state="visible")
-    assert page.locator("#way-roll .tabs button").count() == STOPS
+    assert page.locator("#way-roll .tabs").is_hidden()
     page.wait_for_function("() => location.search.includes('second=4&through=vectors')")
-    page.locator("#way-roll .tabs button").nth(2).click()
-    page.wait_for_function("() => document.querySelector('#way-roll audio')?.readyState >= 1")
+    way, audio = page.locator("#way-roll .way input"), "document.querySelector('#way-roll audio')"
+    assert int(way.get_attribute("max")) == STOPS - 1
+    page.locator("#way-roll .play").click()
+    page.wait_for_function(f"() => {audio}.currentTime > 1")
+    sound = page.evaluate(f"() => {audio}.src")
+    for key in ("ArrowRight", "End"):  # the music goes on from where it is, as another piece
+        way.press(key)
+        page.wait_for_function(f"(old) => {audio}.src !== old && !{audio}.paused && {audio}.currentTime > 1", arg=sound)
+        sound = page.evaluate(f"() => {audio}.src")
+    assert way.get_attribute("aria-valuetext") == f"stop {STOPS} of {STOPS}"
     page.fill("#second textarea, #second input", "many")
     page.click("#mix")
     page.wait_for_selector("#second .lnf-refusal")

@@ -137,6 +137,12 @@ def test_a_density_can_be_drawn_by_hand(open_lesson: Open) -> None:
     page.wait_for_function("() => +document.querySelector('#lesson-5 .lesson').dataset.step > 50")
     assert page.locator("#lesson-5 svg.plot path.filled").get_attribute("d") != before
     assert page.locator("#lesson-5 .choice[aria-pressed=true]").count() == 0
+    page.locator("#lesson-5 .run").click()
+    page.wait_for_function("() => location.search.includes('drawn=')")
+    drawn = page.locator("#lesson-5 svg.plot path.filled").get_attribute("d")
+    again = open_lesson(5, page.url[page.url.index("lesson=5") + len("lesson=5") :])
+    assert again.locator("#lesson-5 svg.plot path.filled").get_attribute("d") == drawn
+    assert again.locator("#lesson-5 .choice[aria-pressed=true]").count() == 0
     page.mouse.move(box["x"] + 11, box["y"] + box["height"] - 9)  # an empty drawing is not fitted
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 11, box["y"] + box["height"] - 9, steps=5)

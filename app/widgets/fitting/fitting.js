@@ -61,6 +61,23 @@ function settle() {
   begin();
 }
 
+// A drawn density in the address: its height at every third place, in 36 levels, as figures and letters.
+const LEVELS = 35, EVERY = 3;
+function written() {
+  const kept = heights.filter((_, at) => at % EVERY === 0), most = Math.max(...kept);
+  return kept.map((height) => Math.round((LEVELS * height) / most).toString(36)).join("");
+}
+function read(text) {
+  const marks = [...text].map((letter) => parseInt(letter, 36));
+  heights = Array.from({ length: PLACES }, (_, at) => {
+    const low = Math.floor(at / EVERY), part = (at % EVERY) / EVERY;
+    return (1 - part) * marks[low] + part * marks[Math.min(low + 1, marks.length - 1)];
+  });
+  state.shape = "";
+  settle();
+}
+const isWritten = (text) => Boolean(text) && new RegExp("^[0-9a-z]{" + (1 + (PLACES - 1) / EVERY) + "}$").test(text) && /[1-9a-z]/.test(text);
+
 // Fitting -------------------------------------------------------------------------------------------------------------
 
 function begin() {
@@ -113,7 +130,7 @@ function run(on) {
   if (on && idle) requestAnimationFrame(turn);
   redraw();
 }
-const changed = () => remember({ ...(state.shape ? { shape: state.shape } : {}), layers: state.layers });
+const changed = () => remember({ ...(state.shape ? { shape: state.shape } : { drawn: written() }), layers: state.layers });
 
 // The picture ---------------------------------------------------------------------------------------------------------
 
@@ -186,8 +203,8 @@ for (const name of ["pointerup", "pointercancel"])
   svg.addEventListener(name, () => {
     if (!drawing) return;
     drawing = null;
-    if (heights.reduce((sum, height) => sum + height, 0) * GAP < 0.05) take("two"); // nothing is left to fit
-    else { state.shape = ""; settle(); }
+    if (heights.reduce((sum, height) => sum + height, 0) * GAP < 0.05 || !isWritten(written())) take("two"); // nothing is left to fit
+    else read(written()); // what is fitted is what the address says
     markShape(state.shape);
     changed();
     run(true);
@@ -197,5 +214,5 @@ const amount = slider({ name: "layers", label: "layers", term: "L", least: 1, mo
 find(".sliders").append(amount.row);
 find(".run").addEventListener("click", () => run(!running));
 find(".again").addEventListener("click", () => { state.start += 1; begin(); run(true); });
-take(state.shape);
+if (isWritten(asked.get("drawn"))) { read(asked.get("drawn")); markShape(""); } else take(state.shape);
 redraw();

@@ -186,8 +186,9 @@ const toggle = async () => {
 // Sound is made when it is wanted: for the piece at hand, and only once.
 const addressOf = (path) => { const url = sample().midi.url; return url.slice(0, url.indexOf("file=") + 5) + path; };
 let waiting = null;
-async function ask(kind) {
-  const answer = await server.sound({ piece: sample().piece, kind });
+const sounds = new WeakMap(); // addresses of what was made
+async function ask(kind, piece = sample()) {
+  const answer = await server.sound({ piece: piece.piece, kind });
   if (answer.error) throw new Error(answer.error);
   return addressOf(answer.path);
 }
@@ -197,7 +198,8 @@ function prepare() {
   if (waiting && waiting.piece === piece) return waiting.promise;
   const began = performance.now();
   find(".sound").textContent = "Preparing sound …";
-  const promise = ask("mp3").then((url) => {
+  const promise = Promise.resolve(sounds.get(piece) || ask("mp3")).then((url) => {
+    sounds.set(piece, url);
     if (piece !== sample()) return false;
     audio.src = url;
     audio.load();
@@ -215,7 +217,7 @@ function prepare() {
 
 function tabs() {
   const samples = music() ? music().samples : [];
-  find(".tabs").hidden = samples.length < 2;
+  find(".tabs").hidden = samples.length < 2 || Boolean(music().way);
   find(".tabs").replaceChildren(...samples.map((_, at) => {
     const button = make("button", "", at + 1);
     button.type = "button";
@@ -236,6 +238,9 @@ function show(at) {
   index = at;
   stopReveal();
   const value = music(), piece = sample();
+  find(".way").hidden = !(value && value.way);
+  find(".way input").value = at;
+  find(".way input").setAttribute("aria-valuetext", "stop " + (at + 1) + " of " + (value ? value.samples.length : 1));
   audio.pause();
   audio.removeAttribute("src");
   audio.load(); // forgets the old sound
@@ -253,6 +258,28 @@ function show(at) {
   scroll.scrollLeft = 0;
   tabs(); measure(); draw(); tell();
   if (piece && !document.hidden && view.width) prepare();
+}
+
+// From one piece to another: the stops follow each other under one hand, and the music goes on from where it is.
+async function drag(at) {
+  if (at === index || !music()) return;
+  const now = audio.currentTime, playing = !audio.paused || drag.playing;
+  drag.playing = playing;
+  show(at);
+  const ready = await prepare();
+  if (at !== index || !ready) return;
+  audio.currentTime = now;
+  draw(); tell();
+  if (playing) await audio.play().catch(() => {});
+  if (at === index) drag.playing = false;
+}
+// All stops are made ready, so that dragging need not wait.
+async function prepareAll() {
+  const value = music();
+  for (const piece of value.samples) {
+    if (value !== music()) return;
+    if (!sounds.has(piece)) sounds.set(piece, await ask("mp3", piece).catch(() => null));
+  }
 }
 
 async function saveSound() {
@@ -330,5 +357,10 @@ new ResizeObserver(() => {
 onThemeChange(draw);
 
 show(0);
-watch("value", () => { show(0); if (music() && !music().opening) startReveal(1); });
+find(".way input").addEventListener("input", (event) => drag(Number(event.target.value)));
+watch("value", () => {
+  show(0);
+  if (music() && !music().opening) startReveal(1);
+  if (music() && music().way) { find(".way input").max = music().samples.length - 1; prepareAll(); }
+});
 announces(() => music() && music().status);
