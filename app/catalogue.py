@@ -74,6 +74,10 @@ ABLATIONS = {
         ),
     )
 }
+_FIGURES_ONLY = {
+    "af-only",
+    "hidden-flow-only",
+}  # measured beside the others in the Results tab; more cards would hide the four
 _PREFERRED = "/af-scf"  # quick and good: the one to start with
 
 
@@ -105,7 +109,7 @@ def catalogue() -> list[Entry]:
         here = {name.split("/")[1] for name in found if name.split("/")[0] == info.name}
         if not here:
             continue
-        for name in [*VARIANTS, *sorted(here - set(VARIANTS))]:
+        for name in [*VARIANTS, *sorted(here - set(VARIANTS) - _FIGURES_ONLY)]:
             variant = _variant(name)
             listed = found.get(f"{info.name}/{name}")
             problem = _problem(listed) if listed else "not bundled here; train it or fetch it."

@@ -47,7 +47,8 @@ FIGURES = {
         ("af-af", "AF/AF"),
         ("iaf-scf", "IAF/SCF"),
         ("af-scf-affine", "AF/SCF, affine"),
-        ("af-only", "af-only"),
+        ("af-only", "AF-only"),
+        ("hidden-flow-only", "Hidden flow only"),
         ("lstm", "LSTM baseline"),
     ],
 )

@@ -112,7 +112,8 @@ class SampleTab:
                 return (*nothing, refusal(error))
             if found is None:
                 return (*nothing, gr.skip())
-            return (found.checkpoint, *settings.values(found), gr.skip())
+            # a link without a seed leaves it open: every press is another sample
+            return (found.checkpoint, *settings.values(found, drawn=not request.query_params.get("seed")), gr.skip())
 
         def keep_seed(event: gr.EventData) -> str:
             return str(event.seed)

@@ -93,10 +93,12 @@ class SettingsFold:
         default = _BY_NAME[name].default
         return gr.Textbox(default, placeholder=placeholder, min_width=140, max_lines=1, elem_id=name, **words)
 
-    def values(self, settings: Settings) -> list[Any]:
-        """What :attr:`inputs` show for ``settings``."""
+    def values(self, settings: Settings, *, drawn: bool = False) -> list[Any]:
+        """What :attr:`inputs` show for ``settings``, of which the seed was ``drawn`` rather than asked for."""
         return [
-            field.shown(getattr(settings, field.name))
+            ""
+            if field.name == "seed" and drawn
+            else field.shown(getattr(settings, field.name))
             if field.name in ("length", "seed")
             else getattr(settings, field.name) or field.default
             for field in FIELDS

@@ -39,12 +39,15 @@ _STATISTICS = {
 }
 
 
+_ABLATIONS = {"af-only": "AF-only", "hidden-flow-only": "Hidden flow only"}
+
+
 def variant_title(variant: str) -> str:
     """A variant as the paper writes it: ``af-scf`` is ``AF/SCF``, ``lstm`` is ``LSTM baseline``."""
     if variant == "lstm":
         return "LSTM baseline"
     name, affine = variant.removesuffix("-affine"), variant.endswith("-affine")
-    title = name.upper().replace("-", "/") if name in VARIANTS and "only" not in name else name
+    title = name.upper().replace("-", "/") if name in VARIANTS and "only" not in name else _ABLATIONS.get(name, name)
     return f"{title}, affine" if affine else title
 
 

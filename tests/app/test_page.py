@@ -301,6 +301,16 @@ def test_a_link_restores_and_samples(open_page: Open) -> None:
     assert "seed=7" in page.url and "variant=lstm" in page.url
 
 
+def test_a_link_without_a_seed_leaves_it_open(open_page: Open) -> None:
+    page = open_page("?dataset=ptb&variant=lstm&length=9&count=1")
+    page.wait_for_function("() => location.search.includes('seed=')")  # it sampled
+    unfold(page)
+    assert page.locator("#seed input").input_value() == ""
+    first = page.url
+    page.click("#sample-button")
+    page.wait_for_function("(old) => location.href !== old", arg=first)
+
+
 def test_the_seed_can_be_kept(open_page: Open) -> None:
     page = open_page()
     press_sample(page)
