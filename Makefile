@@ -2,6 +2,7 @@
 # make test   lint, types, tests                 make test-cuda   the tests that need a GPU
 # make lint   lint and types alone               make format      rewrites the layout of the code
 # make space SPACE=user/name   the page as a Hugging Face Space (log in first: hf auth login)
+# make gpu-rehearsal    the plan for a lent GPU, all of it, small, on the CPU
 # make train-queue      every recipe of recipes/queue.toml in turn; stop and start it at any time
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 KEEP_MEMORY := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=10000000000 MALLOC_TOP_PAD_=268435456
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: app space test test-cuda train train-queue lint format clean
+.PHONY: app space gpu-rehearsal test test-cuda train train-queue lint format clean
 
 app: $(VENV)/.app-installed
 	@$(BIN)/python -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("fluidsynth"))' \
@@ -45,6 +46,10 @@ train: $(VENV)/.app-installed
 
 train-queue: $(VENV)/.app-installed
 	$(KEEP_MEMORY) $(BIN)/python -m lnf_core train-queue
+
+gpu-rehearsal: $(VENV)/.dev-installed
+	$(BIN)/python -m benchmarks.gpu rehearsal --out .gpu-rehearsal/results --work .gpu-rehearsal/work
+	$(BIN)/python -m benchmarks.gpu report --out .gpu-rehearsal/results
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

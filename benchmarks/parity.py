@@ -22,13 +22,13 @@ CASES = Path(__file__).resolve().parent.parent / "tests" / "fixtures" / "parity"
 COLUMNS = ("z", "log q", "log p", "recon", "sample z")
 
 
-def differences(path: Path) -> tuple[dict[str, float], bool]:
-    """The largest absolute difference of each quantity, and whether the argmax symbols agree."""
+def differences(path: Path, device: str = "cpu") -> tuple[dict[str, float], bool]:
+    """The largest absolute difference of each quantity on ``device``, and whether the argmax symbols agree."""
     with safe_open(path, "pt") as file:
         sizes = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a safetensors file is no dict
+        tensors = {name: file.get_tensor(name).to(device) for name in file.keys()}  # noqa: SIM118 - a safetensors file is no dict
     weights = {name.removeprefix("weight."): value for name, value in tensors.items() if name.startswith("weight.")}
-    model = from_state_dict(weights, variant=sizes["kind"], likelihood=sizes["likelihood"])
+    model = from_state_dict(weights, variant=sizes["kind"], likelihood=sizes["likelihood"]).to(device)
     x, lengths = tensors["input.x"], tensors["input.lengths"]
     mask = step_mask(lengths, len(x))
 
