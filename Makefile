@@ -2,7 +2,7 @@
 # make test   lint, types, tests                 make test-cuda   the tests that need a GPU
 # make lint   lint and types alone               make format      rewrites the layout of the code
 # make space SPACE=user/name   the page as a Hugging Face Space (log in first: hf auth login)
-# make gpu-rehearsal    the plan for a lent GPU, all of it, small, on the CPU
+# make gpu-rehearsal    the plan for a rented GPU (docs/gpu.md), all of it small, on the processor: two minutes
 # make train-queue      every recipe of recipes/queue.toml in turn; stop and start it at any time
 
 PYTHON ?= python3
@@ -48,8 +48,7 @@ train-queue: $(VENV)/.app-installed
 	$(KEEP_MEMORY) $(BIN)/python -m lnf_core train-queue
 
 gpu-rehearsal: $(VENV)/.dev-installed
-	$(BIN)/python -m benchmarks.gpu rehearsal --out .gpu-rehearsal/results --work .gpu-rehearsal/work
-	$(BIN)/python -m benchmarks.gpu report --out .gpu-rehearsal/results
+	$(BIN)/python -m benchmarks.gpu rehearsal --out runs/gpu-rehearsal
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,6 +1,7 @@
 """Print how far the package is from the reference implementation on the small models of tests/fixtures/parity.
 
     python -m benchmarks.parity
+    python -m benchmarks.parity --device cuda
 
 For each case: the largest absolute difference over real (not padded) steps of the latents, log q(z | x),
 log p(z), the reconstruction and the sampled z, in float32; and whether the most likely symbols are the same.
@@ -9,6 +10,7 @@ The reference's numbers lie in the fixtures; nothing of it is run.
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import torch
@@ -55,9 +57,12 @@ def differences(path: Path, device: str = "cpu") -> tuple[dict[str, float], bool
 
 def main() -> None:
     """One line a case."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu")
+    device = parser.parse_args().device
     print(f"{'case':22}" + "".join(f"{column:>10}" for column in COLUMNS) + "    argmax")
     for path in sorted(CASES.glob("*.safetensors")):
-        errors, same = differences(path)
+        errors, same = differences(path, device)
         print(
             f"{path.stem:22}"
             + "".join(f"{errors[c]:10.1e}" for c in COLUMNS)

@@ -1,70 +1,262 @@
-"""The plan for a lent GPU: pieces that travel, the same numbers on two devices, and the report."""
+"""The GPU plan: parcels come back whole or are refused by name; steps measure once, train on, and make their page."""
 
 from __future__ import annotations
 
 import json
-import random
+import math
+import signal
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
-from benchmarks.gpu.parts import PartsError, join, split
-from benchmarks.gpu.plan import STEPS, Call, agreement, sampling
-from benchmarks.gpu.report import report
-
-
-@pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 1000])
-def test_pieces_make_the_file_again(tmp_path: Path, size: int) -> None:
-    file = tmp_path / "weights.bin"
-    file.write_bytes(random.Random(size).randbytes(size))
-    parts = split(file, tmp_path / "sent", most=100)
-    assert all(part.stat().st_size <= 100 for part in parts) and len(parts) == max(1, -(-size // 100))
-    made = join(tmp_path / "sent" / "weights.bin.parts", tmp_path / "back")
-    assert made.name == "weights.bin" and made.read_bytes() == file.read_bytes()
-
-
-def test_damage_is_named(tmp_path: Path) -> None:
-    file = tmp_path / "weights.bin"
-    file.write_bytes(random.Random(0).randbytes(350))
-    parts, listing = split(file, tmp_path, most=100), tmp_path / "weights.bin.parts"
-    whole = parts[1].read_bytes()
-    parts[1].write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(PartsError, match=r"weights\.bin\.001 is damaged"):
-        join(listing, tmp_path / "back")
-    parts[1].unlink()
-    with pytest.raises(PartsError, match=r"weights\.bin\.001 is missing"):
-        join(listing, tmp_path / "back")
-    parts[1].write_bytes(whole)
-    listed = json.loads(listing.read_text())
-    del listed["parts"]["weights.bin.003"]
-    listing.write_text(json.dumps(listed))
-    with pytest.raises(PartsError, match="not all there"):
-        join(listing, tmp_path / "back")
-    listing.write_text("[]")
-    with pytest.raises(PartsError, match="lists no pieces"):
-        join(listing, tmp_path / "back")
+from benchmarks.gpu import measure
+from benchmarks.gpu.parcels import PART_BYTES, ROOT, ParcelError, join, pack, split
+from benchmarks.gpu.plan import Run, read_plan, starting_from, write_recipe
+from benchmarks.gpu.record import Call, Clock, PlanError, Record
+from benchmarks.gpu.rehearsal import went_on
+from benchmarks.gpu.tables import tables
+from benchmarks.gpu.train import end_children, from_sent_weights, progress, put_back, send
+from lnf_core.data import load_dataset
+from lnf_core.storage.bundle import read_checkpoint
+from lnf_core.storage.find import load
+from lnf_core.training.recipe import Recipe, Stage, read_recipe, run_recipe, stage_config, stage_folder
 
 
-def test_the_same_device_agrees_with_itself() -> None:
-    found = agreement("cpu")
-    assert {"af-af", "af-scf", "iaf-scf"} <= set(found) and max(found.values()) < 1e-5
+def call_in(folder: Path, **settings: object) -> Call:
+    call = Call(folder / "out", folder / "out", folder / "work", "cpu", True, Clock(5))
+    return replace(call, **settings)  # type: ignore[arg-type]
 
 
-def test_sampling_is_timed_and_reported(tmp_path: Path) -> None:
-    assert list(STEPS) == ["check", "text", "music", "sampling"]
-    with pytest.raises(PartsError, match="no results"):
-        report(tmp_path)
-    call = Call(tmp_path, tmp_path / "work", "cpu", seconds=60, small=True)
-    call.write("text", {"runs": {"paper/ptb/lstm": {"last": "Done after 3 steps", "status": 0}}, "rates": []})
-    sampling(call, ("af-scf", "lstm"))
-    rows = json.loads((tmp_path / "sampling.json").read_text())["rows"]
-    timed = [row for row in rows if "ms" in row]
-    assert {(row["variant"], row["engine"]) for row in timed} >= {
-        ("af-scf", "eager"),
-        ("af-scf", "jacobi"),
-        ("lstm", "eager"),
-    }
-    assert all(row["ms"] > 0 and row["dependent_steps"] >= 1 for row in timed)
-    text = report(tmp_path)
-    assert "a rehearsal at small sizes" in text and "| paper/ptb/lstm | Done after 3 steps |" in text
-    assert all(f"| {row['variant']} | {row['engine']} | {row['batch']} | {row['ms']} |" in text for row in timed)
+# ------------------------------------------------------------------------------------------------------------- parcels
+
+
+@pytest.fixture
+def parcel(tmp_path: Path) -> Path:
+    """``out`` with a parcel of three parts, made of ``tree``."""
+    tree = tmp_path / "tree"
+    (tree / "a" / "b").mkdir(parents=True)
+    noise = torch.randint(256, (25_000,), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
+    (tree / "a" / "b" / "weights").write_bytes(bytes(noise.tolist()))
+    (tree / "empty").touch()
+    assert len(split(tree, "runs", tmp_path / "out", part_bytes=10_000)) == 3
+    return tmp_path / "out"
+
+
+def test_a_parcel_comes_back_whole_and_a_smaller_one_leaves_no_old_part(parcel: Path, tmp_path: Path) -> None:
+    assert join(parcel, "runs", tmp_path / "again")
+    for name in ("a/b/weights", "empty"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "tree" / name).read_bytes()
+    assert sorted(path.name for path in (tmp_path / "again").iterdir()) == ["a", "empty"]
+    split(tmp_path / "tree", "runs", parcel)
+    assert sorted(path.name for path in parcel.iterdir()) == ["runs.parts.json", "runs.tar.gz.00"]
+    assert not join(parcel, "others", tmp_path / "none")
+    assert PART_BYTES < 16 * 2**20
+
+
+@pytest.mark.parametrize("how", ["flipped", "short", "missing"])
+def test_a_damaged_part_is_named_and_nothing_is_unpacked(parcel: Path, tmp_path: Path, how: str) -> None:
+    part = parcel / "runs.tar.gz.01"
+    content = bytearray(part.read_bytes())
+    content[100] ^= 1
+    if how == "missing":
+        part.unlink()
+    else:
+        part.write_bytes(content if how == "flipped" else content[:-1])
+    with pytest.raises(ParcelError, match=r"runs\.tar\.gz\.01.*copy it again"):
+        join(parcel, "runs", tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_list_of_parts_that_is_none_is_refused(parcel: Path, tmp_path: Path) -> None:
+    (parcel / "runs.parts.json").write_text('{"parts": [{"file": "x"}]}')
+    with pytest.raises(ParcelError, match=r"runs\.parts\.json is no list"):
+        join(parcel, "runs", tmp_path / "again")
+
+
+def test_the_trip_holds_what_the_steps_need_and_no_checkpoints(
+    tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LNF_DATA_DIR", str(data_root))
+    trip = tmp_path / "trip"
+    assert pack(trip) < 20 * 2**20
+    for name in ("lnf_core/version.py", "recipes/ptb/lstm.toml", "benchmarks/parity.py", "data/ptb/train.txt"):
+        assert (trip / name).is_file()
+    assert not (trip / "checkpoints").exists()
+    with pytest.raises(ParcelError, match="not empty"):
+        pack(trip)
+    with pytest.raises(ParcelError, match="may hold"):
+        pack(tmp_path / "full", limit=2**20)
+
+
+# ---------------------------------------------------------------------------------------------------- figures and pages
+
+
+def test_a_figure_is_measured_once_and_waits_where_time_is_short(tmp_path: Path) -> None:
+    call = call_in(tmp_path)
+    record = Record("1-check", call)
+    assert record.once("a", lambda: 1, call.clock)
+    assert not record.once("b", lambda: 2, Clock(0.1))
+    later = Record("1-check", call_in(tmp_path, out=tmp_path / "fresh", back=tmp_path / "out"))
+    assert later.once("a", lambda: 3, call.clock)
+    assert later.once("b", lambda: 4, call.clock)
+    assert later.items == {"a": 1, "b": 4}
+    assert json.loads((tmp_path / "fresh" / "1-check.json").read_text())["items"] == later.items
+
+
+def test_figures_of_another_machine_are_not_mixed_in(tmp_path: Path) -> None:
+    Record("1-check", call_in(tmp_path))
+    with pytest.raises(PlanError, match="small"):
+        Record("1-check", call_in(tmp_path, small=False))
+    (tmp_path / "out" / "1-check.json").write_text("[]")
+    with pytest.raises(PlanError, match=r"1-check\.json is no record"):
+        Record("1-check", call_in(tmp_path))
+
+
+@pytest.mark.parametrize("variant", ["af-af", "lstm"])
+def test_the_page_is_made_of_real_small_figures(variant: str, tmp_path: Path) -> None:
+    record = Record("1-check", call_in(tmp_path))
+    at = measure.limits("cpu", small=True)
+    found = measure.agreement(variant, "text", "cpu", length=4, batch=2, small=True)
+    assert found["agrees"]
+    assert 0 < max(found["rounding"].values()) < 1e-4  # float32 is not float64, and not far from it
+    step = measure.training_step(variant, "text", "cpu", "fp32", length=4, batch=2, small=True)
+    assert step["ms_per_step"] > step["floor_ms"] > 0
+    record.items |= {f"agreement/text/{variant}": found, f"training/{variant}/fp32": step}
+    for engine in ("eager", "jacobi"):
+        row = measure.sampling(variant, "text", engine, "cpu", at, length=4, batch=2, small=True)
+        record.items[f"sampling/text/4/2/{variant}/{engine}"] = row
+    record.save()
+    with pytest.raises(PlanError, match="rehearsal"):
+        tables(tmp_path / "out")
+    page = tables(tmp_path / "out", allow_small=True)
+    assert f"| {variant} | fp32 | 2 x 4 | {step['ms_per_step']:.1f} |" in page
+    assert f"| {variant} | text | 4 | 2 | eager |" in page
+    assert ("Not run: " in page) is (variant == "lstm")  # jacobi has no baseline, and says so
+    assert torch.__version__ in page
+    with pytest.raises(PlanError, match="holds none"):
+        tables(tmp_path)
+
+
+def test_a_difference_that_is_too_large_or_not_a_number_does_not_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    true_model = measure.sized_model
+    for wrong in (1e-2, math.nan):
+        built = []
+
+        def model(*arguments: str, wrong: float = wrong, built: list = built, small: bool) -> torch.nn.Module:
+            made = true_model(*arguments, small=small)
+            built.append(made)
+            if len(built) == 3:  # the CPU's float32 and float64 come first, then the device
+                with torch.no_grad():
+                    made.emission.bias[0] += wrong
+            return made
+
+        monkeypatch.setattr(measure, "sized_model", model)
+        assert not measure.agreement("af-scf", "text", "cpu", length=4, batch=2, small=True)["agrees"]
+
+
+# --------------------------------------------------------------------------------------------------- plan and training
+
+
+def test_every_run_of_the_plan_fits_its_data(data_root: Path, tmp_path: Path) -> None:
+    plans = {small: read_plan(small=small) for small in (False, True)}
+    data = {name: load_dataset(name, data_root) for name in {run.name.split("/")[0] for run in plans[True]}}
+    for small, runs in plans.items():
+        for run in runs:
+            path = tmp_path / f"{run.name}.toml"
+            write_recipe(run.recipe, path)
+            written = read_recipe(path)
+            dataset = data[run.name.split("/")[0]]
+            for number in range(len(written.stages)):
+                config = stage_config(written, dataset, tmp_path / "none", number)
+                assert config.preset == run.name
+                assert config == stage_config(run.recipe, dataset, tmp_path / "none", number)
+                assert config.model.hidden_size == (8 if small else 500)
+
+
+def test_a_plan_that_names_a_stage_its_recipe_has_not_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(
+        '[sizes.a]\n[[run]]\nstep = "2-ptb"\nrecipe = "ptb/lstm.toml"\nsizes = "a"\nepochs = { ramp = 1 }\n'
+    )
+    with pytest.raises(PlanError, match="epochs to ramp"):
+        read_plan(path)
+    path.write_text("[[run]]\n")
+    with pytest.raises(PlanError, match="is no plan"):
+        read_plan(path)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A small JSB flow of two stages."""
+    small = next(run for run in read_plan(small=True) if run.name == "jsb/af-scf").recipe.stages[0].assignments
+    stages = [Stage(name, (*small, "max_steps=4", "valid_every=2")) for name in ("one", "two")]
+    return Run("3-music", "jsb/af-scf", Recipe("jsb/af-scf", tuple(stages)))
+
+
+def test_a_run_that_came_back_whole_goes_on_where_it_was_cut_off(run: Run, tmp_path: Path, data_root: Path) -> None:
+    call, data = call_in(tmp_path), load_dataset("jsb", data_root)
+    folders = {run.name: call.work / run.name}
+    run_recipe(run.recipe, data, folders[run.name], device="cpu", minutes=1e-7)
+    cut = progress(run, folders[run.name])
+    assert (cut["stage"], cut["step"], cut["done"]) == (1, 1, False)
+    assert send(run.step, call, [run], folders) == {run.name: "whole"}
+    folders[run.name].rename(tmp_path / "gone")
+    assert put_back(run.step, call, folders) == [run.name]
+    assert put_back(run.step, call, folders) == []  # what is there is newer
+    run_recipe(run.recipe, data, folders[run.name], device="cpu")
+    then = progress(run, folders[run.name])
+    assert then["done"]
+    lines = (stage_folder(run.recipe, folders[run.name], 0) / "metrics.jsonl").read_text().splitlines()
+    assert [event["step"] for event in map(json.loads, lines) if event["event"] == "step"] == [1, 2, 3, 4]
+    went_on(run.name, cut, {**then, "from": cut["step"]})
+    with pytest.raises(PlanError, match="went on from 0"):
+        went_on(run.name, cut, {**then, "from": 0})
+
+
+def test_weights_alone_begin_their_stage_again_or_the_next_one(run: Run, tmp_path: Path, data_root: Path) -> None:
+    call, data = call_in(tmp_path), load_dataset("jsb", data_root)
+    folders = {run.name: call.work / run.name}
+    first, second = (stage_folder(run.recipe, folders[run.name], number) for number in (0, 1))
+    run_recipe(run.recipe, data, folders[run.name], device="cpu")
+    best = load(str(second / "best")).model.state_dict()
+    whole = sum(path.stat().st_size for path in folders[run.name].rglob("*") if path.is_file())
+    (second / "done").unlink()  # as when it was cut off after a validation
+    assert send(run.step, call, [run], folders, limit=whole - 1) == {run.name: "weights"}
+    folders[run.name].rename(tmp_path / "gone")
+    put_back(run.step, call, folders)
+    sent = folders[run.name] / "start"
+    for name, value in read_checkpoint(sent).model.state_dict().items():
+        torch.testing.assert_close(value, best[name], rtol=1e-3, atol=1e-4)  # float16
+    assert progress(run, folders[run.name])["stage"] == 2
+    recipe = from_sent_weights(run, folders[run.name])
+    assert recipe == starting_from(run.recipe, 1, sent)
+    finished = run_recipe(recipe, data, folders[run.name], device="cpu")
+    assert finished is not None and finished.reason == "completed"
+    assert not (first / "state").exists()
+    assert load(str(second / "best")).training["started_from"]["checkpoint"].endswith("jsb/af-scf/start")
+    assert send(run.step, call, [run], folders, limit=1) == {run.name: "figures"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no /proc to find children in")
+def test_a_run_that_does_not_end_when_asked_is_ended() -> None:
+    code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); signal.pause()"
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        assert child.stdout is not None and child.stdout.readline() == b"ready\n"
+        child.terminate()
+        end_children()
+        assert child.wait(10) == -signal.SIGKILL
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def test_the_command_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.gpu", "tables", "--out", str(tmp_path / "page.md")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "run a step first" in done.stderr and len(done.stderr.splitlines()) == 1
