@@ -19,7 +19,7 @@ from benchmarks.gpu.plan import Run, read_plan, starting_from, write_recipe
 from benchmarks.gpu.record import Call, Clock, PlanError, Record
 from benchmarks.gpu.rehearsal import went_on
 from benchmarks.gpu.tables import tables
-from benchmarks.gpu.train import end_children, from_sent_weights, progress, put_back, send
+from benchmarks.gpu.train import from_sent_weights, progress, put_back, send
 from lnf_core.data import load_dataset
 from lnf_core.storage.bundle import read_checkpoint
 from lnf_core.storage.find import load
@@ -243,16 +243,21 @@ def test_weights_alone_begin_their_stage_again_or_the_next_one(run: Run, tmp_pat
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no /proc to find children in")
 def test_a_run_that_does_not_end_when_asked_is_ended() -> None:
-    code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); signal.pause()"
-    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
-    try:
-        assert child.stdout is not None and child.stdout.readline() == b"ready\n"
-        child.terminate()
-        end_children()
-        assert child.wait(10) == -signal.SIGKILL
-    finally:
-        child.kill()
-        child.communicate()
+    # In a process of its own: it ends all children, and those of this one include the servers of other tests.
+    stubborn = (
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); signal.pause()"
+    )
+    code = f"""
+import subprocess, sys
+from benchmarks.gpu.train import end_children
+child = subprocess.Popen([sys.executable, "-c", {stubborn!r}], stdout=subprocess.PIPE, start_new_session=True)
+assert child.stdout.readline() == b"ready\\n"
+child.terminate()
+end_children()
+print(child.wait(10))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == str(-signal.SIGKILL), done.stderr
 
 
 def test_the_command_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
