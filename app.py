@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
+from importlib import metadata
+
+from packaging.requirements import Requirement
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read by Gradio while it is imported
 
-from app.build import launch
+
+def why_no_mcp() -> str | None:
+    """What keeps ``--mcp`` from working here and how to get it, or None."""
+    how = 'get it with: pip install "gradio[mcp]"'
+    try:
+        found = metadata.version("mcp")
+    except metadata.PackageNotFoundError:
+        return f"--mcp needs the package mcp, which is not installed; {how}"
+    wanted = [Requirement(line) for line in metadata.requires("gradio") or []]
+    fitting = next((requirement.specifier for requirement in wanted if requirement.name == "mcp"), None)
+    if fitting is not None and not fitting.contains(found):
+        return f"--mcp needs the package mcp {fitting}, and {found} is installed; {how}"
+    return None
 
 
 def main() -> None:
@@ -20,8 +34,12 @@ def main() -> None:
     parser.add_argument("--share", action="store_true", help="also open a public link through Gradio's relay")
     parser.add_argument("--mcp", action="store_true", help="also offer every named endpoint as a tool to MCP clients")
     options = parser.parse_args()
-    if options.mcp and importlib.util.find_spec("mcp") is None:
-        parser.error('--mcp needs the package mcp, which is not installed; get it with: pip install "gradio[mcp]"')
+    problem = why_no_mcp() if options.mcp else None
+    if problem is not None:
+        parser.error(problem)
+
+    from app.build import launch  # takes seconds: not before the options are known to be good
+
     launch(options.host, options.port, share=options.share, mcp=options.mcp)
 
 

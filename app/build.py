@@ -70,11 +70,21 @@ def _asked_for(request: gr.Request) -> Any:  # noqa: ANN401 - an update
     return gr.Tabs(selected=name) if name in TABS else gr.skip()
 
 
+def _name_tools(page: gr.Blocks) -> None:
+    """Call a tool what its endpoint is called: Gradio takes the name of the function behind it."""
+    for function in page.fns.values():
+        if function.api_visibility == "public" and isinstance(function.api_name, str) and function.fn is not None:
+            function.fn.__name__ = function.api_name
+
+
 def launch(host: str = "127.0.0.1", port: int = 7860, *, share: bool = False, mcp: bool = False) -> None:
     """Serve the page until interrupted; Gradio prints the address."""
     # Several visitors are served at a time: one thread each does more than all of them on all cores.
     torch.set_num_threads(1)
-    build_app(warm=True).launch(
+    page = build_app(warm=True)
+    if mcp:
+        _name_tools(page)
+    page.launch(
         server_name=host,
         server_port=port,
         share=share,

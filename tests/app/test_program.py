@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
+from app_server import serving
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,11 +38,35 @@ def test_the_examples_run(server: str, page: str, tmp_path: Path, monkeypatch: p
         assert {"jsb/af-scf", "ptb/lstm"} <= {model["name"] for model in found["models"]}
 
 
-def test_what_mcp_needs_is_said() -> None:
+def without_mcp(**environment: str) -> str:
+    """What ``python app.py --mcp`` says where it cannot be done."""
+    command = [sys.executable, "app.py", "--mcp"]
+    whole = {**os.environ, **environment}
+    done = subprocess.run(command, cwd=ROOT, env=whole, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "Traceback" not in done.stderr and not done.stdout
+    return done.stderr.splitlines()[-1]
+
+
+def test_mcp_offers_the_endpoints_or_says_what_it_needs(checkpoints: Path, tmp_path: Path) -> None:
     try:
         import mcp  # noqa: F401
     except ImportError:
-        done = subprocess.run([sys.executable, "app.py", "--mcp"], cwd=ROOT, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 2 and 'pip install "gradio[mcp]"' in done.stderr
-    else:
-        pytest.skip("the package mcp is installed: --mcp needs nothing more")
+        assert without_mcp() == (
+            'app.py: error: --mcp needs the package mcp, which is not installed; get it with: pip install "gradio[mcp]"'
+        )
+        return
+    with (
+        serving(ROOT, tmp_path, "--mcp", LNF_CHECKPOINTS=str(checkpoints)) as address,
+        urllib.request.urlopen(f"{address}/gradio_api/mcp/schema") as answer,
+    ):
+        tools = {tool["name"]: tool for tool in json.load(answer)}
+    assert {"sample", "models", "race", "latent", "inside", "between", "results"} <= set(tools)
+    assert all(tool["description"].endswith(".") for tool in tools.values() if tool["name"] != "sample")
+    assert "checkpoint" in tools["sample"]["inputSchema"]["properties"]
+
+
+def test_an_mcp_that_gradio_cannot_use_is_named(tmp_path: Path) -> None:
+    (tmp_path / "mcp-99.0.dist-info").mkdir()
+    (tmp_path / "mcp-99.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: mcp\nVersion: 99.0\n")
+    said = without_mcp(PYTHONPATH=str(tmp_path))
+    assert "and 99.0 is installed" in said and 'pip install "gradio[mcp]"' in said
