@@ -23,7 +23,7 @@ app: $(VENV)/.app-installed
 
 space: $(VENV)/.app-installed
 	@test -n "$(SPACE)" || { echo "usage: make space SPACE=user/name"; exit 2; }
-	@$(BIN)/python -m app.space $(SPACE)
+	@$(BIN)/python -m app.space "$(SPACE)"
 
 test: lint $(VENV)/.browser-looked-for
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile

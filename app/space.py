@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import re
+import subprocess
 import sys
 from pathlib import Path
 
-from app.errors import sentence
 from lnf_core.errors import InvalidInputError, LNFError
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = ("app.py", "README.md", "LICENSE", "requirements.txt", "packages.txt")
 FOLDERS = ("app", "lnf_core", "checkpoints", "assets")
 """What a Space needs; tests, recipes and documents stay here."""
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class SpaceError(LNFError):
@@ -25,6 +25,8 @@ def publish(
     space: str, root: Path = ROOT, *, private: bool = False, endpoint: str | None = None, token: str | None = None
 ) -> str:
     """Upload the app to the Space ``space``, which is created when missing, and take away what it no longer has.
+
+    In a clone what git tracks is uploaded, as it lies there; other files stay. Large files go as the Hub wants them.
 
     Args:
         space: ``user/name``.
@@ -38,33 +40,65 @@ def publish(
 
     Raises:
         InvalidInputError: no such name can be.
-        SpaceError: files are missing, nobody is logged in, no right to write, or no network.
+        SpaceError: files are missing, nobody is logged in, no right to write, or the Hub cannot be reached.
     """
-    from huggingface_hub import HfApi, get_token
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 
-    if not _NAME.fullmatch(space):
-        raise InvalidInputError(f"{space[:60]!r} is no name of a Space; give user/name, for example ada/latent-flows.")
+    _check_name(space)
     missing = [name for name in (*FILES, *FOLDERS) if not (root / name).exists()]
     if missing:
         raise SpaceError(f"{', '.join(missing)} missing: publish from a whole copy of the repository.")
     if not (token or get_token()):
         raise SpaceError("Nobody is logged in: run hf auth login, or set HF_TOKEN to a token that may write.")
+    names = files_of(root)
     api = HfApi(endpoint=endpoint, token=token)
     try:
         created = api.create_repo(space, repo_type="space", space_sdk="gradio", private=private, exist_ok=True)
-        api.upload_folder(
-            repo_id=space,
+        before = api.list_repo_files(space, repo_type="space")
+        api.create_commit(
+            space,
+            [
+                *(CommitOperationAdd(path_in_repo=name, path_or_fileobj=root / name) for name in names),
+                *(CommitOperationDelete(name) for name in before if name not in {*names, ".gitattributes"}),
+            ],
             repo_type="space",
-            folder_path=root,
-            allow_patterns=[*FILES, *(f"{folder}/*" for folder in FOLDERS)],
-            ignore_patterns=["*__pycache__*", "*.pyc"],
-            delete_patterns=["*"],
             commit_message="The page, from its repository",
         )
-    except Exception as error:  # the client lets errors of several HTTP libraries through
+    except Exception as error:  # the client lets errors of several libraries through
+        if any(kind.__name__ == "TransportError" for kind in type(error).__mro__):  # of httpx or of httpx2
+            raise SpaceError(f"The Hub at {api.endpoint} cannot be reached: check the connection.") from error
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise SpaceError(f"{space} could not be published: {lines[0].rstrip('.:')}.") from error
     return str(created)
+
+
+def files_of(root: Path) -> list[str]:
+    """What of a copy of this repository goes to a Space: what git tracks; without git, all but compiled files."""
+    if (root / ".git").exists():
+        command = ["git", "ls-files", "-z", "--", *FILES, *FOLDERS]
+        try:
+            listed = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout.decode().split("\0")
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise SpaceError("git could not list the files of this clone: check that git is installed.") from error
+    else:
+        found = [path for name in FOLDERS for path in (root / name).rglob("*") if "__pycache__" not in path.parts]
+        listed = [*FILES, *(path.relative_to(root).as_posix() for path in found)]
+    return sorted(name for name in listed if name and (root / name).is_file())
+
+
+def _check_name(space: str) -> None:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        if _NAME.fullmatch(space):
+            return validate_repo_id(space)  # knows the lesser rules
+    except HFValidationError:
+        pass
+    raise InvalidInputError(
+        f"{space[:60]!r} is no name of a Space; give user/name in letters, digits, '-', '_' and '.', "
+        "for example ada/latent-flows."
+    )
 
 
 def main() -> None:
@@ -76,7 +110,7 @@ def main() -> None:
     try:
         print(f"Published: {publish(options.space, private=options.private)} (it builds for some minutes)")
     except LNFError as error:
-        sys.exit(sentence(error))
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,10 +12,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from app_server import serving
+from gradio_client import Client
 from hub_server import TOKEN, Hub, running_hub
 from packaging.requirements import Requirement
+from tiny_models import save_tiny
 
-from app.space import FILES, FOLDERS, SpaceError, publish
+from app.space import FILES, FOLDERS, SpaceError, files_of, publish
 from lnf_core.errors import InvalidInputError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,11 +30,23 @@ def hub() -> Iterator[tuple[Hub, str]]:
         yield running
 
 
-def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def command(*arguments: str, root: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
     outside = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     whole = outside | {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"} | environment
     run = [sys.executable, "-m", "app.space", *arguments]
-    return subprocess.run(run, cwd=ROOT, env=whole, capture_output=True, text=True, timeout=120)
+    return subprocess.run(run, cwd=root, env=whole, capture_output=True, text=True, timeout=120)
+
+
+def small_copy(folder: Path) -> Path:
+    """A clone of what a Space needs, with one small checkpoint that plays."""
+    for name in ("app", "lnf_core", "assets"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        shutil.copy(ROOT / name, folder / name)
+    save_tiny(folder / "checkpoints" / "ptb" / "af-scf", "af-scf", "text")
+    for arguments in (["init", "-q"], ["add", "-A"]):
+        subprocess.run(["git", *arguments], cwd=folder, check=True)
+    return folder
 
 
 def test_the_page_is_published_with_all_it_needs(hub: tuple[Hub, str], tmp_path: Path) -> None:
@@ -42,26 +58,67 @@ def test_the_page_is_published_with_all_it_needs(hub: tuple[Hub, str], tmp_path:
     assert "spaces/ada/flows" in done.stdout
     assert server.created["spaces/ada/flows"]["sdk"] == "gradio"
     published = server.commits[server.repositories["spaces/ada/flows"]["main"]]
-    here = [ROOT / name for name in FILES]
-    for folder in FOLDERS:
-        here += [path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    assert set(published) == {path.relative_to(ROOT).as_posix() for path in here} | {".gitattributes"}
-    for path in here:
-        assert published[path.relative_to(ROOT).as_posix()] == path.read_bytes(), path
-    assert len(server.large) >= 8  # the weights went as large files
+    assert set(published) == {*files_of(ROOT), ".gitattributes"}
+    assert {name.split("/")[0] for name in published} == {*FILES, *FOLDERS, ".gitattributes"}
+    for name in files_of(ROOT):
+        assert published[name] == (ROOT / name).read_bytes(), name
+    weights = [name for name in published if name.endswith(".safetensors")]
+    assert len(weights) >= 8 and len(server.large) == len(weights)  # the weights went as large files
+
+
+def test_what_was_published_serves_the_page(hub: tuple[Hub, str], tmp_path: Path) -> None:
+    server, endpoint = hub
+    copy = small_copy(tmp_path / "copy")
+    (copy / "app" / "notes.txt").write_text("not tracked: stays here")
+    (copy / "app" / ".env").write_text("PASSWORD=1")
+    home = str(tmp_path / "home")
+    done = command("ada/flows", "--private", root=copy, HF_ENDPOINT=endpoint, HF_TOKEN=TOKEN, HF_HOME=home)
+    assert done.returncode == 0, done.stderr
+    asked = server.created["spaces/ada/flows"]
+    assert asked.get("visibility") == "private" or asked.get("private") is True  # newer and older clients
+    published = server.commits[server.repositories["spaces/ada/flows"]["main"]]
+    assert not {"app/notes.txt", "app/.env"} & set(published)
+    space = tmp_path / "space"
+    for name, content in published.items():
+        (space / name).parent.mkdir(parents=True, exist_ok=True)
+        (space / name).write_bytes(content)
+    with serving(space, tmp_path) as address:
+        client = Client(address, verbose=False, download_files=str(tmp_path / "downloads"))
+        assert "ptb/af-scf" in {model["name"] for model in client.predict(api_name="/models")}
+        _, _, lines = client.predict("ptb/af-scf", length="9", count=2, seed="1", api_name="/sample")
+        assert [len(line["symbols"]) for line in lines["lines"]] == [9, 9]
+
+
+def test_a_copy_without_git_is_published_without_compiled_files(tmp_path: Path) -> None:
+    copy = small_copy(tmp_path)
+    tracked = files_of(copy)
+    shutil.rmtree(copy / ".git")
+    (copy / "app" / "__pycache__").mkdir()
+    (copy / "app" / "__pycache__" / "build.pyc").write_bytes(b"compiled")
+    assert files_of(copy) == tracked
 
 
 def test_what_cannot_be_published_is_said(hub: tuple[Hub, str], tmp_path: Path) -> None:
-    _, endpoint = hub
-    for name in ("flows", "a/b/c", "../x", "ada/", "https://huggingface.co/spaces/ada/flows"):
+    server, endpoint = hub
+    wrong = ["", "flows", "a/b/c", "../x", "ada/", "https://huggingface.co/spaces/ada/flows", "ada/flüsse", "ada/a..b"]
+    for name in [*wrong, "ada/flows\n", "ada/" + "x" * 100]:
         with pytest.raises(InvalidInputError, match="user/name"):
             publish(name, endpoint=endpoint, token=TOKEN)
     with pytest.raises(SpaceError, match=r"app\.py, README\.md"):
         publish("ada/flows", tmp_path, endpoint=endpoint, token=TOKEN)
-    with pytest.raises(SpaceError, match="could not be published"):
+    with pytest.raises(SpaceError, match=r"ada/flows could not be published: .*403"):
         publish("ada/flows", endpoint=endpoint, token="wrong")
     nobody = command("ada/flows", HF_ENDPOINT=endpoint, HF_HOME=str(tmp_path))
     assert nobody.returncode == 1 and "hf auth login" in nobody.stderr and "Traceback" not in nobody.stderr
+    assert server.repositories == {}
+
+
+def test_a_hub_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
+    with running_hub() as (_, endpoint):
+        pass  # nobody listens there any more
+    done = command("ada/flows", HF_ENDPOINT=endpoint, HF_TOKEN=TOKEN, HF_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == f"The Hub at {endpoint} cannot be reached: check the connection.\n"
 
 
 def test_the_front_matter_is_what_a_space_reads() -> None:
@@ -72,6 +129,9 @@ def test_the_front_matter_is_what_a_space_reads() -> None:
         "title emoji colorFrom colorTo sdk sdk_version python_version app_file short_description models datasets tags"
     )
     assert set(wanted.split()) <= set(front)
+    colours = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+    assert {front["colorFrom"], front["colorTo"]} <= colours
+    assert all(isinstance(front[field], list) for field in ("models", "datasets", "tags")) and front["tags"]
     assert front["sdk"] == "gradio" and (ROOT / front["app_file"]).is_file()
     assert len(front["short_description"]) <= 60 and front["python_version"] in ("3.10", "3.12")
     pinned = re.search(r"^gradio==(\S+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
