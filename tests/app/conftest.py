@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from app_server import serving
 from tiny_models import save_tiny, tiny_model
 
 from lnf_core.models.build import SequenceModel
@@ -70,43 +66,14 @@ def here(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def server(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of ``python app.py`` running on 127.0.0.1."""
-    folder = tmp_path_factory.mktemp("server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        **os.environ,
-        "LNF_CHECKPOINTS": str(checkpoints),
-        "GRADIO_TEMP_DIR": str(folder / "cache"),
-        "OMP_NUM_THREADS": "1",
-    }
+    environment = {"LNF_CHECKPOINTS": str(checkpoints)}
     beside = ROOT.parent / "shared" / "data"
-    if beside.is_dir():
-        environment.setdefault("LNF_DATA_DIR", str(beside))
-    address = f"http://127.0.0.1:{port}"
-    with (folder / "log").open("w") as log:
-        command = [sys.executable, "app.py", "--port", str(port)]
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            _wait(process, address, folder / "log")
-            yield address
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-    log_text = (folder / "log").read_text()
-    assert address in log_text, "the address was not printed"
-    assert "Traceback" not in log_text, log_text
-
-
-def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(f"the server did not start:\n{log.read_text()}")
+    if beside.is_dir() and "LNF_DATA_DIR" not in os.environ:
+        environment["LNF_DATA_DIR"] = str(beside)
+    folder = tmp_path_factory.mktemp("server")
+    with serving(ROOT, folder, **environment) as address:
+        yield address
+    assert address in (folder / "log").read_text(), "the address was not printed"
 
 
 @pytest.fixture(scope="session")
@@ -120,26 +87,52 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def pages(browser: Any) -> Iterator[Callable[[int], Any]]:  # noqa: ANN401 - playwright may not be installed
+    """Pages by number, made once: one that held the app before opens it in half the time."""
+    contexts: list[Any] = []  # one each: of several pages in a window only the foremost is drawn
+    made: list[Any] = []
+
+    def page(number: int) -> Any:  # noqa: ANN401
+        while len(made) <= number:
+            contexts.append(browser.new_context())
+            made.append(contexts[-1].new_page())
+        return made[number]
+
+    yield page
+    for context in contexts:
+        context.close()
+
+
 @pytest.fixture
-def open_page(browser: Any, server: str) -> Iterator[Callable[..., Any]]:  # noqa: ANN401 - playwright may not be installed
-    contexts = []
+def open_page(pages: Callable[[int], Any], server: str) -> Iterator[Callable[..., Any]]:
+    """Opens the app anew, as nobody has seen it; after the test, nothing it did may have made the browser complain."""
     complaints: list[str] = []
+    listeners = {
+        "pageerror": lambda error: complaints.append(str(error)),
+        "console": lambda message: complaints.append(message.text) if message.type == "error" else None,
+        "request": lambda request: complaints.append(request.url) if _elsewhere(request.url, server) else None,
+    }
+    used: list[Any] = []
 
     def opened(query: str = "", width: int = 1280, height: int = 900, scheme: str = "light") -> Any:  # noqa: ANN401
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
+        page = pages(len(used))
+        used.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)
         page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: complaints.append(request.url) if _elsewhere(request.url, server) else None)
+        for event, listener in listeners.items():
+            page.on(event, listener)
         page.goto(server + query)
         page.wait_for_selector("#roll canvas.notes, #lines .lines", state="attached")
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for page in used:
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)
+        page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        page.goto("about:blank")
     assert complaints == []
 
 
