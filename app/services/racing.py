@@ -12,16 +12,13 @@ import torch
 
 from app import catalogue
 from app.services.models import LoadedModels
+from app.stops import StoppedError
 from lnf_core import engines
 from lnf_core.benchmark import Lap, laps, machine
 
 LENGTHS = {"music": (32, 64, 96, 128), "text": (32, 64, 128, 256)}
 _ENGINE_WORDS = {"eager": "plain PyTorch", "numba_cpu": "compiled", "jacobi": "parallel sweeps"}
 _SHOWN = ("numba_cpu", "eager")
-
-
-class StoppedError(Exception):
-    """Somebody pressed Stop."""
 
 
 @dataclass(frozen=True)

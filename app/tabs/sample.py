@@ -20,6 +20,7 @@ from app.model_bar import ModelBar
 from app.services.sampled import Music, Result
 from app.services.sampling import Sampling
 from app.services.sound import Sound
+from app.stops import StoppedError, Stops
 from app.tabs.settings import SettingsFold
 from app.widgets import file_data, widget
 from app.widgets.piano_roll.payload import roll_payload
@@ -43,6 +44,8 @@ _ON_LOAD = """() => {
   });
 }""" % json.dumps(LINK_NAMES)  # noqa: UP031 - the script is full of braces
 
+_TO_SAMPLE = """() => { document.querySelector("#sample-button").focus(); return []; }"""
+
 
 class SampleTab:
     """Shows samples and asks for new ones."""
@@ -57,6 +60,7 @@ class SampleTab:
     def __init__(self, sampling: Sampling, sound: Sound) -> None:
         self._sampling, self._sound = sampling, sound
         self._settings = SettingsFold(sampling)
+        self._stops = Stops()
 
     def render(self) -> None:
         """Place the button and the line beside it, the picture, and the settings; each picture has a sample ready."""
@@ -69,6 +73,8 @@ class SampleTab:
         with gr.Row(elem_classes="lnf-do"):
             self.button = gr.Button("Sample", variant="primary", elem_id="sample-button", scale=0, min_width=140)
             self.status = widget("status", value=shown and shown["status"], label="summary", elem_id="status")
+            # In sight while a sample takes longer than a moment (theme.css).
+            self._cancel = gr.Button("Cancel", elem_id="sample-cancel", scale=0, min_width=100)
         self.roll = widget(
             "piano_roll",
             ("piano_roll/reveal.js",),
@@ -128,7 +134,7 @@ class SampleTab:
         )
         outputs = [self.status, self.roll, self.lines]
         shared: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": LIMITS.at_once}
-        self.button.click(
+        sampling = self.button.click(
             gpu(_with_fields(self._for_page)),
             [bar.picker, *settings.inputs],
             outputs,
@@ -148,6 +154,12 @@ class SampleTab:
             ),
             **shared,
         )
+        # Takes what still waits out of the queue; what is being drawn ends with its step. The line and the picture of
+        # before are shown again, and both are of one result.
+        self._cancel.click(
+            self._stops.stop, None, None, api_visibility="private", show_progress="hidden", queue=False, js=_TO_SAMPLE
+        )
+        self._cancel.click(None, None, None, api_visibility="private", cancels=[sampling])
         self.status.select(keep_seed, None, settings.seed, api_visibility="private", show_progress="hidden")
         page.load(
             restore,
@@ -158,19 +170,27 @@ class SampleTab:
         ).success(None, None, None, js=_ON_LOAD)
         gr.api(list_models, api_name="models")
 
-    def _draw(self, checkpoint: object, values: tuple[object, ...], progress: gr.Progress) -> Result:
+    def _draw(
+        self, checkpoint: object, values: tuple[object, ...], progress: gr.Progress, request: gr.Request
+    ) -> Result:
         name = catalogue.find(checkpoint).name
         named = {field.name: value for field, value in zip(FIELDS, values, strict=True)}
         settings = Settings.check(name, self._sampling.bounds(name), **named)
 
-        def report(fraction: float, words: str) -> None:
-            progress(fraction, desc=words)
+        with self._stops.of(request) as stop:
 
-        return self._sampling.sample(settings, new_folder(), report)
+            def report(fraction: float, words: str) -> None:
+                if stop.is_set():
+                    raise StoppedError
+                progress(fraction, desc=words)
+
+            return self._sampling.sample(settings, new_folder(), report)
 
     def _for_page(self, checkpoint: object, *values: Any) -> tuple[Any, ...]:  # noqa: ANN401 - from the network
         try:
-            result = self._draw(checkpoint, values[:-1], values[-1])
+            result = self._draw(checkpoint, *values)
+        except StoppedError:
+            return gr.skip(), gr.skip(), gr.skip()
         except Exception as error:
             return refusal(error), gr.skip(), gr.skip()
         # Another data set may have been chosen meanwhile: what arrives is what is shown.
@@ -181,7 +201,7 @@ class SampleTab:
         return payload["status"], gr.update(visible="hidden"), gr.update(value=payload, visible=True)
 
     def _for_clients(self, checkpoint: object, *values: Any) -> tuple[Any, ...]:  # noqa: ANN401
-        result = self._draw(checkpoint, values[:-1], values[-1])
+        result = self._draw(checkpoint, *values)
         if not isinstance(result, Music):
             payload = text_payload(result)
             return payload["status"], gr.skip(), payload
@@ -208,19 +228,22 @@ def sound_server(sounds: Sound) -> Callable[[Any], dict[str, str]]:
 
 
 def _with_fields(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """``handler(checkpoint, *values of FIELDS, progress)`` with the names and defaults of the table."""
+    """``handler(checkpoint, values of FIELDS, progress, request)`` with the names and defaults of the table."""
 
-    def named(*arguments: Any) -> Any:  # noqa: ANN401
-        return handler(*arguments)
+    def named(checkpoint: Any, *values: Any) -> Any:  # noqa: ANN401
+        *values_of_fields, progress, request = values
+        return handler(checkpoint, tuple(values_of_fields), progress, request)
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    named.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter("checkpoint", kind, annotation=str),
-            *(inspect.Parameter(field.name, kind, default=field.default, annotation=field.hint) for field in FIELDS),
-            inspect.Parameter("progress", kind, default=gr.Progress(), annotation=gr.Progress),
-        ]
-    )
+    parameters = [
+        inspect.Parameter("checkpoint", kind, annotation=str),
+        *(inspect.Parameter(field.name, kind, default=field.default, annotation=field.hint) for field in FIELDS),
+        inspect.Parameter("progress", kind, default=gr.Progress(), annotation=gr.Progress),
+        inspect.Parameter("request", kind, default=None, annotation=gr.Request),
+    ]
+    named.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    # Gradio knows a request, and an MCP client the kind of a number, by these.
+    named.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return named
 
 
