@@ -11,8 +11,12 @@ import gradio as gr
 from app.errors import spoken, words_for
 from app.model_bar import ModelBar
 from app.services.racing import Racing
+from app.stops import Stops
 from app.widgets import widget
 from app.zerogpu import gpu
+
+# Nothing more of a race arrives once it is left, so the page says so itself; the laps driven stay.
+_STOPPED = "(shown) => (shown && shown.running ? { ...shown, running: false, now: 'Stopped' } : shown)"
 
 
 class RaceTab:
@@ -23,7 +27,7 @@ class RaceTab:
 
     def __init__(self, racing: Racing) -> None:
         self._racing = racing
-        self._stops: dict[str, threading.Event] = {}
+        self._stops = Stops()
 
     def render(self) -> None:
         """Place the button, the choice and the picture."""
@@ -37,17 +41,19 @@ class RaceTab:
 
     def listen(self, page: gr.Blocks, bar: ModelBar) -> None:
         """Start, stop, and the plain engine a link asks for."""
-        self._start.click(
+        race = self._start.click(
             gpu(self._race),
             [bar.picker, self._plain],
             self._picture,
             api_visibility="private",
-            show_progress="hidden",
+            show_progress="minimal",
             concurrency_id="race",
             concurrency_limit=1,
             trigger_mode="once",
         )
-        self._stop.click(self._end, None, None, api_visibility="private", show_progress="hidden", queue=False)
+        # What is being drawn ends within a step; what still waits for another visitor's race leaves the queue.
+        self._stop.click(self._stops.stop, None, None, api_visibility="private", show_progress="hidden", queue=False)
+        self._stop.click(None, self._picture, self._picture, api_visibility="private", cancels=[race], js=_STOPPED)
         page.load(_asked_plain, None, self._plain, api_visibility="private", show_progress="hidden")
 
         @spoken
@@ -59,19 +65,11 @@ class RaceTab:
         gr.api(measured, api_name="race", concurrency_id="race")
 
     def _race(self, name: str, plain: bool, request: gr.Request) -> Iterator[Any]:
-        stop = self._stops[str(request.session_hash)] = threading.Event()
-        try:
-            yield from self._racing.run(name, plain is True, stop)
-        except Exception as error:
-            raise gr.Error(words_for(error), title="That did not work", print_exception=False) from None
-        finally:
-            stop.set()
-            self._stops.pop(str(request.session_hash), None)
-
-    def _end(self, request: gr.Request) -> None:
-        """End the race of this visitor within a step."""
-        if stop := self._stops.get(str(request.session_hash)):
-            stop.set()
+        with self._stops.of(request) as stop:
+            try:
+                yield from self._racing.run(name, plain is True, stop)
+            except Exception as error:
+                raise gr.Error(words_for(error), title="That did not work", print_exception=False) from None
 
 
 def _asked_plain(request: gr.Request) -> Any:  # noqa: ANN401 - an update

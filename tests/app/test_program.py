@@ -65,7 +65,12 @@ def test_mcp_offers_the_endpoints_or_says_what_it_needs(checkpoints: Path, tmp_p
         tools = {tool["name"]: tool for tool in json.load(answer)}
     assert {"sample", "models", "race", "latent", "inside", "between", "results"} <= set(tools)
     assert all(tool["description"].endswith(".") for tool in tools.values() if tool["name"] != "sample")
-    assert "checkpoint" in tools["sample"]["inputSchema"]["properties"]
+    taken = tools["sample"]["inputSchema"]["properties"]
+    assert taken["checkpoint"]["type"] == "string"
+    # A model that calls a tool writes "0.8" in place of 0.8 unless it is told.
+    assert {name: taken[name]["type"] for name in ("count", "temperature", "tempo")} == dict.fromkeys(
+        ("count", "temperature", "tempo"), "number"
+    )
 
 
 def test_an_mcp_that_gradio_cannot_use_is_named(tmp_path: Path) -> None:

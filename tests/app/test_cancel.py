@@ -1,0 +1,122 @@
+"""Cancel: what a visitor began ends within a step, what waits is taken out, and the next press samples again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+from app_server import serving
+
+from app.fields import FIELDS
+from app.services.sampling import Sampling
+from app.services.sound import Sound
+from app.stops import Stops
+from app.tabs.sample import SampleTab
+
+ROOT = Path(__file__).resolve().parents[2]
+BUSY = "() => document.querySelector('#status .pending') !== null"
+IDLE = "() => document.querySelector('#status .pending') === null"
+
+
+def visitor(name: str) -> Any:  # noqa: ANN401 - all that is read of a request
+    return SimpleNamespace(session_hash=name)
+
+
+def test_a_stop_reaches_the_visitor_s_own_work_only() -> None:
+    stops = Stops()
+    with stops.of(visitor("one")) as one, stops.of(visitor("two")) as two:
+        stops.stop(visitor("three"))
+        assert not one.is_set() and not two.is_set()
+        stops.stop(visitor("one"))
+        assert one.is_set() and not two.is_set()
+
+
+def test_work_that_ends_late_does_not_take_the_mark_of_the_next() -> None:
+    stops = Stops()
+    late = stops.of(visitor("one"))
+    late.__enter__()
+    with stops.of(visitor("one")) as next_one:
+        late.__exit__(None, None, None)
+        stops.stop(visitor("one"))
+        assert next_one.is_set()
+    stops.stop(visitor("one"))  # nothing is going on: nothing happens
+
+
+def test_drawing_ends_with_the_step_in_which_cancel_was_pressed(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert here.is_dir()
+    monkeypatch.setenv("LNF_ENGINE", "eager")  # it reports every step
+    tab = SampleTab(Sampling(), Sound())
+    values = tuple(12 if field.name == "length" else field.default for field in FIELDS)
+    steps: list[float] = []
+
+    def going_on(fraction: float, desc: str) -> None:  # what Gradio hands in
+        assert desc
+        steps.append(fraction)
+        if len(steps) == press_at:
+            tab._stops.stop(visitor("one"))
+
+    press_at = 3
+    shown = tab._for_page("jsb/af-af", values, going_on, visitor("one"))
+    assert len(steps) == 3 and steps[-1] < 0.9, "it went on"
+    assert all(update == gr.skip() for update in shown)
+    press_at = 0
+    status, *_ = tab._for_page("jsb/af-af", values, going_on, visitor("one"))
+    assert status["kind"] == "done" and "drawn in" in status["text"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page with the released checkpoints and the plain engine, which takes many seconds."""
+    folder = tmp_path_factory.mktemp("slow")
+    with serving(ROOT, folder, LNF_CHECKPOINTS=str(ROOT / "checkpoints"), LNF_ENGINE="eager") as address:
+        yield address
+
+
+def long_sample(page: Any) -> None:  # noqa: ANN401 - playwright may not be installed
+    """Press Sample for a chorale that takes long, and wait until it can be left."""
+    page.click("#sample-button")
+    page.wait_for_function(BUSY)
+    page.wait_for_selector("#sample-cancel", state="visible")
+
+
+@pytest.mark.browser
+def test_cancel_ends_a_sample_and_the_next_one_is_drawn(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    assert page.locator("#sample-cancel").is_hidden()
+    said = page.locator("#status .words").text_content()
+    page.locator("#model-bar label", has_text="AF/AF").click()
+    long_sample(page)
+    page.click("#sample-cancel")
+    page.wait_for_function(IDLE)
+    assert page.locator("#sample-cancel").is_hidden()
+    assert page.locator("#status .words").text_content() == said
+    assert page.evaluate("() => document.activeElement.id") == "sample-button"
+    page.locator("#model-bar label", has_text="IAF/SCF").click()
+    page.click("#sample-button")
+    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('drawn in')")
+    assert "IAF/SCF" in page.locator("#status .words").text_content()
+
+
+@pytest.mark.browser
+def test_a_race_that_waits_says_its_place_and_can_be_left(open_page: Callable[..., Any]) -> None:
+    first, second = open_page("?tab=race&plain=1"), open_page("?tab=race")
+    first.click("#race-button")
+    first.wait_for_function("() => document.querySelector('#race .now').textContent.includes('drawing')")
+    second.click("#race-button")
+    second.wait_for_function("() => document.querySelector('#race').textContent.includes('queue: 1/1')")
+    place = second.locator("#race .meta-text-center")
+    assert place.evaluate("(place) => getComputedStyle(place.parentElement).overflow") == "visible"
+    second.click("#race-stop")
+    second.wait_for_function("() => !document.querySelector('#race').textContent.includes('queue')")
+    assert second.locator("#race .now").text_content().startswith("Press Race")
+    first.click("#race-stop")
+    first.wait_for_function("() => document.querySelector('#race .now').textContent === 'Stopped'")
+    assert first.locator("#race .csv").is_visible() == (first.locator("#race tbody tr").count() > 0)
+    second.click("#race-button")
+    second.wait_for_function("() => document.querySelector('#race tbody tr')")
+    second.click("#race-stop")
+    second.wait_for_function("() => document.querySelector('#race .now').textContent === 'Stopped'")
