@@ -48,7 +48,8 @@ class LatentViews:
 
 def _cloud(studied: Studied, seed: int, step: int) -> dict[str, Any]:
     # the same noise at every step: what moves is the flow
-    cloud = draw_step(studied.model, studied.past, step - 1, DRAWS, generator=torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    cloud = draw_step(studied.model, studied.past, step - 1, DRAWS, generator=generator, engine=studied.sampler)
     modes = count_modes(cloud.layers[-1], generator=torch.Generator().manual_seed(0))
     return _payload(studied, cloud, modes, step)
 

@@ -157,7 +157,8 @@ class Sequences:
         if own:
             music = read_music(own, entry, model, min(LIMITS.own_steps, model.config.max_length))
             return self._read(entry, music.x, music.remark)
-        longest = min(STEPS[entry.domain], model.config.max_length)
+        # A model that has seen no sequence as short as that would draw noise.
+        longest = min(max(STEPS[entry.domain], model.length_prior.shortest_trained), model.config.max_length)
         drawn = model.sample(1, longest, generator=torch.Generator().manual_seed(seed), engine=loaded.sampler)
         assert drawn.z is not None and drawn.eps is not None
         past = read_past(model, drawn.z[:, 0], drawn.eps[:, 0])

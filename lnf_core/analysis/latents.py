@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lnf_core.checks import check_temperature
+from lnf_core.engines import FlowSampler, prepare
 from lnf_core.errors import InvalidInputError
 from lnf_core.models.latent_flow import LatentFlow
 
@@ -90,11 +91,15 @@ def draw_step(
     generator: torch.Generator | None = None,
     temperature: float = 1.0,
     symbols: int = 8,
+    engine: str | FlowSampler = "eager",
 ) -> StepCloud:
     """Draw ``z_t`` for ``step`` ``count`` times and decode each draw to its likeliest symbol, or its likeliest keys.
 
+    ``engine`` is as :meth:`LatentFlow.sample` takes it.
+
     Raises:
         InvalidInputError: a step the sequence does not have, fewer than 2 draws, or a bad temperature.
+        EngineError: the engine asked for by name cannot run here.
     """
     temperature = check_temperature(temperature)
     if not 0 <= step < len(past.z):
@@ -102,9 +107,8 @@ def draw_step(
     if count < 2 or symbols < 1:
         raise InvalidInputError(f"{count} draws and {symbols} symbols were asked for; at least 2 and 1 are needed.")
     noise = torch.randn(count, past.z.shape[1], generator=generator, device=past.z.device, dtype=past.z.dtype)  # [N, D]
-    context = past.prior_context[step].expand(count, -1)
-    stack = model.prior.stack
-    layers = torch.stack(stack.trace(temperature * noise, context, inverse=True))  # type: ignore[operator]
+    sampler = prepare(model, engine) if isinstance(engine, str) else engine
+    layers = sampler.trace(temperature * noise, past.prior_context[step])
     z = layers[-1]
     features = torch.cat([z, past.decoder_context[step].to(z.dtype).expand(count, -1)], -1)
     decoded = model.emission.pick(model.emission.probabilities(model.emission.logits(features)), None)

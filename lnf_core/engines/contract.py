@@ -48,6 +48,13 @@ class FlowSampler(Protocol):
         """
         ...
 
+    def trace(self, eps: Tensor, context: Tensor) -> Tensor:
+        """Draws ``eps`` ``[N, D]`` of one step that share a context ``[H]``, and after every flow: ``[L + 1, N, D]``.
+
+        The last is z. H is the size of a context of the prior; see :meth:`FlowStack.trace`.
+        """
+        ...
+
     def logits(self, z: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
         """``z`` ``[T, B, D]`` to the logits of x, ``[T, B, V]``; padding holds whatever it holds."""
         ...

@@ -63,6 +63,12 @@ def here(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return checkpoints
 
 
+@pytest.fixture
+def compiled_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Released models sampled as on the page once its kernels are there; plain PyTorch takes ten times as long."""
+    monkeypatch.setenv("LNF_ENGINE", "numba_cpu")
+
+
 @pytest.fixture(scope="session")
 def server(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of ``python app.py`` running on 127.0.0.1."""

@@ -22,6 +22,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.usefixtures("compiled_engine")
 @pytest.mark.skipif(not NAMES, reason="checkpoints/ holds no trained checkpoint yet")
 def test_every_bundled_checkpoint_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LNF_CHECKPOINTS", raising=False)
@@ -37,6 +38,7 @@ def test_every_bundled_checkpoint_samples(tmp_path: Path, monkeypatch: pytest.Mo
             assert isinstance(result, Text) and len(result.lines[0].symbols) == length
 
 
+@pytest.mark.usefixtures("compiled_engine")
 @pytest.mark.parametrize("name", ["music", "text"])
 def test_ready_made_samples_belong_to_the_page(name: str, tmp_path: Path) -> None:
     file = ready.FOLDER / f"{name}.json"

@@ -51,6 +51,7 @@ def test_music_is_taken_apart_into_notes(released: InsideViews) -> None:
     assert shown["layers"][-1] and all(start + held <= len(shown["names"]) for start, held, _ in shown["layers"][-1])
 
 
+@pytest.mark.usefixtures("compiled_engine")
 @pytest.mark.parametrize(("name", "words"), [("jsb/af-af", "made from those"), ("jsb/iaf-scf", "known at once")])
 def test_the_noise_of_a_step_reaches_no_earlier_vector(released: InsideViews, name: str, words: str) -> None:
     shown = released.poke({"checkpoint": name, "seed": 1, "step": 6})

@@ -106,6 +106,26 @@ def test_the_density_finds_the_noise_behind_a_sample_of_a_released_model(engine:
     assert (back - eps)[mask].abs().mean() < 1e-5
 
 
+@pytest.mark.parametrize("variant", FLOWS)
+@pytest.mark.parametrize("engine", ["eager", "numba_cpu"])
+def test_draws_of_one_step_are_those_of_the_stack_after_every_flow(engine: str, variant: str) -> None:
+    model = small_flow(variant, "categorical", latent_size=7, flow_layers=1 if variant.startswith("af-only") else 3)
+    sampler = engines.prepare(model, engine)
+    lengths = torch.tensor([2])
+    context_size = model.prior.contexts(torch.zeros(2, 1, 7), torch.zeros(2, 1, 7), model.positions(lengths, 2)).shape[
+        -1
+    ]
+    contexts, eps = torch.randn(2, context_size, generator=generator(3)), torch.randn(37, 7, generator=generator(4))
+    found = [sampler.trace(eps, context) for context in contexts]
+    assert torch.equal(found[0][0], eps) and not torch.allclose(found[0][-1], found[1][-1], atol=1e-2)
+    stack = copy.deepcopy(model).double().prior.stack
+    for values, context in zip(found, contexts.double(), strict=True):
+        value = eps.double()
+        for layer, after in zip(reversed(stack.layers), values[1:], strict=True):  # type: ignore[arg-type]
+            value, _ = layer.inverse(value, context.expand(37, -1), None)
+            torch.testing.assert_close(after.double(), value, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("variant", ["af-af", "af-scf", "iaf-scf", "hidden-flow-only", "lstm"])
 def test_neither_threads_nor_company_change_a_sample(variant: str) -> None:
     model = small_model(variant, "bernoulli")

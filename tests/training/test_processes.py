@@ -12,22 +12,27 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from training_runs import events_of, text_data, tiny_config, tiny_model_config, without_time
+from training_runs import events_of, run_processes, text_data, tiny_config, tiny_model_config, without_time
 
 from lnf_core.training import Trainer
 
 SCRIPT = Path(__file__).with_name("training_runs.py")
 
 
-def finished(run: subprocess.CompletedProcess[str]) -> list[str]:
-    """How each process ended; two that write at once may share a line."""
-    return re.findall("completed|interrupted", run.stdout)
+def arguments(out: Path, *options: str, **settings: object) -> list[str]:
+    return [*options, "--settings", json.dumps(settings), "--dump", str(out / "dump"), str(out)]
 
 
-def launch(out: Path, processes: int, *options: str, **settings: object) -> subprocess.CompletedProcess[str]:
-    """``torchrun``: on CPUs ``accelerate launch`` starts several processes through MPI only."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
-    command += [str(SCRIPT), *options, "--settings", json.dumps(settings), "--dump", str(out / "dump"), str(out)]
+def two(out: Path, reason: str, *options: str, **settings: object) -> None:
+    """Two processes that end for ``reason``."""
+    for ended in run_processes(out, arguments(out, *options, **settings), 2):
+        assert (ended.returncode, ended.stdout.strip()) == (0, reason), ended.stderr
+
+
+def launch(out: Path, *options: str, **settings: object) -> subprocess.CompletedProcess[str]:
+    """As people do it: ``torchrun``, since on CPUs ``accelerate launch`` starts several processes through MPI only."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(SCRIPT)]
+    command += arguments(out, *options, **settings)
     environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[2]), "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, capture_output=True, text=True, timeout=500, env=environment)
 
@@ -36,20 +41,15 @@ def launch(out: Path, processes: int, *options: str, **settings: object) -> subp
 def test_two_processes_end_with_equal_weights_and_resume(tmp_path: Path) -> None:
     # 64 sentences in batches of 7: the last batch of an epoch has one sentence and leaves the second process idle.
     settings = {"batch_size": 7, "max_steps": 14, "checkpoint_minutes": 60}
-    whole = launch(tmp_path / "whole", 2, "--text", "af-scf", **settings)
-    assert whole.returncode == 0, whole.stderr
-    assert finished(whole) == ["completed", "completed"]
+    two(tmp_path / "whole", "completed", "--text", "af-scf", **settings)
     first, second = (load_file(tmp_path / "whole" / "dump" / f"rank{rank}.safetensors") for rank in (0, 1))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert [event["step"] for event in events_of(tmp_path / "whole")] == list(range(1, 15))  # one writer
 
     # Only the main process gets the signal; both must stop after the same step.
-    stopped = launch(tmp_path / "cut", 2, "--text", "--kill-at", "6", "--how", "SIGTERM", "af-scf", **settings)
-    assert stopped.returncode == 0, stopped.stderr
-    assert finished(stopped) == ["interrupted", "interrupted"]
-    resumed = launch(tmp_path / "cut", 2, "--text", "--resume", "af-scf", **settings)
-    assert resumed.returncode == 0, resumed.stderr
+    two(tmp_path / "cut", "interrupted", "--text", "--kill-at", "6", "--how", "SIGTERM", "af-scf", **settings)
+    two(tmp_path / "cut", "completed", "--text", "--resume", "af-scf", **settings)
     assert without_time(events_of(tmp_path / "cut")) == without_time(events_of(tmp_path / "whole"))
 
 
@@ -57,8 +57,10 @@ def test_two_processes_end_with_equal_weights_and_resume(tmp_path: Path) -> None
 def test_two_processes_compute_what_one_does(tmp_path: Path) -> None:
     # The baseline draws no z, and without dropout nothing depends on which process has which sequence.
     settings = {"max_steps": 12, "batch_size": 9, "valid_every": 6}
-    result = launch(tmp_path / "2", 2, "--text", "lstm", dropout=0.0, **settings)
+    result = launch(tmp_path / "2", "--text", "lstm", dropout=0.0, **settings)
     assert result.returncode == 0, result.stderr
+    # two that write at once may share a line
+    assert re.findall("completed|interrupted", result.stdout) == ["completed", "completed"]
     data = text_data()
     config = tiny_config("lstm", data, model=tiny_model_config("lstm", data, dropout=0.0), **settings)
     Trainer(config, data, tmp_path / "1", device="cpu").run()

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from training_runs import events_of, music_data, text_data, tiny_config, without_time
+from training_runs import Ended, events_of, music_data, run_processes, text_data, tiny_config, without_time
 
 from lnf_core.errors import TrainingError
 from lnf_core.training import Trainer
 from lnf_core.training.events import MetricsWriter, StepEvent
 from lnf_core.training.state import load_state, state_path
 
-SCRIPT = Path(__file__).with_name("training_runs.py")
 # Saved at steps 1, 2, ...: a kill always loses the step it strikes in.
 EVERY_STEP = {"checkpoint_minutes": 0, "valid_every": 4, "stall_patience": 1, "patience": 50}
 
 
-def process(out: Path, variant: str, *options: str, **settings: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPT), variant, str(out), "--settings", json.dumps(settings), *options]
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[2])}
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+def process(out: Path, variant: str, *options: str, **settings: object) -> Ended:
+    (ended,) = run_processes(out / "said", [variant, str(out), "--settings", json.dumps(settings), *options])
+    return ended
 
 
 def uninterrupted(out: Path, variant: str, *, text: bool = False, **settings: object) -> list[dict]:

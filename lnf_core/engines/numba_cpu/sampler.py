@@ -14,7 +14,7 @@ from lnf_core.engines.numba_cpu import kernels, team
 from lnf_core.engines.numba_cpu.kernels import ROWS, Affine, LSTMWeights, State
 from lnf_core.engines.numba_cpu.machine import LANES, WIDTH
 from lnf_core.engines.numba_cpu.pack import BidirectionalWeights, Packed, PackedBaseline, pack, pack_baseline, stamp
-from lnf_core.engines.numba_cpu.stack import Floats, scratch_size
+from lnf_core.engines.numba_cpu.stack import Floats, StackWeights, scratch_size, single_layers
 from lnf_core.engines.numba_cpu.symbols import Emitted, roll_out_steps
 from lnf_core.errors import EngineError
 from lnf_core.models.baseline import LSTMBaseline
@@ -85,6 +85,19 @@ class NumbaFlow(_Prepared):
             z[:given] = known
         z.masked_fill_(~step_mask(lengths, steps)[..., None], 0.0)
         return Pushed(z, steps - given if sequential else 1)
+
+    @torch.no_grad()
+    def trace(self, eps: Tensor, context: Tensor) -> Tensor:
+        """See :meth:`~lnf_core.engines.contract.FlowSampler.trace`."""
+        self._check()
+        values = eps.contiguous().clone()
+        found = [eps]
+        # What the context adds is the same for all draws: it is added to the biases, and no context is left.
+        nothing = np.zeros((len(values), 0), np.float32)
+        for layer in single_layers(self._packed.stack, context.contiguous().numpy()):
+            _invert_rows(layer, values, nothing)
+            found.append(values.clone())
+        return torch.stack(found)
 
     @torch.no_grad()
     def logits(self, z: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
@@ -202,12 +215,17 @@ def _invert_parallel(packed: Packed, values: Tensor, lengths: Tensor, positions:
         context = positions.contiguous().numpy()
     else:
         context = _context(packed, packed.context, values, lengths)
-    stack, workers, rows = packed.stack, _workers(), steps * batch
+    _invert_rows(packed.stack, values.view(-1, size), context.reshape(steps * batch, -1))
+
+
+def _invert_rows(stack: StackWeights, values: Tensor, context: Floats) -> None:
+    """Eps -> z in place: ``values`` ``[N, D]``, ``context`` ``[N, H]``."""
+    workers = _workers()
     sums = np.empty((workers, ROWS * len(stack.context_bias)), np.float32)
     scratch = np.empty((workers, scratch_size(stack, _TOGETHER)), np.float32)
     team.run(
-        kernels.invert_stack, workers, team.counters(1), values.view(-1).numpy(), size, context.reshape(-1),
-        context.shape[-1], rows, sums, scratch, stack,
+        kernels.invert_stack, workers, team.counters(1), values.view(-1).numpy(), values.shape[1],
+        context.reshape(-1), context.shape[1], len(values), sums, scratch, stack,
     )  # fmt: skip
 
 

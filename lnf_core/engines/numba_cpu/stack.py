@@ -50,6 +50,28 @@ class StackWeights(NamedTuple):
     """AF: how many hidden units, sorted by degree, depend on ranks below r only: ``[D]``."""
 
 
+def single_layers(stack: StackWeights, context: Floats) -> list[StackWeights]:
+    """Each flow of a stack alone, in the order of sampling, with the products of one ``context`` ``[H]`` in its biases.
+
+    They ask for a context of no numbers.
+    """
+    blocks = len(stack.context)
+    products = np.einsum("bhw,h->bw", stack.context, context.astype(np.float32)).reshape(-1)
+    bias = (stack.context_bias + products).reshape(len(stack.order), -1)
+    empty = np.zeros((blocks // len(stack.order), 0, WIDTH), np.float32)
+    return [
+        stack._replace(
+            context=empty,
+            context_bias=bias[layer],
+            **{
+                name: getattr(stack, name)[layer : layer + 1]
+                for name in ("first", "second", "second_bias", "third", "third_bias", "order")
+            },
+        )
+        for layer in reversed(range(len(bias)))
+    ]
+
+
 @compiled
 def context_products(block, rows, context, context_at, context_step, sums, sums_step, weights):
     """One block of the first layers' pre-activations for ``rows`` rows of the context."""
