@@ -183,6 +183,20 @@ def test_evaluate_prints_the_protocols_figures(chorales: Path) -> None:
     assert {key: said[key] for key in KEYS[4:]} == expected.to_dict()
 
 
+def test_the_bound_at_the_largest_k_is_what_evaluate_says(chorales: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- bounds -->\n<!-- /bounds -->\n")
+    done = run("bounds", chorales, "--samples", 3, "--seed", 4, "--write", page, "--json")
+    assert done.exit_code == 0, done.output
+    curve = json.loads(done.stdout)[str(chorales)]
+    said = json.loads(run("evaluate", chorales, "--samples", 3, "--seed", 4, "--json").stdout)
+    assert curve["counts"] == [1, 2, 3] and -curve["bounds"][2] == pytest.approx(said["nll"], rel=1e-6)
+    assert -curve["bounds"][0] == pytest.approx(said["negative_elbo"], rel=1e-6)
+    assert f"| {said['nll']:.3f} |" in page.read_text() and "K = 3" in page.read_text()
+    save_tiny(tmp_path / "lstm", "lstm")
+    failed(run("bounds", tmp_path / "lstm"), "no latent space")
+
+
 def test_figures_are_kept_and_test_is_measured_once(chorales: Path) -> None:
     for split in ("valid", "test"):
         assert run("evaluate", chorales, "--split", split, "--samples", 1, "--write").exit_code == 0

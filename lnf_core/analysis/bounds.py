@@ -89,6 +89,33 @@ def bound_by_samples(
     )
 
 
+def pooled(curves: Sequence[BoundCurve]) -> BoundCurve:
+    """The curve of all sequences of several batches together.
+
+    Raises:
+        InvalidInputError: no curves, or curves over other numbers of samples.
+    """
+    if not curves or len({(curve.counts, curve.groups) for curve in curves}) > 1:
+        raise InvalidInputError("curves can be pooled only if there are some and all have the same numbers of samples.")
+    steps = sum(curve.steps for curve in curves)
+    errors = list(zip(*(curve.standard_errors for curve in curves), strict=True))
+    return BoundCurve(
+        counts=curves[0].counts,
+        bounds=tuple(
+            sum(bound * curve.steps for bound, curve in zip(bounds, curves, strict=True)) / steps
+            for bounds in zip(*(curve.bounds for curve in curves), strict=True)
+        ),
+        standard_errors=tuple(
+            None
+            if None in own
+            else sum((error * curve.steps) ** 2 for error, curve in zip(own, curves, strict=True)) ** 0.5 / steps
+            for own in errors
+        ),
+        groups=curves[0].groups,
+        steps=steps,
+    )
+
+
 def _joined(parts: list[Elbo]) -> Elbo:
     """Draws that were made in several parts, as one."""
     return Elbo(

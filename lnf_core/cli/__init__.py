@@ -8,6 +8,7 @@ from __future__ import annotations
 import typer
 
 from lnf_core.cli.bench import bench
+from lnf_core.cli.bounds import bounds
 from lnf_core.cli.card import card
 from lnf_core.cli.common import Commands
 from lnf_core.cli.convert import import_textflow, release
@@ -36,6 +37,7 @@ app.command("evaluate")(evaluate)
 app.command("sample")(sample)
 app.command("statistics")(statistics)
 app.command("modes")(modes)
+app.command("bounds")(bounds)
 app.command("bench")(bench)
 app.command("release")(release)
 app.command("card")(card)

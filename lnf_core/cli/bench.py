@@ -29,6 +29,9 @@ def bench(
     checkpoints: Annotated[
         bool, typer.Option("--checkpoints", help="The bundled checkpoints in place of the paper's sizes.")
     ] = False,
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="Only checkpoints of these data sets (may be repeated).")
+    ] = None,
     variant: Annotated[list[str] | None, typer.Option(help="Only these variants (may be repeated).")] = None,
     engine: Annotated[list[str] | None, typer.Option(help="Only these engines (may be repeated).")] = None,
     length: Annotated[list[int] | None, typer.Option(min=1, help="Only these lengths (may be repeated).")] = None,
@@ -37,6 +40,9 @@ def bench(
     write: Annotated[
         Path | None,
         typer.Option(help="Put the table into this Markdown file (<!-- bench --> or <!-- checkpoints -->)."),
+    ] = None,
+    section: Annotated[
+        str | None, typer.Option(help="With --write: between <!-- SECTION --> and its end instead.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw time against length at batch 1 into this picture.")] = None,
     threads: Threads = 0,
@@ -50,7 +56,7 @@ def bench(
     names = _known("variant", variant, benchmark.PAPER_VARIANTS)
     limits = benchmark.measure_limits()
     rows: list[SamplingTime] = []
-    for name, kind, domain, model in _models(names, checkpoints):
+    for name, kind, domain, model in _models(names, checkpoints, dataset):
         lengths = tuple(length or (_QUICK if quick else _LENGTHS)[domain])
         for row in benchmark.sampling_times(
             model,
@@ -78,7 +84,7 @@ def bench(
     if write is not None:
         about = benchmark.machine()
         table = _table(rows, steps, f"{about['processor']}, {about['threads']} threads, torch {about['torch']}")
-        write_sections(write, {"checkpoints" if checkpoints else "bench": table})
+        write_sections(write, {section or ("checkpoints" if checkpoints else "bench"): table})
     if as_json:
         result = {
             "results": [benchmark.as_row(row) for row in rows],
@@ -98,7 +104,7 @@ def _known(what: str, given: list[str] | None, accepted: Sequence[str]) -> tuple
     return tuple(given or accepted)
 
 
-def _models(names: tuple[str, ...], checkpoints: bool) -> Any:  # noqa: ANN401 - an iterator of four things
+def _models(names: tuple[str, ...], checkpoints: bool, datasets: list[str] | None) -> Any:  # noqa: ANN401 - an iterator of four things
     from lnf_core import benchmark
     from lnf_core.storage.bundled import list_checkpoints
     from lnf_core.storage.find import load
@@ -108,8 +114,11 @@ def _models(names: tuple[str, ...], checkpoints: bool) -> Any:  # noqa: ANN401 -
             for name in names:
                 yield "paper", name, domain, benchmark.paper_model(name, domain)
         return
-    for entry in list_checkpoints():
-        if entry.problem is None and entry.name.split("/")[1] in names:
+    found = [entry for entry in list_checkpoints() if entry.problem is None]
+    _known("data set", datasets, sorted({entry.name.split("/")[0] for entry in found}))
+    for entry in found:
+        data, variant = entry.name.split("/")
+        if variant in names and (datasets is None or data in datasets):
             loaded = load(entry.name)
             yield entry.name, loaded.variant, loaded.domain, loaded.model
 
@@ -122,24 +131,42 @@ def _line(row: SamplingTime) -> str:
 
 
 def _table(rows: list[SamplingTime], steps: list[TrainingTime], where: str) -> str:
-    """Rows of the same work under each other; ``eager`` is what the others are compared with."""
-    plain = {(r.model, r.variant, r.domain, r.length, r.batch): r.ms_per_sequence for r in rows if r.engine == "eager"}
-    lines = [
-        "| Model | Variant | Data | Length | Batch | Engine | ms a sequence | to eager | floor | steps that wait |",
-        "|---|---|---|---:|---:|---|---:|---:|---:|---:|",
-    ]
+    """A line for the same work, the engines side by side; ``eager`` is what the others are compared with."""
+    engines = list(dict.fromkeys(row.engine for row in rows))
+    work: dict[tuple[str, str, str, int, int], dict[str, SamplingTime]] = {}
     for row in rows:
-        beside = plain.get((row.model, row.variant, row.domain, row.length, row.batch))
-        gain = f"{beside / row.ms_per_sequence:.1f} x" if beside else ""
-        lines.append(
-            f"| {row.model} | {row.variant} | {row.domain} | {row.length} | {row.batch} | {row.engine} "
-            f"| {row.ms_per_sequence:.1f} | {gain} | {row.floor_ms:.1f} | {row.sequential_steps} |"
-        )
+        work.setdefault((row.model, row.variant, row.domain, row.length, row.batch), {})[row.engine] = row
+    lines = [
+        f"| Model | Variant | Data | Length | Batch | floor, ms | {' | '.join(f'{name}, ms' for name in engines)} "
+        "| steps that wait |",
+        f"|---|---|---|---:|---:|---:|{'---:|' * len(engines)}---|",
+    ]
+    for key, measured in work.items():
+        floor = next(iter(measured.values())).floor_ms
+        cells = [_cell(measured.get(name), measured.get("eager")) for name in engines]
+        lines.append(f"| {' | '.join(map(str, key))} | {floor:.1f} | {' | '.join(cells)} | {_waiting(measured)} |")
     if steps:
         lines += ["", "| Training step, paper sizes, music | Batch x length | ms |", "|---|---:|---:|"]
         lines += [f"| {step.variant} | {step.batch} x {step.length} | {step.ms_per_step:.0f} |" for step in steps]
     date = datetime.now(UTC).date().isoformat()
     return "\n".join([*lines, "", f"Measured on {date}: {where}. `{command_line()}`"]) + "\n"
+
+
+def _cell(row: SamplingTime | None, plain: SamplingTime | None) -> str:
+    if row is None:
+        return ""
+    beside = "" if plain is None or row is plain else f" ({plain.ms_per_sequence / row.ms_per_sequence:.1f} x)"
+    return f"{row.ms_per_sequence:.1f}{beside}"
+
+
+def _waiting(measured: dict[str, SamplingTime]) -> str:
+    """One number where all engines take as many, else by engine."""
+    counts = {name: row.sequential_steps for name, row in measured.items()}
+    if len(set(counts.values())) == 1:
+        return str(next(iter(counts.values())))
+    sweeps = counts.pop("jacobi", None)
+    rest = ", ".join(map(str, dict.fromkeys(counts.values())))
+    return rest if sweeps is None else f"{rest}; jacobi {sweeps}" if rest else str(sweeps)
 
 
 def _draw(rows: list[SamplingTime], path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from tiny_models import SYMBOLS, tiny_model
 from torch import Tensor
 
-from lnf_core.analysis.bounds import bound_by_samples
+from lnf_core.analysis.bounds import bound_by_samples, pooled
 from lnf_core.errors import InvalidInputError
 from lnf_core.models.latent_flow import LatentFlow
 
@@ -100,3 +100,18 @@ def test_what_does_not_fit_the_model() -> None:
         bound_by_samples(model, x, LENGTHS, 0)
     with pytest.raises(InvalidInputError, match="x has shape"):
         bound_by_samples(model, x[..., :80], LENGTHS)
+
+
+def test_curves_of_batches_pool_to_that_of_all_their_sequences() -> None:
+    model, x = model_and_batch()
+    parts = [bound_by_samples(model, x[:, b : b + 1], LENGTHS[b : b + 1], 12, seeded(b), [1, 4, 12]) for b in range(3)]
+    whole = pooled(parts)
+    assert whole.steps == sum(part.steps for part in parts) == int(LENGTHS.sum()) + 3
+    nats = [sum(part.bounds[at] * part.steps for part in parts) for at in range(3)]
+    assert whole.bounds == pytest.approx([total / whole.steps for total in nats])
+    spread = [sum((part.standard_errors[at] * part.steps) ** 2 for part in parts) for at in range(2)]  # type: ignore[operator]
+    assert whole.standard_errors[:2] == pytest.approx([total**0.5 / whole.steps for total in spread])
+    assert whole.standard_errors[2] is None
+    for wrong in ([], [parts[0], bound_by_samples(model, x, LENGTHS, 12, seeded(), [1, 12])]):
+        with pytest.raises(InvalidInputError, match="pooled"):
+            pooled(wrong)

@@ -71,7 +71,31 @@ def test_the_report_has_its_keys(tmp_path: Path) -> None:
     assert torch.get_num_threads() == report["machine"]["threads"]
 
 
+def test_the_table_has_the_engines_side_by_side(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
+    arguments = ["bench", "--json", "--quick", "--variant", "af-scf", "--length", "4", "--no-training"]
+    arguments += ["--batch", "1", "--batch", "2", "--engine", "eager", "--engine", "jacobi", "--write", str(page)]
+    found = CliRunner().invoke(app, arguments)
+    assert found.exit_code == 0, found.output
+    rows = json.loads(found.stdout)["results"]
+    lines = page.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("before", "after") and "old" not in lines
+    table = [line for line in lines if line.startswith("| paper")]
+    assert len(table) == len(rows) / 2 == 4
+    eager, sweeping = ([row for row in rows if row["engine"] == name] for name in ("eager", "jacobi"))
+    for plain, jacobi, line in zip(eager, sweeping, table, strict=True):
+        ratio = plain["ms_per_sequence"] / jacobi["ms_per_sequence"]
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        assert cells[2:5] == [plain["domain"], "4", str(plain["batch"])]
+        assert cells[6:8] == [f"{plain['ms_per_sequence']:.1f}", f"{jacobi['ms_per_sequence']:.1f} ({ratio:.1f} x)"]
+        waits = jacobi["sequential_steps"]
+        assert cells[8] == ("4" if waits == 4 else f"4; jacobi {waits}")
+
+
 def test_an_engine_that_is_none_is_refused() -> None:
+    other = CliRunner().invoke(app, ["bench", "--checkpoints", "--dataset", "nobody"])
+    assert other.exit_code == 1 and "no data set 'nobody'" in other.output
     found = CliRunner().invoke(app, ["bench", "--engine", "warp"])
     assert found.exit_code == 1
     assert "no engine 'warp'" in found.output
