@@ -23,6 +23,7 @@ from app.widgets.text_lines.payload import text_payload
 from app.zerogpu import gpu
 
 _View = Callable[[Mapping[str, Any]], dict[str, Any]]
+_File = dict[str, Any]  # as a client's handle_file sends it; Gradio has put the file into its cache
 
 
 class LatentTab:
@@ -43,9 +44,12 @@ class LatentTab:
         _follow(bar, self._picture)
 
         @spoken
-        def latent(checkpoint: str, seed: int = 0, step: int = 1, text: str = "") -> dict[str, Any]:
+        def latent(
+            checkpoint: str, seed: int = 0, step: int = 1, text: str = "", midi: _File | None = None
+        ) -> dict[str, Any]:
             """Draws of the hidden vector of one step, after every layer, and the symbols they decode to."""
-            return self._views.view({"checkpoint": checkpoint, "seed": seed, "step": step, "text": text})
+            asked = {"checkpoint": checkpoint, "seed": seed, "step": step, "text": text, "midi": _path(midi)}
+            return self._views.view(asked)
 
         gr.api(latent, api_name="latent", concurrency_id="model")
 
@@ -115,9 +119,9 @@ class InsideTab:
         )
 
         @spoken
-        def inside(checkpoint: str, seed: int = 0, text: str = "") -> dict[str, Any]:
+        def inside(checkpoint: str, seed: int = 0, text: str = "", midi: _File | None = None) -> dict[str, Any]:
             """What each step of a sequence costs, the bound over draws, and the sequence after every layer."""
-            return self._views.view({"checkpoint": checkpoint, "seed": seed, "text": text})
+            return self._views.view({"checkpoint": checkpoint, "seed": seed, "text": text, "midi": _path(midi)})
 
         gr.api(inside, api_name="inside", concurrency_id="model")
 
@@ -143,6 +147,10 @@ class InsideTab:
             "query": link,
         }
         return payload
+
+
+def _path(file: object) -> object:
+    return file.get("path") if isinstance(file, Mapping) else file
 
 
 def _asked_way(request: gr.Request) -> tuple[Any, Any, Any]:

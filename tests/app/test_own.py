@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 
 import lnf_core
 from app.fields import Settings
@@ -91,6 +92,11 @@ def test_clients_send_files(server: str, midi: Path, tmp_path: Path) -> None:
     client = Client(server, verbose=False, download_files=str(tmp_path / "downloads"))
     _, roll, _ = client.predict("jsb/af-scf", "12", 1, midi=handle_file(str(midi)), api_name="/sample")
     assert roll["given"] > 0 and Performance("jsb").read(Path(roll["samples"][0]["midi"])).roll.shape == (12, 88)
+    for endpoint in ("/latent", "/inside"):
+        shown = client.predict("jsb/af-scf", midi=handle_file(str(midi)), api_name=endpoint)
+        assert len(shown["names"]) == 6 and all(len(chord.split()) == 3 for chord in shown["names"])
+        with pytest.raises(AppError, match="was sent here"):
+            client.predict("jsb/af-scf", midi="/etc/passwd", api_name=endpoint)
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "/etc/../tmp/x.mid", "..", "\0", 3, ["x"], {"path": "x.mid"}])
