@@ -97,7 +97,7 @@ async def press(page: Page, client: httpx.AsyncClient, session: str, model: str,
 
 async def listen(page: Page, client: httpx.AsyncClient, session: str, roll: dict[str, Any]) -> None:
     """Ask for the sound of the first piece, as the roll's script does."""
-    wanted = {"piece": roll["samples"][0]["piece"], "kind": "mp3"}
+    wanted = {"piece": roll["samples"][0]["piece"], "kind": "flac"}
     body = {"data": wanted, "component_id": page.roll, "fn_name": "sound", "session_hash": session}
     answer = (await client.post(f"{page.address}/gradio_api/component_server", json=body)).json()
     if "error" in answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import threading
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from app.limits import LIMITS
 from lnf_core.errors import InvalidInputError
 from lnf_core.music import Synthesizer, write_compressed, write_wav
 
-FORMATS = ("mp3", "wav")
+FORMATS = ("flac", "wav")
+# Not every system knows the first, and a browser plays nothing of a kind it was not told.
+mimetypes.add_type("audio/flac", ".flac")
 
 
 class Sound:
@@ -27,7 +30,7 @@ class Sound:
         return "" if self._synthesizer.available else self._synthesizer.reason
 
     def of(self, midi: Path, kind: str) -> Path:
-        """The sound of a MIDI file as an ``mp3`` or a ``wav`` file beside it.
+        """The sound of a MIDI file as a ``flac`` or a ``wav`` file beside it.
 
         Raises:
             InvalidInputError: another kind, or a file that is gone.
@@ -42,6 +45,6 @@ class Sound:
                 raise InvalidInputError("This piece was deleted, as everything is after an hour; sample it again.")
             audio = self._synthesizer.render(pretty_midi.PrettyMIDI(str(midi)), seconds_limit=LIMITS.sound_seconds)
             partial = made.with_name(f".{made.name}.{threading.get_ident()}")
-            (write_compressed if kind == "mp3" else write_wav)(partial, audio)
+            (write_compressed if kind == "flac" else write_wav)(partial, audio)
             partial.replace(made)
         return made

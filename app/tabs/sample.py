@@ -215,7 +215,7 @@ def sound_server(sounds: Sound) -> Callable[[Any], dict[str, str]]:
     """What the roll's script asks for the sound of a piece."""
 
     def sound(wanted: Any) -> dict[str, str]:  # noqa: ANN401 - whatever a browser sends
-        """``{"piece": [folder, file], "kind": "mp3"}`` to the path of the sound, or to an error."""
+        """``{"piece": [folder, file], "kind": "flac"}`` to the path of the sound, or to an error."""
         try:
             folder, file = wanted["piece"]
             return {"path": str(sounds.of(drawn_piece(folder, file), str(wanted["kind"])))}

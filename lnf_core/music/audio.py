@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import wave
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,8 @@ _CEILING = 10.0 ** (-1.0 / 20.0)  # -1 dBFS
 _MOST_LIMITING = 10.0 ** (8.0 / 20.0)
 _REACH = int(0.004 * SAMPLE_RATE)
 _OVERSAMPLING = 4
+_FILTER_REACH = 10  # samples to either side that a value between two samples is made of
+_BLOCK = 2048
 _SHORTEST = int(0.4 * SAMPLE_RATE)  # one block of the loudness measure
 _FADE = int(0.02 * SAMPLE_RATE)
 
@@ -50,14 +53,39 @@ def loudness(signal: NDArray[np.float32]) -> float:
     return float(pyloudnorm.Meter(SAMPLE_RATE).integrated_loudness(padded))
 
 
+@cache
+def _between() -> tuple[NDArray[np.float64], float]:
+    """The filter that fills in values between samples, and how far one may rise above the samples within its reach."""
+    from scipy.signal import firwin
+
+    taps = firwin(2 * _OVERSAMPLING * _FILTER_REACH + 1, 1 / _OVERSAMPLING, window=("kaiser", 5.0))
+    rise = max(float(np.abs(taps[phase::_OVERSAMPLING]).sum()) for phase in range(_OVERSAMPLING)) * _OVERSAMPLING
+    return taps, rise
+
+
 def true_peak(signal: NDArray[np.float32]) -> float:
-    """The largest value between the samples too, by fourfold oversampling."""
+    """The largest value between the samples too, by fourfold oversampling.
+
+    Only blocks whose samples are large enough for that are oversampled; the result is that of the whole signal.
+    """
     from scipy.signal import resample_poly
 
     if not len(signal):
         return 0.0
-    between = float(np.abs(resample_poly(signal, _OVERSAMPLING, 1)).max())
-    return max(between, float(np.abs(signal).max()))
+    taps, rise = _between()
+    heights = np.abs(np.pad(signal, (0, -len(signal) % _BLOCK))).reshape(-1, _BLOCK)
+    peak = float(heights.max())
+    near = heights.max(1)  # the largest sample that a value between samples of the block may depend on
+    near[1:] = np.maximum(near[1:], heights[:-1, -_FILTER_REACH:].max(1))
+    near[:-1] = np.maximum(near[:-1], heights[1:, :_FILTER_REACH].max(1))
+    for block in np.flatnonzero(near * rise > peak):
+        start = int(block) * _BLOCK
+        stop = min(start + _BLOCK, len(signal))
+        first = max(0, start - _FILTER_REACH)
+        filled = resample_poly(signal[first : stop + _FILTER_REACH], _OVERSAMPLING, 1, window=taps)
+        own = filled[(start - first) * _OVERSAMPLING : (stop - first) * _OVERSAMPLING]
+        peak = max(peak, float(np.abs(own).max()))
+    return peak
 
 
 def limit(signal: NDArray[np.float32], ceiling: float) -> NDArray[np.float32]:
@@ -102,7 +130,10 @@ def write_wav(path: str | Path, audio: Audio) -> None:
 
 
 def write_compressed(path: str | Path, audio: Audio) -> None:
-    """Write an MP3 file, about a tenth of the size of a WAV file and played by every browser."""
+    """Write a FLAC file: the same samples in about a third of the size of a WAV file, played by every browser.
+
+    An MP3 file would be a third of that again, and take longer to write than everything before it together.
+    """
     import soundfile
 
-    soundfile.write(str(path), audio.samples, audio.sample_rate, format="MP3", subtype="MPEG_LAYER_III")
+    soundfile.write(str(path), audio.samples, audio.sample_rate, format="FLAC", subtype="PCM_16")

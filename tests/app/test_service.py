@@ -17,7 +17,8 @@ import lnf_core
 from app import catalogue, ready
 from app.errors import sentence, spoken
 from app.fields import Settings
-from app.limits import FieldError
+from app.limits import LIMITS, FieldError
+from app.services import sampling as service
 from app.services.models import LoadedModels
 from app.services.sampled import Music, Text
 from app.services.sampling import Sampling
@@ -121,6 +122,22 @@ def test_lengths_that_are_drawn_are_lengths_of_the_training_data(here: Path, tmp
     assert min(shortest) == 9
 
 
+def test_lengths_that_are_drawn_are_some_a_visitor_may_ask_for(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lengths(folder: str) -> list[int]:
+        pieces = [music(Sampling(), tmp_path / folder / str(seed), seed=seed, length="").pieces for seed in range(6)]
+        return [len(piece.roll) for both in pieces for piece in both]
+
+    free = lengths("free")
+    monkeypatch.setattr(service, "LIMITS", replace(LIMITS, length=(1, 9)))
+    held = lengths("held")
+    assert max(held) <= 9 < max(free)
+    assert any(length < 9 for length in held)
+    # what was short enough keeps its seed
+    assert all(after == before for before, after in zip(free, held, strict=True) if before <= 9)
+
+
 def test_the_seed_decides(here: Path, sampling: Sampling, tmp_path: Path) -> None:
     first, again, other = (music(sampling, tmp_path / str(i), seed=seed) for i, seed in enumerate((3, 3, 4)))
     assert [piece.notes for piece in first.pieces] == [piece.notes for piece in again.pieces]
@@ -192,26 +209,26 @@ def test_the_compiled_engine_takes_over_once_it_is_ready(here: Path, monkeypatch
 
 def test_sound_is_made_once_and_in_two_forms(here: Path, sampling: Sampling, tmp_path: Path) -> None:
     midi, sounds = music(sampling, tmp_path).pieces[0].midi, Sound()
-    mp3, wav = sounds.of(midi, "mp3"), sounds.of(midi, "wav")
-    assert mp3.stat().st_size < 0.3 * wav.stat().st_size
-    samples, rate = soundfile.read(mp3)
+    flac, wav = sounds.of(midi, "flac"), sounds.of(midi, "wav")
+    assert flac.stat().st_size < 0.5 * wav.stat().st_size
+    samples, rate = soundfile.read(flac)
     assert rate == 44100 and abs(samples).max() > 0.1
-    made = mp3.stat().st_mtime_ns
-    assert sounds.of(midi, "mp3").stat().st_mtime_ns == made
-    with pytest.raises(lnf_core.InvalidInputError, match="mp3 or wav"):
+    made = flac.stat().st_mtime_ns
+    assert sounds.of(midi, "flac").stat().st_mtime_ns == made
+    with pytest.raises(lnf_core.InvalidInputError, match="flac or wav"):
         sounds.of(midi, "exe")
     with pytest.raises(lnf_core.InvalidInputError, match="deleted"):
-        sounds.of(tmp_path / "gone.mid", "mp3")
+        sounds.of(tmp_path / "gone.mid", "flac")
 
 
 @pytest.mark.parametrize(
     "wanted",
-    [None, 3, {}, {"piece": ["..", "x.mid"], "kind": "mp3"}, {"piece": ["a" * 32, "../x.mid"], "kind": "mp3"},
-     {"piece": [["a"], 1], "kind": "mp3"}, {"piece": ["a" * 32], "kind": "mp3"}],
+    [None, 3, {}, {"piece": ["..", "x.mid"], "kind": "flac"}, {"piece": ["a" * 32, "../x.mid"], "kind": "flac"},
+     {"piece": [["a"], 1], "kind": "flac"}, {"piece": ["a" * 32], "kind": "flac"}],
 )  # fmt: skip
 def test_thesound_server_serves_pieces_alone(wanted: object) -> None:
     assert sound_server(Sound())(wanted) == {"error": "There is no such piece here."}
-    gone = sound_server(Sound())({"piece": ["a" * 32, "x.mid"], "kind": "mp3"})
+    gone = sound_server(Sound())({"piece": ["a" * 32, "x.mid"], "kind": "flac"})
     assert "deleted" in gone["error"]
 
 
@@ -258,12 +275,14 @@ def test_without_libfluidsynth_sine_voices_play_and_the_page_says_how_to_do_bett
     monkeypatch.setitem(sys.modules, "fluidsynth", None)  # what a missing library looks like to an import
     result = music(Sampling(Sound().note), tmp_path)
     assert "fluidsynth" in roll_payload(result)["note"]
-    assert Sound().of(result.pieces[0].midi, "mp3").stat().st_size > 1000
+    assert Sound().of(result.pieces[0].midi, "flac").stat().st_size > 1000
 
 
 def test_ready_made_samples_need_no_click(here: Path, sampling: Sampling, tmp_path: Path) -> None:
     notes, lines = ready.music(sampling, tmp_path / "m"), ready.text(sampling, tmp_path / "t")
-    assert notes is not None and notes.pieces[0].notes and Sound().of(notes.pieces[0].midi, "mp3").stat().st_size > 1000
+    assert (
+        notes is not None and notes.pieces[0].notes and Sound().of(notes.pieces[0].midi, "flac").stat().st_size > 1000
+    )
     assert lines is not None and lines.lines[0].text.strip() and lines.file.exists()
 
 

@@ -119,7 +119,7 @@ function drawKeys(context, colours, width, height, now) {
   context.textAlign = "right";
   for (let pitch = view.low; pitch <= view.high; pitch++) {
     if (pitch % 12) continue;
-    context.fillStyle = sounding.has(pitch) ? colours.card : colours.ink;
+    context.fillStyle = sounding.has(pitch) && row > 9 ? colours.card : colours.ink; // a low key is lower than its name
     context.fillText(noteName(pitch), width - 4, rowTop(pitch, height) + row / 2);
   }
   context.textAlign = "left";
@@ -198,7 +198,7 @@ function prepare() {
   if (waiting && waiting.piece === piece) return waiting.promise;
   const began = performance.now();
   find(".sound").textContent = "Preparing sound …";
-  const promise = Promise.resolve(sounds.get(piece) || ask("mp3")).then((url) => {
+  const promise = Promise.resolve(sounds.get(piece) || ask("flac")).then((url) => {
     sounds.set(piece, url);
     if (piece !== sample()) return false;
     audio.src = url;
@@ -278,7 +278,7 @@ async function prepareAll() {
   const value = music();
   for (const piece of value.samples) {
     if (value !== music()) return;
-    if (!sounds.has(piece)) sounds.set(piece, await ask("mp3", piece).catch(() => null));
+    if (!sounds.has(piece)) sounds.set(piece, await ask("flac", piece).catch(() => null));
   }
 }
 
