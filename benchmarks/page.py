@@ -91,6 +91,13 @@ def another(tab: str, key: str) -> Callable[[Page], float]:
     return act
 
 
+def raced(page: Page) -> float:
+    """Press Race, until the figures can be saved, which they cannot while it runs."""
+    hidden = "document.querySelector('#race .csv').hidden"
+    seen = f"(window.lnfRuns = window.lnfRuns || {hidden}) && !{hidden}"
+    return press(page, "window.lnfRuns = false; document.querySelector('#race-button').click()", seen)
+
+
 def bent(page: Page) -> float:
     """Move one parameter of the first lesson, until what is said of the picture follows."""
     seen = changes(page, "#lesson-1 .seen")
@@ -102,7 +109,10 @@ def bent(page: Page) -> float:
 ACTIONS: tuple[tuple[str, str, str, Callable[[Page], float]], ...] = (
     ("Sample: three chorales, AF/SCF", "?dataset=jsb&variant=af-scf", "#roll canvas.notes", sampled),
     ("Sample: three chorales, AF/AF", "?dataset=jsb&variant=af-af", "#roll canvas.notes", sampled),
+    ("Race: all models of the chorales", "?tab=race&dataset=jsb", "#race-button", raced),
     ("Latent space: the next step, chorales", "?tab=latent&dataset=jsb&variant=af-scf", "#cloud .legend li",
+     stepped("cloud", ".said")),
+    ("Latent space: the next step, chorales, AF/AF", "?tab=latent&dataset=jsb&variant=af-af", "#cloud .legend li",
      stepped("cloud", ".said")),
     ("Latent space: the next step, text", "?tab=latent&dataset=ptb&variant=af-scf", "#cloud .legend li",
      stepped("cloud", ".said")),
