@@ -80,7 +80,9 @@ class Sampling:
         }
         with torch.no_grad():
             if own is None:
-                sample = model.sample(settings.count, settings.length or _lengths(model, settings), **how)
+                least = model.length_prior.shortest_trained
+                lengths = settings.length or _lengths(model, settings.count, settings.seed, least)
+                sample = model.sample(settings.count, lengths, **how)
             else:
                 sample = model.continue_from(own.x, _total(model, settings, entry, own), settings.count, **how)
         drawn = Drawn(time.perf_counter() - started, sample.engine, sample.dependent_steps)
@@ -141,13 +143,21 @@ class Sampling:
         return Text(settings, entry, tuple(lines), file, drawn, given)
 
 
-def _lengths(model: ModelBase, settings: Settings) -> Tensor:
-    """Drawn from p(T), one a sequence, none shorter than all of the training data.
+def _lengths(model: ModelBase, count: int, seed: int, least: int) -> Tensor:
+    """Drawn from p(T) among the lengths from ``least`` that a visitor may ask for.
 
-    For music p(T) gives every length some chance, also those too short to be more than noise.
+    For music p(T) gives every length some chance, also those too short to be more than noise, and piano pieces last up
+    to twenty minutes, which nobody waits for. What is too long is drawn anew, so that the others keep their seeds.
     """
-    prior = model.length_prior
-    return prior.sample(settings.count, torch.Generator().manual_seed(settings.seed), prior.shortest_trained)
+    generator = torch.Generator().manual_seed(seed)
+    lengths = model.length_prior.sample(count, generator, least)
+    longest = max(least, LIMITS.length[1])
+    for _ in range(100):
+        too_long = lengths > longest
+        if not bool(too_long.any()):
+            break
+        lengths[too_long] = model.length_prior.sample(int(too_long.sum()), generator, least)
+    return lengths.clamp(max=longest)
 
 
 def _total(model: ModelBase, settings: Settings, entry: catalogue.Entry, own: Own) -> int:
@@ -165,7 +175,7 @@ def _total(model: ModelBase, settings: Settings, entry: catalogue.Entry, own: Ow
             raise FieldError("length", said)
         return settings.length
     least = min(longest, max(model.length_prior.shortest_trained, given + _FURTHER[entry.domain]))
-    return int(model.length_prior.sample(1, torch.Generator().manual_seed(settings.seed), least))
+    return int(_lengths(model, 1, settings.seed, least))
 
 
 def lines_of(sample: Sample, vocabulary: Vocabulary) -> list[Line]:
