@@ -33,6 +33,7 @@ def figures() -> dict[str, Any]:
     compared = _in_order(compare_bundled())
     for at, row in enumerate(compared):
         measured = row.metrics.get("valid") or {}
+        parameters = row.metrics.get("parameters")
         reached = row.test is not None and row.reported is not None and row.test < row.reported
         rows.append(
             _row(
@@ -43,7 +44,7 @@ def figures() -> dict[str, Any]:
                     *(_number(figure, 3) for figure in (row.valid, row.test)),
                     _number(row.reported, 2),
                     str(measured.get("samples", "")),
-                    f"{row.metrics.get('parameters', 0) / 1e6:.1f} M",
+                    f"{parameters / 1e6:.1f} M" if parameters else "",
                     str(measured.get("date", "")),
                 ],
                 best=[3] if reached else [],
@@ -102,9 +103,18 @@ def habits() -> list[dict[str, Any]]:
 
 
 def _in_order(rows: list[Compared]) -> list[Compared]:
-    """In the order of the page."""
-    places = {entry.name: at for at, entry in enumerate(catalogue.catalogue())}
-    return sorted(rows, key=lambda row: places.get(row.name, len(places)))
+    """In the order of the page; what has no card there stands last among the models of its data set."""
+    names = [entry.name for entry in catalogue.catalogue()]
+    sets = [name.split("/")[0] for name in names]
+
+    def place(row: Compared) -> tuple[int, int]:
+        dataset = row.name.split("/")[0]
+        return (
+            sets.index(dataset) if dataset in sets else len(sets),
+            names.index(row.name) if row.name in names else len(names),
+        )
+
+    return sorted(rows, key=place)
 
 
 def _row(row: Compared, group: bool, cells: list[str], best: list[int] | None = None) -> dict[str, Any]:

@@ -38,6 +38,11 @@ def test_statistics_stand_beside_those_of_the_data() -> None:
         heads = [row for row in table["rows"] if row["group"]]
         assert heads and all(row["cells"][0].endswith("the data") for row in heads)
         assert all(len(row["cells"]) == len(table["columns"]) for row in table["rows"])
+    for table in [results.figures(), *results.habits()]:
+        data = [row["cells"][0].split(",")[0].split(":")[0] for row in table["rows"]]
+        assert [name for at, name in enumerate(data) if name not in data[:at]] == [
+            name for at, name in enumerate(data) if at == 0 or name != data[at - 1]
+        ], "a data set stands in two places"
 
 
 def test_a_checkpoint_without_figures_has_none_on_the_page(here: Path) -> None:
