@@ -35,7 +35,9 @@ function take(answer) {
 }
 
 const colour = (name) => getComputedStyle(element).getPropertyValue("--lnf-" + name).trim();
-const label = (at) => (shown.domain === "text" ? (shown.names[at] === " " ? "␣" : shown.names[at]) : (at + 1) % 4 === 1 ? at + 1 : "");
+// Characters where they find room; otherwise every fourth step is numbered, or as many as find room.
+const number = (at, wide) => (at % ([4, 8, 16].find((every) => every * wide > 26) || 32) ? "" : at + 1);
+const label = (at, wide) => (shown.domain === "text" && wide > 8 ? (shown.names[at] === " " ? "␣" : shown.names[at]) : number(at, wide));
 const nats = (value) => value.toFixed(2);
 
 // Bars side by side for every step: `series` is [{ values, fill, hatched }].
@@ -60,7 +62,7 @@ function bars(canvas, series, mark) {
       else context.fillRect(x + order * each + 0.5, top, Math.max(1, each - 0.5), bottom - top);
     });
     context.fillStyle = colour("soft");
-    context.fillText(label(at), x + wide / 2, height - 6);
+    context.fillText(label(at, wide), x + wide / 2, height - 6);
   }
 }
 function drawCosts() {
@@ -114,7 +116,7 @@ function drawBound() {
   }
   context.fillStyle = colour("soft");
   context.textAlign = "center";
-  for (const point of points) context.fillText(point.draws, X(point.draws), height - 8);
+  points.forEach((point, at) => { if (at === points.length - 1 || X(points[at + 1].draws) - X(point.draws) > 18) context.fillText(point.draws, X(point.draws), height - 8); });
   context.textAlign = "left";
   context.fillText(nats(most), 6, Y(most) + 4);
   if (room > 0.02) context.fillText(nats(least), 6, Y(least) + 4);
