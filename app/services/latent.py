@@ -84,11 +84,11 @@ def _said(studied: Studied, symbols: list[dict[str, Any]], modes: Modes, step: i
     before = "".join(studied.names[: step - 1])[-40:] if not music else ""
     beginning = f"After “{before}”, " if before else f"At step {step}, "
     span = f"{modes.count}" if modes.low == modes.high else f"{modes.count} ({modes.low} to {modes.high})"
-    hills = "hill" if modes.count == modes.high == 1 else "hills"
+    hills = "hill (mode)" if modes.count == modes.high == 1 else "hills (modes)"
     return (
         f"{beginning}{DRAWS:,} draws of the hidden vector decode to {', '.join(quoted)}"
         f"{' and others' if sum(item['share'] for item in symbols[:4]) < 0.995 else ''}. "
-        f"Their density has {span} {hills} (modes)."
+        f"Their density has {span} {hills}."
     )
 
 

@@ -9,6 +9,8 @@ from app.widgets import file_data
 from app.widgets.status.payload import head
 from lnf_core.analysis.statistics import MusicStatistics
 
+_SHADE = "tells the registers of a choir apart, from bass (dark) to soprano (light)"
+
 
 def roll_payload(music: Music, opening: bool = False) -> dict[str, Any]:
     """Plain values, and files as Gradio serves them; sound is asked for when a piece is played."""
@@ -18,8 +20,9 @@ def roll_payload(music: Music, opening: bool = False) -> dict[str, Any]:
         "note": music.note,
         "given": round(music.given, 4),
         "caption": (
-            "Each bar is one held note: higher is higher in pitch, its width is how long it sounds. The shade tells "
-            "the registers of a choir apart, from bass (dark) to soprano (light). The upright line is what you hear."
+            "Each bar is one held note: higher is higher in pitch, its width is how long it sounds. The shade "
+            f"{_SHADE if music.entry.dataset == 'jsb' else 'goes from low (dark) to high (light)'}. "
+            "The upright line is what you hear."
         ),
         "data_habits": _habits("The music it learnt from", music.data) if music.data else "",
         "samples": [
