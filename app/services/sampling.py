@@ -147,17 +147,9 @@ def _lengths(model: ModelBase, count: int, seed: int, least: int) -> Tensor:
     """Drawn from p(T) among the lengths from ``least`` that a visitor may ask for.
 
     For music p(T) gives every length some chance, also those too short to be more than noise, and piano pieces last up
-    to twenty minutes, which nobody waits for. What is too long is drawn anew, so that the others keep their seeds.
+    to twenty minutes, which nobody waits for.
     """
-    generator = torch.Generator().manual_seed(seed)
-    lengths = model.length_prior.sample(count, generator, least)
-    longest = max(least, LIMITS.length[1])
-    for _ in range(100):
-        too_long = lengths > longest
-        if not bool(too_long.any()):
-            break
-        lengths[too_long] = model.length_prior.sample(int(too_long.sum()), generator, least)
-    return lengths.clamp(max=longest)
+    return model.length_prior.sample(count, torch.Generator().manual_seed(seed), least, LIMITS.length[1])
 
 
 def _total(model: ModelBase, settings: Settings, entry: catalogue.Entry, own: Own) -> int:

@@ -35,10 +35,19 @@ class LengthPrior(nn.Module):
         inside = lengths.clamp(0, len(self.log_probs) - 1)
         return torch.where(inside == lengths, self.log_probs[inside], -torch.inf)
 
-    def sample(self, count: int, generator: torch.Generator | None = None, shortest: int = 1) -> Tensor:
-        """Draw ``count`` lengths, int64 ``[count]``, none below ``shortest``, which is at least 1."""
+    def sample(
+        self, count: int, generator: torch.Generator | None = None, shortest: int = 1, longest: int | None = None
+    ) -> Tensor:
+        """Draw ``count`` lengths, int64 ``[count]``, from ``shortest``, which is at least 1, to ``longest``.
+
+        ``shortest`` itself where no length in between ever occurred.
+        """
         weights = self.log_probs.exp()
         weights[: max(1, shortest)] = 0.0  # a sequence without a step can be neither drawn nor heard
+        if longest is not None:
+            weights[longest + 1 :] = 0.0
+            if not bool(weights.any()):
+                return torch.full((count,), max(1, shortest), device=weights.device)
         return torch.multinomial(weights, count, replacement=True, generator=generator)
 
     @property

@@ -99,6 +99,9 @@ def test_lengths_never_trained_on_are_warned_of() -> None:
         music.sample(40, generator=generator())  # p(T) draws short ones, and nobody asked for them
     assert int(music.length_prior.sample(200, generator()).min()) < 5
     assert int(music.length_prior.sample(200, generator(), shortest=5).min()) == 5
+    between = music.length_prior.sample(200, generator(), shortest=5, longest=7)
+    assert (int(between.min()), int(between.max())) == (5, 7)
+    assert music.length_prior.sample(2, generator(), shortest=7, longest=6).tolist() == [7, 7]
 
 
 @pytest.mark.parametrize("positions", ["learned", "onehot"])
