@@ -134,8 +134,6 @@ def test_lengths_that_are_drawn_are_some_a_visitor_may_ask_for(
     held = lengths("held")
     assert max(held) <= 9 < max(free)
     assert any(length < 9 for length in held)
-    # what was short enough keeps its seed
-    assert all(after == before for before, after in zip(free, held, strict=True) if before <= 9)
 
 
 def test_the_seed_decides(here: Path, sampling: Sampling, tmp_path: Path) -> None:
