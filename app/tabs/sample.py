@@ -32,6 +32,7 @@ _LOG = logging.getLogger("app")
 # A link with settings samples by itself, unless it asks for something that cannot be; a bare address keeps the
 # ready-made sample. Enter in any of the settings samples too.
 _ON_LOAD = """() => {
+  document.querySelectorAll("#sample-button, #race-button").forEach((button) => { button.disabled = false; });
   const asked = new URLSearchParams(window.location.search);
   const press = () => document.querySelector("#sample-button").click();
   const here = (asked.get("tab") || "sample") === "sample";
@@ -43,6 +44,12 @@ _ON_LOAD = """() => {
     setTimeout(press, 60); // Gradio hands a change on in its own time
   });
 }""" % json.dumps(LINK_NAMES)  # noqa: UP031 - the script is full of braces
+
+# Reading a link takes seconds where its model has to be loaded first: pressed before, they would draw another model.
+_UNTIL_READ = """() => {
+  if (!new URLSearchParams(window.location.search).size) return;
+  document.querySelectorAll("#sample-button, #race-button").forEach((button) => { button.disabled = true; });
+}"""
 
 _TO_SAMPLE = """() => { document.querySelector("#sample-button").focus(); return []; }"""
 
@@ -161,6 +168,7 @@ class SampleTab:
         )
         self._cancel.click(None, None, None, api_visibility="private", cancels=[sampling])
         self.status.select(keep_seed, None, settings.seed, api_visibility="private", show_progress="hidden")
+        page.load(None, None, None, js=_UNTIL_READ)
         page.load(
             restore,
             None,

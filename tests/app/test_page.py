@@ -301,6 +301,25 @@ def test_a_link_restores_and_samples(open_page: Open) -> None:
     assert "seed=7" in page.url and "variant=lstm" in page.url
 
 
+def test_nothing_is_drawn_before_a_link_is_read(open_page: Open) -> None:
+    page = open_page()
+    address = page.url.split("?")[0]
+    late: list[Any] = []
+    page.route(
+        "**/queue/join*", lambda route: late.append(route)
+    )  # as where the model of the link has yet to be loaded
+    page.goto(f"{address}?dataset=ptb&variant=af-scf&seed=3&length=9")
+    for button in ("#sample-button", "#race-button"):
+        page.wait_for_selector(f"{button}:disabled", state="attached")
+    page.unroute("**/queue/join*")
+    for route in late:
+        route.continue_()
+    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('seed 3.')")
+    assert "Penn Treebank" in page.locator("#status .words").text_content()
+    for button in ("#sample-button", "#race-button"):
+        assert page.locator(button).is_enabled()
+
+
 def test_a_link_without_a_seed_leaves_it_open(open_page: Open) -> None:
     page = open_page("?dataset=ptb&variant=lstm&length=9&count=1")
     page.wait_for_function("() => location.search.includes('seed=')")  # it sampled
