@@ -32,7 +32,7 @@ _LOG = logging.getLogger("app")
 # A link with settings samples by itself, unless it asks for something that cannot be; a bare address keeps the
 # ready-made sample. Enter in any of the settings samples too.
 _ON_LOAD = """() => {
-  document.querySelectorAll("#sample-button, #race-button").forEach((button) => { button.disabled = false; });
+  document.documentElement.dispatchEvent(new Event("lnf-read"));
   const asked = new URLSearchParams(window.location.search);
   const press = () => document.querySelector("#sample-button").click();
   const here = (asked.get("tab") || "sample") === "sample";
@@ -48,7 +48,18 @@ _ON_LOAD = """() => {
 # Reading a link takes seconds where its model has to be loaded first: pressed before, they would draw another model.
 _UNTIL_READ = """() => {
   if (!new URLSearchParams(window.location.search).size) return;
-  document.querySelectorAll("#sample-button, #race-button").forEach((button) => { button.disabled = true; });
+  const root = document.documentElement;
+  const hold = (event) => {
+    if (!event.target.closest("#sample-button, #race-button")) return;
+    event.stopImmediatePropagation();
+    event.preventDefault();
+  };
+  root.classList.add("lnf-reading");
+  document.addEventListener("click", hold, true);
+  root.addEventListener("lnf-read", () => {
+    root.classList.remove("lnf-reading");
+    document.removeEventListener("click", hold, true);
+  }, { once: true });
 }"""
 
 _TO_SAMPLE = """() => { document.querySelector("#sample-button").focus(); return []; }"""

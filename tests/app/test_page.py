@@ -303,21 +303,28 @@ def test_a_link_restores_and_samples(open_page: Open) -> None:
 
 def test_nothing_is_drawn_before_a_link_is_read(open_page: Open) -> None:
     page = open_page()
+    ready(page)  # what is under way when a page is left complains
+    page.wait_for_load_state("networkidle")
     address = page.url.split("?")[0]
     late: list[Any] = []
-    page.route(
-        "**/queue/join*", lambda route: late.append(route)
-    )  # as where the model of the link has yet to be loaded
+    page.route("**/queue/join*", lambda route: late.append(route))  # as where the model has yet to be loaded
     page.goto(f"{address}?dataset=ptb&variant=af-scf&seed=3&length=9")
-    for button in ("#sample-button", "#race-button"):
-        page.wait_for_selector(f"{button}:disabled", state="attached")
-    page.unroute("**/queue/join*")
+    page.wait_for_selector(".lnf-reading #sample-button")
+    page.wait_for_timeout(500)
+    before = len(late)
+    page.click("#sample-button")
+    page.wait_for_timeout(300)
+    assert before and len(late) == before  # nothing was asked for
     for route in late:
         route.continue_()
+    page.unroute("**/queue/join*")
     page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('seed 3.')")
     assert "Penn Treebank" in page.locator("#status .words").text_content()
-    for button in ("#sample-button", "#race-button"):
-        assert page.locator(button).is_enabled()
+    assert page.locator(".lnf-reading").count() == 0
+    page.locator("#model-bar label", has_text="JSB").click()
+    page.wait_for_selector("#roll canvas.notes", state="visible")
+    page.click("#sample-button")  # it can be pressed again
+    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('JSB')")
 
 
 def test_a_link_without_a_seed_leaves_it_open(open_page: Open) -> None:
