@@ -11,6 +11,7 @@ from app import catalogue
 from app.fields import TABS
 from app.frame import Footer, Header
 from app.limits import LIMITS
+from app.memory import share_heaps
 from app.model_bar import ModelBar
 from app.services.annealing import Annealing
 from app.services.between import Between
@@ -81,6 +82,7 @@ def launch(host: str = "127.0.0.1", port: int = 7860, *, share: bool = False, mc
     """Serve the page until interrupted; Gradio prints the address."""
     # Several visitors are served at a time: one thread each does more than all of them on all cores.
     torch.set_num_threads(1)
+    share_heaps()
     page = build_app(warm=True)
     if mcp:
         _name_tools(page)

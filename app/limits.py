@@ -26,8 +26,8 @@ class Limits:
     """Pieces rendered at the same time."""
     sound_seconds: float = 600.0
     """Longest sound rendered for one sample."""
-    queue: int = 24
-    """Requests that may wait; the next one is told that the queue is full."""
+    queue: int = 40
+    """Requests that may wait, a class and some more; the next one is told that the queue is full."""
     at_once: int = 2
     """Model calls at the same time."""
     typed: int = 288
