@@ -22,7 +22,8 @@ async function choose(...keys) {
 async function draw(variant, mine) {
   openTab("sample");
   await choose("set jsb", "variant " + variant);
-  if (!mine()) return;
+  // Next may have been pressed while the sample of the stop before is drawn: then another press would be lost.
+  if (!(await until(() => !page("#status .pending"), mine))) return;
   const old = words();
   page("#sample-button").click();
   if (!(await until(() => words() !== old && page("#roll .watch") && !page("#roll .watch").hidden, mine))) return;
