@@ -30,6 +30,8 @@ def draw(page: Any, variant: str) -> None:  # noqa: ANN401 - a Playwright page
     page.locator("#sample-button").click()
     page.wait_for_selector("#roll .watch", state="visible")
     page.wait_for_function("() => document.querySelector('#roll .sound').textContent.startsWith('sound in')")
+    # That may still be said of the piece before: the picture is the new one's after two frames.
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def test_a_roll_fills_step_by_step(open_page: Callable[..., Any]) -> None:

@@ -2,14 +2,6 @@
 const page = (selector) => document.querySelector(selector);
 const openTab = (name) => page("#tabs button[role=tab][data-tab-id=" + name + "]").click();
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-// Until `test` holds, or nobody waits for it any more.
-async function until(test, mine) {
-  for (let tries = 0; tries < 400 && mine(); tries++) {
-    if (test()) return true;
-    await pause(50);
-  }
-  return false;
-}
 const words = () => (page("#status .words") || {}).textContent || "";
 async function choose(...keys) {
   for (const key of keys) {
@@ -22,11 +14,14 @@ async function choose(...keys) {
 async function draw(variant, mine) {
   openTab("sample");
   await choose("set jsb", "variant " + variant);
-  // Next may have been pressed while the sample of the stop before is drawn: then another press would be lost.
-  if (!(await until(() => !page("#status .pending"), mine))) return;
-  const old = words();
-  page("#sample-button").click();
-  if (!(await until(() => words() !== old && page("#roll .watch") && !page("#roll .watch").hidden, mine))) return;
+  // A press while the sample of the stop before is on its way is lost: press until one of this model has come.
+  const old = words(), name = variant.toUpperCase().replace("-", "/") + " ";
+  const come = () => words() !== old && words().startsWith(name) && page("#roll .watch") && !page("#roll .watch").hidden;
+  for (let tries = 0; tries < 40 && mine() && !come(); tries++) {
+    if (!page("#status .pending")) page("#sample-button").click();
+    for (let waits = 0; waits < 20 && mine() && !come(); waits++) await pause(50);
+  }
+  if (!mine() || !come()) return;
   await pause(400);
   if (mine()) page("#roll .watch").click();
 }
