@@ -29,6 +29,9 @@ def train(
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Processor threads; 0 leaves torch's choice.")] = 0,
     max_minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so much training time.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Every stage of the recipe from scratch, with this seed.")
+    ] = None,
 ) -> None:
     """Train a model. Start it by ``accelerate launch -m lnf_core train ...`` to use several GPUs or machines."""
     import torch
@@ -40,8 +43,10 @@ def train(
         torch.set_num_threads(threads)
     if bool(preset) is (recipe is not None) or (recipe is not None and settings):
         raise InvalidInputError("give --preset, with --set to change it, or --recipe, which has settings of its own.")
+    if seed is not None and recipe is None:
+        raise InvalidInputError("--seed goes with --recipe; for a preset give --set seed=1.")
     if recipe is not None:
-        _run_recipe(recipe, out, device, max_minutes or 0.0)
+        _run_recipe(recipe, out, device, max_minutes or 0.0, seed)
         return
     dataset = load_dataset(preset_dataset(preset))
     assignments = [*(settings or []), *([] if max_minutes is None else [f"max_minutes={max_minutes}"])]
@@ -62,12 +67,14 @@ def train_queue(
     Queue(read_queue(queue), runs, processes=processes, say=typer.echo).run()
 
 
-def _run_recipe(path: Path, out: Path, device: str, minutes: float) -> None:
+def _run_recipe(path: Path, out: Path, device: str, minutes: float, seed: int | None) -> None:
     from lnf_core.data import load_dataset
     from lnf_core.training import preset_dataset
     from lnf_core.training.recipe import read_recipe, run_recipe
 
     recipe = read_recipe(path)
+    if seed is not None:
+        recipe = recipe.seeded(seed)
     dataset = load_dataset(preset_dataset(recipe.preset))
     bar = ProgressBar()
     if _watched(lambda: run_recipe(recipe, dataset, out, device=device, minutes=minutes, callbacks=[bar]), bar) is None:

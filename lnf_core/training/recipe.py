@@ -22,7 +22,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,11 @@ class Recipe:
     stages: tuple[Stage, ...]
     released: str = ""
     released_stage: int = 1
+
+    def seeded(self, seed: int) -> Recipe:
+        """The same stages from the first one on with another seed, whatever was released: to measure the spread."""
+        stages = tuple(replace(stage, assignments=(*stage.assignments, f"seed={seed}")) for stage in self.stages)
+        return replace(self, stages=stages, released="")
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -140,7 +145,7 @@ def stage_config(recipe: Recipe, dataset: Dataset, out: Path, number: int) -> Tr
     earlier = stage_folder(recipe, out, number - 1) / BEST_FOLDER if number else None
     if earlier is not None and earlier.is_dir():
         return config.override([f"start_from={earlier}"])
-    if number and number == recipe.released_stage - 1:
+    if number and recipe.released and number == recipe.released_stage - 1:
         return config.override([f"start_from={recipe.released}"])
     return config
 

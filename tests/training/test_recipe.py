@@ -16,6 +16,7 @@ from lnf_core.storage.bundled import CHECKPOINTS_VARIABLE
 from lnf_core.storage.find import load
 from lnf_core.training.queue import Queue, read_queue
 from lnf_core.training.recipe import read_recipe, run_recipe
+from lnf_core.training.state import load_state, state_path
 
 ROOT = Path(__file__).parents[2]
 SMALL = (
@@ -91,6 +92,9 @@ def test_where_a_runs_own_weights_are_gone_it_goes_on_from_the_released_ones(
     run_recipe(read_recipe(path), text_data(), tmp_path / "short", device="cpu")
     assert not (tmp_path / "short" / "1-a").exists()
     assert load(tmp_path / "short" / "2-b" / "best").training["started_from"]["checkpoint"] == "ptb/small"
+    run_recipe(read_recipe(path).seeded(1), text_data(), tmp_path / "other", device="cpu")
+    assert (tmp_path / "other" / "1-a").exists()  # another seed owes nothing to what was released
+    assert load_state(state_path(tmp_path / "other" / "2-b")).config.seed == 1
 
 
 @pytest.mark.parametrize(
@@ -116,6 +120,8 @@ def test_preset_and_recipe_exclude_each_other(tmp_path: Path) -> None:
     for arguments in ([], ["--preset", "jsb/lstm", "--recipe", "x.toml"], ["--recipe", "x.toml", "--set", "seed=1"]):
         found = CliRunner().invoke(app, ["train", "--out", str(tmp_path), *arguments])
         assert (found.exit_code, "--preset" in found.output) == (1, True)
+    seeded = CliRunner().invoke(app, ["train", "--out", str(tmp_path), "--preset", "jsb/lstm", "--seed", "1"])
+    assert (seeded.exit_code, "--set seed=1" in seeded.output) == (1, True)
 
 
 @pytest.fixture
