@@ -13,6 +13,9 @@ BIN := $(VENV)/bin
 KEEP_MEMORY := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=10000000000 MALLOC_TOP_PAD_=268435456
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# Compiled Python files are kept: the tests start some fifty processes of this package.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: app space gpu-rehearsal test test-cuda train train-queue lint format clean
 
 app: $(VENV)/.app-installed

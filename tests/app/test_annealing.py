@@ -52,7 +52,7 @@ def test_both_models_are_trained_in_front_of_the_visitor(open_page: Callable[...
     shown = page.locator("#lesson-6 .lesson").evaluate("(it) => ({ ...it.dataset })")
     assert float(shown["annealed"]) < 1.2 < 2.0 < float(shown["full"]) and float(shown["kl"]) < 0.02
     assert page.locator("#lesson-6 .written code").count() == 8
-    assert "Step 360 of 360" in page.locator("#lesson-6 .seen").inner_text()
+    assert "Step 240 of 240" in page.locator("#lesson-6 .seen").inner_text()
     page.locator("#lesson-6 input[name=seed]").press("End")
     page.wait_for_function("() => location.search.includes('seed=9')")
     assert page.locator("#lesson-6 .run").inner_text() == "Train both"

@@ -66,7 +66,7 @@ const redraw = picture(find(".plot"), () => 300, (width, height) => {
 });
 function sentence(with_, without) {
   if (state.problem) return state.problem;
-  if (!with_.length) return state.running ? (state.ahead ? "Another pair is being trained; this one comes next." : "The first steps …") : "Press Train both: it takes about a quarter of a minute.";
+  if (!with_.length) return state.running ? (state.ahead ? "Another pair is being trained; this one comes next." : "The first steps …") : "Press Train both: it takes about ten seconds.";
   const parts = (curve) => say(recent(curve, RECONSTRUCTION)) + " + " + say(recent(curve, KL)) + " = " + say(recent(curve, RECONSTRUCTION) + recent(curve, KL)) + " nats a step";
   Object.assign(section.dataset, { annealed: recent(with_, RECONSTRUCTION) + recent(with_, KL), full: recent(without, RECONSTRUCTION) + recent(without, KL), kl: recent(without, KL) });
   const price = state.done ? "" : " Price of the KL for the first now: " + say(latest(with_)[WEIGHT]) + ".";
