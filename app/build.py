@@ -28,14 +28,16 @@ from app.tabs.results import ResultsTab
 from app.tabs.sample import SampleTab
 from app.tabs.views import InsideTab, LatentTab
 from app.theme import CSS_FILE, theme
+from app.turns import Turns
 
 TITLE = "Latent flows"
 
 
 def build_app(*, warm: bool = False) -> gr.Blocks:
     """The page with all its listeners, not yet served; ``warm`` gets the compiled engine ready in the background."""
-    sound = Sound()
-    sampling = Sampling(sound.note)
+    turns = Turns()
+    sound = Sound(turns)
+    sampling = Sampling(sound.note, turns)
     if warm:
         sampling.models.warm_up([entry.name for entry in catalogue.catalogue() if entry.problem is None])
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as page:

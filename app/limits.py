@@ -24,6 +24,8 @@ class Limits:
     """Beats per minute."""
     sounds_at_once: int = 2
     """Pieces rendered at the same time."""
+    sound_waits: float = 3.0
+    """Seconds that sound waits at most for what others are drawing."""
     sound_seconds: float = 600.0
     """Longest sound rendered for one sample."""
     queue: int = 40

@@ -16,6 +16,7 @@ from app.limits import LIMITS, FieldError
 from app.services.models import LoadedModels
 from app.services.own import Own, read_music, read_text
 from app.services.sampled import Drawn, Line, Music, Piece, Report, Result, Text
+from app.turns import Turns
 from lnf_core.analysis.statistics import MusicStatistics, music_statistics
 from lnf_core.data import Vocabulary, sounding_shift
 from lnf_core.models.base import ModelBase
@@ -37,11 +38,13 @@ class Sampling:
 
     Args:
         note: what to say beside music that cannot be played with real instruments; empty where it can.
+        turns: told of what is being drawn.
     """
 
-    def __init__(self, note: str = "") -> None:
+    def __init__(self, note: str = "", turns: Turns | None = None) -> None:
         self.models = LoadedModels()
         self._note = note
+        self._turns = turns or Turns()
 
     def bounds(self, name: str) -> Bounds:
         """The shortest and the longest sequence to ask of a model; loads it, so that the first sample need not.
@@ -60,6 +63,10 @@ class Sampling:
         Raises:
             LNFError: the checkpoint cannot be loaded, or the model takes no such length.
         """
+        with self._turns.drawing():
+            return self._sample(settings, folder, report)
+
+    def _sample(self, settings: Settings, folder: Path, report: Report) -> Result:
         entry = catalogue.find(settings.checkpoint)
         report(0.0, f"Loading {entry.title}")
         loaded = self.models.get(entry.name)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pretty_midi
 
 from app.limits import LIMITS
+from app.turns import Turns
 from lnf_core.errors import InvalidInputError
 from lnf_core.music import Synthesizer, write_compressed, write_wav
 
@@ -20,14 +21,19 @@ mimetypes.add_type("audio/flac", ".flac")
 class Sound:
     """Renders pieces that this server drew; each at most once in each format."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: Turns | None = None) -> None:
         self._synthesizer = Synthesizer()
-        self._turns = threading.BoundedSemaphore(LIMITS.sounds_at_once)
+        self._turns = turns or Turns()
+        self._at_once = threading.BoundedSemaphore(LIMITS.sounds_at_once)
 
     @property
     def note(self) -> str:
         """How to get real instruments, where there are none; otherwise empty."""
         return "" if self._synthesizer.available else self._synthesizer.reason
+
+    async def in_turn(self, midi: Path, kind: str) -> Path:
+        """:meth:`of`, after what others are drawing, for a page that shows its picture already."""
+        return await self._turns.after_drawing(lambda: self.of(midi, kind))
 
     def of(self, midi: Path, kind: str) -> Path:
         """The sound of a MIDI file as a ``flac`` or a ``wav`` file beside it.
@@ -38,7 +44,7 @@ class Sound:
         if kind not in FORMATS:
             raise InvalidInputError(f"Sound comes as {' or '.join(FORMATS)}, not as {kind[:20]!r}.")
         made = midi.with_suffix(f".{kind}")
-        with self._turns:
+        with self._at_once:
             if made.is_file():
                 return made
             if not midi.is_file():

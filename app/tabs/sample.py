@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import gradio as gr
@@ -230,14 +230,14 @@ class SampleTab:
         return payload["status"], payload, gr.skip()
 
 
-def sound_server(sounds: Sound) -> Callable[[Any], dict[str, str]]:
+def sound_server(sounds: Sound) -> Callable[[Any], Awaitable[dict[str, str]]]:
     """What the roll's script asks for the sound of a piece."""
 
-    def sound(wanted: Any) -> dict[str, str]:  # noqa: ANN401 - whatever a browser sends
+    async def sound(wanted: Any) -> dict[str, str]:  # noqa: ANN401 - whatever a browser sends
         """``{"piece": [folder, file], "kind": "flac"}`` to the path of the sound, or to an error."""
         try:
             folder, file = wanted["piece"]
-            return {"path": str(sounds.of(drawn_piece(folder, file), str(wanted["kind"])))}
+            return {"path": str(await sounds.in_turn(drawn_piece(folder, file), str(wanted["kind"])))}
         except lnf_core.LNFError as error:
             return {"error": words_for(error)}
         except (TypeError, ValueError, KeyError):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import itertools
 import time
 import wave
@@ -24,6 +25,7 @@ from app.services.sampled import Music, Text
 from app.services.sampling import Sampling
 from app.services.sound import Sound
 from app.tabs.sample import sound_server
+from app.turns import Turns
 from app.widgets.piano_roll.payload import roll_payload
 from lnf_core.analysis.statistics import music_statistics
 from lnf_core.engines.numba_cpu.engine import NumbaEngine
@@ -219,14 +221,41 @@ def test_sound_is_made_once_and_in_two_forms(here: Path, sampling: Sampling, tmp
         sounds.of(tmp_path / "gone.mid", "flac")
 
 
+def test_sound_waits_for_what_is_drawn_but_not_for_ever(here: Path, tmp_path: Path) -> None:
+    """Two kinds of sound are asked for while a picture is drawn: neither begins before it is there."""
+
+    async def asked(turns: Turns, made: list[str]) -> list[str]:
+        async def after(name: str) -> None:
+            made.append(await turns.after_drawing(lambda: name))
+
+        with turns.drawing():
+            waiting = [asyncio.ensure_future(after(name)) for name in ("flac", "wav")]
+            await asyncio.sleep(0.2)
+            made.append("drawn")
+        await asyncio.gather(*waiting)
+        return made
+
+    assert asyncio.run(asked(Turns(patience=60.0), [])) == ["drawn", "flac", "wav"]
+    assert asyncio.run(asked(Turns(patience=0.05), [])) == ["flac", "wav", "drawn"]
+
+    turns, during = Turns(), []
+    sampling = Sampling(turns=turns)
+    settings = Settings.check("jsb/af-scf", length=12, seed=1)
+    sampling.sample(settings, tmp_path, lambda *_: during.append(turns.busy))
+    assert all(during) and not turns.busy
+    with pytest.raises(lnf_core.LNFError):
+        sampling.sample(replace(settings, checkpoint="jsb/lstm"), tmp_path)
+    assert not turns.busy  # what fails holds nobody up
+
+
 @pytest.mark.parametrize(
     "wanted",
     [None, 3, {}, {"piece": ["..", "x.mid"], "kind": "flac"}, {"piece": ["a" * 32, "../x.mid"], "kind": "flac"},
      {"piece": [["a"], 1], "kind": "flac"}, {"piece": ["a" * 32], "kind": "flac"}],
 )  # fmt: skip
-def test_thesound_server_serves_pieces_alone(wanted: object) -> None:
-    assert sound_server(Sound())(wanted) == {"error": "There is no such piece here."}
-    gone = sound_server(Sound())({"piece": ["a" * 32, "x.mid"], "kind": "flac"})
+def test_the_sound_server_serves_pieces_alone(wanted: object) -> None:
+    assert asyncio.run(sound_server(Sound())(wanted)) == {"error": "There is no such piece here."}
+    gone = asyncio.run(sound_server(Sound())({"piece": ["a" * 32, "x.mid"], "kind": "flac"}))
     assert "deleted" in gone["error"]
 
 
