@@ -27,6 +27,8 @@ from lnf_core.storage.files import read_metrics
 
 _FURTHER = {"music": 24, "text": 40}
 """Steps that are added at least to a visitor's beginning, where no length is asked for."""
+_THIN = 0.6
+"""Of the data's notes a step, where likeliest keys begin to sound empty: Piano-midi, not the chorales and tunes."""
 
 
 def _silent(_fraction: float, _words: str) -> None:
@@ -134,7 +136,8 @@ class Sampling:
             )
             pieces.append(Piece(roll, notes, len(roll) * seconds, music_statistics([roll]), midi))
         data = _data_statistics(settings.checkpoint)
-        notes_to_visitor = " ".join(part for part in (remark, self._note) if part)
+        thin = "" if settings.draw else _thin(pieces, data)
+        notes_to_visitor = " ".join(part for part in (remark, thin, self._note) if part)
         return Music(
             settings, entry, tuple(pieces), 60.0 / settings.tempo, data, notes_to_visitor, drawn, given * seconds
         )
@@ -157,6 +160,18 @@ def _lengths(model: ModelBase, count: int, seed: int, least: int) -> Tensor:
     to twenty minutes, which nobody waits for.
     """
     return model.length_prior.sample(count, torch.Generator().manual_seed(seed), least, LIMITS.length[1])
+
+
+def _thin(pieces: list[Piece], data: MusicStatistics | None) -> str:
+    """What to do about music with far fewer notes than the data has.
+
+    A model unsure of each key finds none of them likely, however many it expects.
+    """
+    steps = sum(piece.statistics.steps for piece in pieces)
+    notes = sum(piece.statistics.notes * piece.statistics.steps for piece in pieces) / max(steps, 1)
+    if data is None or notes >= _THIN * data.notes:
+        return ""
+    return "Thin? Only the likeliest keys are played; tick Draw every key, under More, for the ones it is less sure of."
 
 
 def _total(model: ModelBase, settings: Settings, entry: catalogue.Entry, own: Own) -> int:

@@ -53,3 +53,20 @@ def test_ready_made_samples_belong_to_the_page(name: str, tmp_path: Path) -> Non
     else:
         assert len(result.lines) == settings["count"]
         assert all(0.0 < chance <= 1.0 for line in result.lines for chance in line.sureness)
+
+
+@pytest.mark.usefixtures("compiled_engine")
+def test_thin_music_says_what_to_do_about_it(tmp_path: Path) -> None:
+    """Piano music of which few keys are likely; chorales, and every key drawn, have nothing to say."""
+    sampling = Sampling()
+    said = {}
+    for name, draw in (("piano-midi/af-scf", False), ("piano-midi/af-scf", True), ("jsb/af-scf", False)):
+        settings = Settings.check(name, length=120, count=2, seed=3, draw=draw)
+        result = sampling.sample(settings, tmp_path / name / str(draw))
+        assert isinstance(result, Music)
+        said[name, draw] = "Draw every key" in result.note
+    assert said == {
+        ("piano-midi/af-scf", False): True,
+        ("piano-midi/af-scf", True): False,
+        ("jsb/af-scf", False): False,
+    }
