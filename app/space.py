@@ -12,7 +12,7 @@ from lnf_core.errors import InvalidInputError, LNFError
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = ("app.py", "README.md", "LICENSE", "requirements.txt", "packages.txt")
-FOLDERS = ("app", "lnf_core", "checkpoints", "assets")
+FOLDERS = ("app", "lnf_core", "checkpoints", "figures", "assets")
 """What a Space needs; tests, recipes and documents stay here."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*")
 

@@ -27,8 +27,11 @@ from lnf_core import engines
 from lnf_core.config import VARIANTS, BaselineConfig, LatentFlowConfig, ModelConfig
 from lnf_core.models.baseline import LSTMBaseline
 from lnf_core.models.build import SequenceModel, build_model
+from lnf_core.models.latent_flow import LatentFlow
+from lnf_core.nets.lstm import BidirectionalLSTM
 from lnf_core.nets.made import MaskedLinear
 from lnf_core.progress import Progress
+from lnf_core.training.runtime import has_bfloat16
 
 DOMAINS = {"text": ("categorical", 51, 288), "music": ("bernoulli", 89, 256)}
 """Likelihood, symbols or keys, and longest sequence of the paper-sized models."""
@@ -47,6 +50,8 @@ class Limits:
     """Float32 operations a second in a square matrix product, in 10^9."""
     copy_gigabytes: dict[int, float]
     """Bytes read and written a second by a copy, in 10^9, by how many bytes it reads and writes in all."""
+    multiply_gflops_bf16: float | None = None
+    """The same in bfloat16; None on a processor that does not multiply it itself."""
 
     def copy_seconds(self, touched: int) -> float:
         """How long a copy takes that reads and writes ``touched`` bytes in all, from the next larger one measured."""
@@ -94,12 +99,16 @@ class SamplingTime:
 
 @dataclass(frozen=True)
 class TrainingTime:
-    """One optimiser step on music, forward, backward and AdamW, float32."""
+    """One optimiser step on music, forward, backward and AdamW."""
 
     variant: str
+    precision: str
+    """``fp32``, or ``bf16`` under autocast."""
     length: int
     batch: int
     ms_per_step: float
+    floor_ms: float
+    """Milliseconds of its matrix products alone, forward and backward, at the rate of a large one."""
     steps_of_sequence_per_second: float
     """Time steps of all sequences, a second."""
     model: str = "paper"
@@ -129,9 +138,7 @@ def _processor() -> str:
 
 def measure_limits() -> Limits:
     """Measure :class:`Limits`; takes about two seconds."""
-    size = 1024
-    a, b = torch.randn(size, size), torch.randn(size, size)
-    product = _best_seconds(lambda: torch.mm(a, b), repeats=15)
+    half = _product_gflops(torch.bfloat16) if has_bfloat16("cpu") else None
     copies = {}
     for touched in _COPIES:
         source = torch.zeros(touched // 8)  # four bytes an element, read and written
@@ -143,7 +150,12 @@ def measure_limits() -> Limits:
                 target.copy_(source)
 
         copies[touched] = many * touched / _best_seconds(copy, repeats=25) / 1e9
-    return Limits(2 * size**3 / product / 1e9, copies)
+    return Limits(_product_gflops(torch.float32), copies, half)
+
+
+def _product_gflops(dtype: torch.dtype, size: int = 1024) -> float:
+    a, b = torch.randn(size, size).to(dtype), torch.randn(size, size).to(dtype)
+    return 2 * size**3 / _best_seconds(lambda: torch.mm(a, b), repeats=15) / 1e9
 
 
 def _best_seconds(call: Callable[[], object], repeats: int) -> float:
@@ -207,10 +219,15 @@ def phases_of(model: SequenceModel, length: int) -> list[Phase]:
         phases = [Phase(length, stack + _lstm_weights(context.lstm, model.positions.size))]
     else:
         phases = [*_lstm_phases([context.lstm], model.positions.size, length), Phase(1, stack, length)]
-    layers = zip(model.decoder.lstm.forward_layers, model.decoder.lstm.backward_layers, strict=True)
-    for number, pair in enumerate(layers):
-        phases += _lstm_phases(list(pair), 0 if number else model.positions.size, length)
+    phases += _bidirectional_phases(model.decoder.lstm, model.positions.size, length)
     return [*phases, Phase(1, emission, length)]
+
+
+def _bidirectional_phases(lstm: BidirectionalLSTM, positions: int, length: int) -> list[Phase]:
+    phases: list[Phase] = []
+    for number, pair in enumerate(zip(lstm.forward_layers, lstm.backward_layers, strict=True)):
+        phases += _lstm_phases(list(pair), 0 if number else positions, length)
+    return phases
 
 
 def _lstm_phases(together: list[Any], positions: int, length: int) -> list[Phase]:
@@ -327,7 +344,21 @@ def laps(
         yield lap
 
 
-def training_time(variant: str, *, length: int, batch: int, repeats: int) -> TrainingTime:
+def training_operations(model: SequenceModel, length: int) -> int:
+    """Multiplications and additions of one training step on one sequence, forward and backward.
+
+    Every product of the forward pass has two in the backward pass: for the gradient of its input and of its weights.
+    """
+    phases = phases_of(model, length)
+    if isinstance(model, LatentFlow):
+        phases += _bidirectional_phases(model.encoder.lstm, model.positions.size, length)
+        phases.append(Phase(1, _linear_weights(model.encoder), length))
+    return 3 * sum(2 * phase.weights * phase.rows * phase.steps for phase in phases)
+
+
+def training_time(
+    variant: str, *, length: int, batch: int, repeats: int, limits: Limits, precision: str = "fp32"
+) -> TrainingTime:
     """Time an optimiser step of the published sizes on made-up rolls."""
     model = paper_model(variant, "music").train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
@@ -336,13 +367,16 @@ def training_time(variant: str, *, length: int, batch: int, repeats: int) -> Tra
     lengths = torch.full((batch,), length)
 
     def step() -> None:
-        elbo = model(x, lengths, 1, generator)
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            elbo = model(x, lengths, 1, generator)
         (-elbo.value.sum() / (length * batch)).backward()
         optimizer.step()
         optimizer.zero_grad()
 
     seconds = median_seconds(step, repeats)
-    return TrainingTime(variant, length, batch, 1e3 * seconds, length * batch / seconds)
+    rate = limits.multiply_gflops if precision == "fp32" else limits.multiply_gflops_bf16 or math.nan
+    floor = batch * training_operations(model, length) / (rate * 1e9)
+    return TrainingTime(variant, precision, length, batch, 1e3 * seconds, 1e3 * floor, length * batch / seconds)
 
 
 def as_row(measured: SamplingTime | TrainingTime) -> dict[str, Any]:

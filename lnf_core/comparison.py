@@ -1,10 +1,19 @@
-"""Our figures beside the paper's, from the checkpoints' own ``metrics.json``."""
+"""Our figures beside the paper's, from the ``metrics.json`` of checkpoints and of models without released weights.
+
+``figures/<dataset>/<variant>`` holds ``config.json`` and ``metrics.json`` of a model whose weights are not passed on;
+``figures/<dataset>/<variant>.seed<n>`` those of a released recipe trained with another seed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
+
+_FIGURES = Path(__file__).resolve().parent.parent / "figures"
+_SEED = ".seed"
 
 # Test figures of Ziegler & Rush (2019) as reported, in bits a character (ptb) and nats a step divided by sum(T + 1).
 REPORTED: dict[str, dict[str, float]] = {
@@ -65,14 +74,57 @@ def compare(measured: Mapping[str, Mapping[str, Any]]) -> list[Compared]:
 
 
 def compare_bundled() -> list[Compared]:
-    """The same for every checkpoint at hand that can be used."""
+    """The same for every checkpoint at hand that can be used, and every model whose figures alone are here."""
+    return compare({name: figures for name, figures in _measured().items() if _SEED not in name})
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One recipe trained with several seeds; NLL on valid, in nats a step (bits a character for text)."""
+
+    name: str
+    """``<dataset>/<variant>``."""
+    valid: tuple[float, ...]
+    """The released checkpoint first, then the others by seed."""
+    commands: tuple[str, ...]
+    """What measured each."""
+
+    @property
+    def mean(self) -> float:
+        """Over all seeds."""
+        return mean(self.valid)
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation over seeds, with one degree of freedom less than seeds."""
+        return stdev(self.valid)
+
+
+def compare_seeds() -> list[Spread]:
+    """Every recipe of which more than one seed was trained and measured."""
+    measured = _measured()
+    found = []
+    for name in measured:
+        group = {name: measured[name]} | {k: v for k, v in measured.items() if k.startswith(f"{name}{_SEED}")}
+        rows = [row for row in compare(group) if row.valid is not None]
+        if len(rows) > 1:
+            values = tuple(row.valid for row in rows if row.valid is not None)
+            found.append(Spread(name, values, tuple(row.metrics["valid"]["command"] for row in rows)))
+    return found
+
+
+def _measured() -> dict[str, dict[str, Any]]:
+    """By name, the contents of ``metrics.json`` and the variant's name."""
     from lnf_core.storage.bundled import list_checkpoints
     from lnf_core.storage.files import read_config, read_metrics
 
-    entries = [entry for entry in list_checkpoints() if entry.problem is None]
-    return compare(
-        {entry.name: {"variant": read_config(entry.path)["variant"], **read_metrics(entry.path)} for entry in entries}
-    )
+    folders = {entry.name: entry.path for entry in list_checkpoints() if entry.problem is None}
+    for folder in sorted(_FIGURES.glob("*/*/")):
+        folders.setdefault("/".join(folder.parts[-2:]), folder)
+    return {
+        name: {"variant": read_config(folder)["variant"], **read_metrics(folder)}
+        for name, folder in sorted(folders.items())
+    }
 
 
 def _figure(figures: object, key: str) -> float | None:

@@ -39,7 +39,7 @@ def command(*arguments: str, root: Path = ROOT, **environment: str) -> subproces
 
 def small_copy(folder: Path) -> Path:
     """A clone of what a Space needs, with one small checkpoint that plays."""
-    for name in ("app", "lnf_core", "assets"):
+    for name in ("app", "lnf_core", "figures", "assets"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in FILES:
         shutil.copy(ROOT / name, folder / name)

@@ -72,13 +72,26 @@ def bench(
             rows.append(row)
             if not as_json:
                 typer.echo(_line(row))
+    # The paper's batch; and a larger one, with which bfloat16 begins to pay where the processor has it.
+    ways = [("fp32", 5), ("fp32", 20), *([("bf16", 20)] if limits.multiply_gflops_bf16 else [])]
     steps = [
-        benchmark.training_time(kind, length=24 if quick else 60, batch=5, repeats=1 if quick else 3)
+        benchmark.training_time(
+            kind,
+            length=24 if quick else 60,
+            batch=size,
+            repeats=1 if quick else 3,
+            limits=limits,
+            precision=precision,
+        )
         for kind in (names if training and not checkpoints else ())
+        for precision, size in (ways[:1] if quick else ways)
     ]
     if not as_json:
         for step in steps:
-            typer.echo(f"training {step.variant:>8}: {step.ms_per_step:9.1f} ms a step of {step.batch} x {step.length}")
+            typer.echo(
+                f"training {step.variant:>8}, {step.precision}: {step.ms_per_step:9.1f} ms a step of {step.batch} x "
+                f"{step.length}, floor {step.floor_ms:9.1f}"
+            )
     if plot is not None:
         _draw(rows, plot)
     if write is not None:
@@ -146,8 +159,16 @@ def _table(rows: list[SamplingTime], steps: list[TrainingTime], where: str) -> s
         cells = [_cell(measured.get(name), measured.get("eager")) for name in engines]
         lines.append(f"| {' | '.join(map(str, key))} | {floor:.1f} | {' | '.join(cells)} | {_waiting(measured)} |")
     if steps:
-        lines += ["", "| Training step, paper sizes, music | Batch x length | ms |", "|---|---:|---:|"]
-        lines += [f"| {step.variant} | {step.batch} x {step.length} | {step.ms_per_step:.0f} |" for step in steps]
+        lines += [
+            "",
+            "| Training step, paper sizes, music | Batch x length | Precision | ms | floor, ms | steps a second |",
+            "|---|---:|---|---:|---:|---:|",
+        ]
+        lines += [
+            f"| {step.variant} | {step.batch} x {step.length} | {step.precision} | {step.ms_per_step:.0f} "
+            f"| {step.floor_ms:.0f} | {step.steps_of_sequence_per_second:.0f} |"
+            for step in steps
+        ]
     date = datetime.now(UTC).date().isoformat()
     return "\n".join([*lines, "", f"Measured on {date}: {where}. `{command_line()}`"]) + "\n"
 

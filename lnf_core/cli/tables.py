@@ -11,7 +11,7 @@ import typer
 from lnf_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from lnf_core.comparison import Compared
+    from lnf_core.comparison import Compared, Spread
 
 
 def results(
@@ -22,15 +22,16 @@ def results(
 ) -> None:
     """Print our figures beside the paper's, or write them into Markdown files.
 
-    A file may also hold <!-- modes --> and <!-- details --> with their ends: how multimodal the priors are beside how
-    well they fit, and every figure with how it came about.
+    A file may also hold <!-- modes -->, <!-- seeds --> and <!-- details --> with their ends: how multimodal the priors
+    are beside how well they fit, how much a seed decides, and every figure with how it came about.
     """
-    from lnf_core.comparison import compare_bundled
+    from lnf_core.comparison import compare_bundled, compare_seeds
 
     rows = compare_bundled()
     tables = {
         "results": comparison(rows),
         "modes": multimodality(rows),
+        "seeds": seeds(compare_seeds()),
         "details": details({row.name: row.metrics for row in rows}),
     }
     if bool(files) != write:
@@ -69,6 +70,16 @@ def multimodality(rows: Sequence[Compared]) -> str:
             valid = "" if row.valid is None else _short(row.valid)
             lines.append(f"| {row.data} | {row.model} | {counted} | {valid} | {row.unit} | `{found['command']}` |")
     return "\n".join(lines) + "\n"
+
+
+def seeds(spreads: Sequence[Spread]) -> str:
+    """One row a recipe that was trained with several seeds."""
+    lines = ["| Recipe | Valid, each seed | Mean | Standard deviation |", "|---|---|---:|---:|"]
+    for row in spreads:
+        each = ", ".join(map(_short, row.valid))
+        lines.append(f"| {row.name} | {each} | {_short(row.mean)} | {_short(row.deviation)} |")
+    commands = [f"- `{command}`" for row in spreads for command in row.commands]
+    return "\n".join([*lines, "", *commands]) + "\n"
 
 
 def details(measured: Mapping[str, Mapping[str, Any]]) -> str:

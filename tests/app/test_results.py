@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 
 from app.services import results
-from lnf_core.comparison import REPORTED, compare_bundled
+from lnf_core.comparison import REPORTED, compare_bundled, compare_seeds
 from lnf_core.storage.bundled import list_checkpoints
+
+FIGURES = Path(__file__).resolve().parents[2] / "figures"
 
 
 def test_the_figures_are_those_of_the_checkpoints_files() -> None:
     files = {entry.name: entry.path / "metrics.json" for entry in list_checkpoints() if entry.problem is None}
+    alone = [file for file in FIGURES.glob("*/*/metrics.json") if ".seed" not in file.parent.name]
+    files |= {"/".join(file.parts[-3:-1]): file for file in alone}  # weights that may not be passed on
     rows = {row.name: row for row in compare_bundled()}
     shown = results.figures()["rows"]
     assert len(shown) == len(rows) == len(files)
@@ -55,3 +59,14 @@ def test_a_checkpoint_without_figures_has_none_on_the_page(here: Path) -> None:
 def test_every_released_checkpoint_has_its_figures_and_statistics(name: str) -> None:
     row = next(row for row in compare_bundled() if row.name == name)
     assert row.valid is not None and row.test is not None and "statistics" in row.metrics
+
+
+def test_seeds_are_those_of_the_files() -> None:
+    for spread in compare_seeds():
+        others = sorted(FIGURES.glob(f"{spread.name}.seed*/metrics.json"))
+        assert others and len(spread.valid) == 1 + len(others)
+        assert spread.valid[1:] == tuple(json.loads(file.read_text())["valid"]["nll"] for file in others)
+        assert min(spread.valid) <= spread.mean <= max(spread.valid)
+        middle = sum(spread.valid) / len(spread.valid)
+        squares = sum((value - middle) ** 2 for value in spread.valid)
+        assert spread.deviation == pytest.approx((squares / len(others)) ** 0.5)

@@ -10,7 +10,7 @@ import torch
 from small import small_model
 from typer.testing import CliRunner
 
-from lnf_core.benchmark import Limits, Phase, median_seconds, paper_model, phases_of
+from lnf_core.benchmark import Limits, Phase, median_seconds, paper_model, phases_of, training_operations
 from lnf_core.cli import app
 
 
@@ -27,6 +27,16 @@ def test_work_is_counted_from_shapes() -> None:
     assert decoder[1].weights == 2 * 24 * 6
     iaf = phases_of(small_model("iaf-scf", "categorical"), 7)
     assert sum(p.steps * p.weights * p.rows for p in iaf) == sum(p.steps * p.weights * p.rows for p in (af, *decoder))
+
+
+def test_a_training_step_multiplies_three_times_what_its_networks_do() -> None:
+    lstm = small_model("lstm", "categorical")
+    assert training_operations(lstm, 7) == 3 * 2 * phases_of(lstm, 7)[0].weights * 7
+    # What the encoder adds: two directions from embedding 4, two layers of 6 units; mean and scale of D = 3.
+    flow = small_model("af-scf", "categorical")
+    drawing = sum(2 * p.steps * p.weights * p.rows for p in phases_of(flow, 7))
+    encoder = 2 * 24 * (4 + 6) + 2 * 24 * (12 + 6) + 12 * 6
+    assert training_operations(flow, 7) == 3 * (drawing + 2 * 7 * encoder)
 
 
 def test_masked_weights_are_not_counted() -> None:
