@@ -15,11 +15,7 @@ from lnf_core.music import Performance
 from lnf_core.storage.bundled import list_checkpoints
 
 BUNDLED = Path(__file__).resolve().parents[2] / "checkpoints"
-NAMES = [
-    entry.name
-    for entry in list_checkpoints()
-    if entry.path.is_relative_to(BUNDLED) and "only" not in entry.name  # two ablations are not offered on the page
-]
+NAMES = [entry.name for entry in list_checkpoints() if entry.path.is_relative_to(BUNDLED)]
 
 
 @pytest.mark.usefixtures("compiled_engine")

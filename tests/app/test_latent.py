@@ -106,7 +106,7 @@ def test_every_released_flow_answers_in_time() -> None:
     sequences = Sequences(LoadedModels())
     views = LatentViews(sequences)
     for entry in lnf_core.list_checkpoints():
-        if entry.name.endswith(("lstm", "only")):  # no latents; not offered on the page
+        if entry.name.endswith("lstm"):  # no latents
             continue
         views.view({"checkpoint": entry.name, "step": 4})
         began = time.thread_time()  # not the clock: other tests run beside this one
