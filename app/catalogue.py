@@ -77,8 +77,8 @@ ABLATIONS = {
             "beta",
             "◇",
             "Clear voices",
-            "as step by step, trained with hidden vectors that cost little (KL weight 0.15): they say more of each "
-            "chord, so it sounds cleaner, and its likelihood is worse",
+            "as step by step, but its hidden vectors cost little in training: they say more of each chord, which "
+            "sounds cleaner and has a worse likelihood",
         ),
     )
 }
