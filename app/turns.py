@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-import anyio
-
 from app.limits import LIMITS
 
 T = TypeVar("T")
@@ -51,4 +49,4 @@ class Turns:
         async with self._sounds:
             while self.busy and time.monotonic() < latest:
                 await asyncio.sleep(_LOOK_AGAIN)
-            return await anyio.to_thread.run_sync(make)
+            return await asyncio.to_thread(make)
