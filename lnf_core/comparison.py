@@ -51,7 +51,7 @@ def compare(measured: Mapping[str, Mapping[str, Any]]) -> list[Compared]:
     Args:
         measured: ``<dataset>/<variant>`` to the contents of ``metrics.json`` and the ``variant``'s name.
     """
-    from lnf_core.storage.card import dataset_title
+    from lnf_core.storage.card import dataset_title, model_title
 
     rows = []
     for name, metrics in measured.items():
@@ -62,7 +62,7 @@ def compare(measured: Mapping[str, Mapping[str, Any]]) -> list[Compared]:
             Compared(
                 name=name,
                 data=dataset_title(dataset),
-                model=_model_title(name.split("/")[1], variant),
+                model=model_title(name.split("/")[1], variant),
                 unit="bits/character" if text else "nats/step",
                 valid=valid,
                 test=test,
@@ -125,14 +125,6 @@ def _measured() -> dict[str, dict[str, Any]]:
         name: {"variant": read_config(folder)["variant"], **read_metrics(folder)}
         for name, folder in sorted(folders.items())
     }
-
-
-def _model_title(folder: str, variant: str) -> str:
-    """``af-scf-beta``, a folder with an AF/SCF in it, is ``AF/SCF, beta``."""
-    from lnf_core.storage.card import variant_title
-
-    more = folder.removeprefix(variant).strip("-")
-    return f"{variant_title(variant)}, {more}" if folder.startswith(variant) and more else variant_title(variant)
 
 
 def _figure(figures: object, key: str) -> float | None:

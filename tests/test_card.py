@@ -72,6 +72,15 @@ def test_a_card_describes_its_checkpoint(tmp_path: Path, variant: str, words: st
         assert expected in card
 
 
+def test_a_checkpoint_may_be_called_more_than_its_variant(tmp_path: Path) -> None:
+    folder = tmp_path / "af-scf-beta"
+    save_tiny(folder, "af-scf", metrics=FIGURES)
+    card = (folder / "README.md").read_text()
+    assert "AF/SCF, beta" in card and 'load("jsb/af-scf-beta")' in card
+    (row,) = compare({"jsb/af-scf-beta": {"variant": "af-scf", **FIGURES}})
+    assert (row.model, row.reported) == ("AF/SCF, beta", None)  # the paper has no such objective
+
+
 def test_a_card_without_figures_invents_none(tmp_path: Path) -> None:
     save_tiny(tmp_path, domain="text")
     card = (tmp_path / "README.md").read_text()

@@ -23,4 +23,4 @@ def card(
     if write:
         typer.echo(f"wrote {write_card(folder)}")
     else:
-        typer.echo(model_card(read_config(folder), read_metrics(folder)), nl=False)
+        typer.echo(model_card(read_config(folder), read_metrics(folder), folder.name), nl=False)

@@ -139,7 +139,7 @@ def write_card(folder: Path) -> Path:
     Raises:
         CheckpointError: the folder holds no readable checkpoint.
     """
-    card = model_card(read_config(folder), read_metrics(folder))
+    card = model_card(read_config(folder), read_metrics(folder), folder.name)
     replace(folder / CARD, card.encode())
     return folder / CARD
 

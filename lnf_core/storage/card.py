@@ -51,27 +51,35 @@ def variant_title(variant: str) -> str:
     return f"{title}, affine" if affine else title
 
 
+def model_title(name: str, variant: str) -> str:
+    """A checkpoint called ``name`` with a model of ``variant`` in it: ``af-scf-beta`` is ``AF/SCF, beta``."""
+    more = name.removeprefix(f"{variant}-") if name.startswith(f"{variant}-") else ""
+    return f"{variant_title(variant)}, {more}" if more else variant_title(variant)
+
+
 def dataset_title(dataset: str) -> str:
     """The name people use; the short name itself for a data set that is not one of ours."""
     return DATASETS[dataset].title if dataset in DATASETS else dataset
 
 
-def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any], name: str = "") -> str:
     """The card in Markdown, with the Hub's front matter.
 
     Args:
         config: contents of ``config.json``.
         metrics: contents of ``metrics.json``, empty when nothing was measured.
+        name: of the checkpoint's folder; one that begins with the variant's name says what else it is.
     """
     dataset, variant, model = str(config["dataset"]), str(config["variant"]), config["model"]
+    released = name if name.startswith(f"{variant}-") else variant
     music = model.get("likelihood") == "bernoulli"
-    title = f"{dataset_title(dataset)}: {variant_title(variant)}"
+    title = f"{dataset_title(dataset)}: {model_title(released, variant)}"
     parts = [
         _front_matter(music, dataset),
         f"# {title}\n",
         _what(model, music) + "\n",
         "## Use\n\n```python\nimport lnf_core\n\n"
-        f'checkpoint = lnf_core.load("{dataset}/{variant}")  # or this folder, or its id on the Hub\n'
+        f'checkpoint = lnf_core.load("{dataset}/{released}")  # or this folder, or its id on the Hub\n'
         f"sample = checkpoint.model.sample(count=1, lengths={64 if music else 80})\n```\n",
         _figures(metrics, music),
         _samples(metrics.get("statistics"), music),
