@@ -65,13 +65,16 @@ class TrainConfig:
     """How the KL weight rises: ``linear`` (the paper) or ``geometric``, by the same factor in every step."""
     kl_floor: float = 1e-5
     """KL weight before the ramp."""
+    kl_ceiling: float = 1.0
+    """KL weight after it. Below 1 (a beta-VAE) validations, which measure the ELBO, select nothing: the last averaged
+    weights are kept."""
     kl_zero_epochs: float = 0.0
     """Epochs before the ramp may start; give epochs or steps, not both."""
     kl_zero_steps: int = 0
     kl_wait_reconstruction: float = 0.0
     """The ramp also waits until the running training reconstruction is below this many nats a step."""
     kl_ramp_epochs: float = 0.0
-    """Epochs over which the KL weight rises linearly to 1; give epochs or steps, not both."""
+    """Epochs over which the KL weight rises to its ceiling; give epochs or steps, not both."""
     kl_ramp_steps: int = 0
 
     ema_decay: float = 0.998
@@ -89,7 +92,7 @@ class TrainConfig:
     valid_batches: int = 0
     """Validate on this many batches, spread evenly over the lengths; 0: the whole split."""
     patience: int = 0
-    """Stop after this many validations without a better ELBO, counted once the KL weight is 1."""
+    """Stop after this many validations without a better ELBO, counted once the KL weight is 1 (never, below)."""
     checkpoint_minutes: float = 3.0
     """Minutes between saved states; 0: after every step."""
     seed: int = 0
@@ -103,7 +106,8 @@ class TrainConfig:
         self._require(0 < self.learning_rate < math.inf, "learning_rate", "above 0 and finite")
         self._require(len(self.betas) == 2 and all(0 <= b < 1 for b in self.betas), "betas", "two numbers in [0, 1)")
         self._require(0 <= self.ema_decay < 1, "ema_decay", "in [0, 1)")
-        self._require(0 <= self.kl_floor <= 1, "kl_floor", "in [0, 1]")
+        self._require(0 < self.kl_ceiling <= 1, "kl_ceiling", "above 0 and at most 1")
+        self._require(0 <= self.kl_floor <= self.kl_ceiling, "kl_floor", "0 or more, and at most kl_ceiling")
         self._require(0 <= self.lr_floor <= 1, "lr_floor", "in [0, 1]")
         self._require(self.schedule in get_args(Schedule), "schedule", f"one of {', '.join(get_args(Schedule))}")
         self._require(self.kl_ramp in get_args(Ramp), "kl_ramp", f"one of {', '.join(get_args(Ramp))}")

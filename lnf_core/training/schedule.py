@@ -21,8 +21,10 @@ def learning_rate(step: int, total_steps: int, *, peak: float, warmup: int, sche
     return peak * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * progress)))
 
 
-def kl_weight(step: int, ramp_start: int | None, *, ramp_steps: int, floor: float, ramp: Ramp = "linear") -> float:
-    """KL weight of step ``step``: ``floor`` before the ramp, up to 1 over ``ramp_steps``, then 1.
+def kl_weight(
+    step: int, ramp_start: int | None, *, ramp_steps: int, floor: float, ceiling: float = 1.0, ramp: Ramp = "linear"
+) -> float:
+    """KL weight of step ``step``: ``floor`` before the ramp, up to ``ceiling`` over ``ramp_steps``, then that.
 
     A geometric ramp spends as long between 0.01 and 0.1 as between 0.1 and 1. There the posterior widens step by step
     to what reconstruction can bear, and the prior has time to find its modes; a linear ramp jumps over all that.
@@ -31,11 +33,11 @@ def kl_weight(step: int, ramp_start: int | None, *, ramp_steps: int, floor: floa
     if ramp_start is None or step < ramp_start:
         return floor
     if step >= ramp_start + ramp_steps:
-        return 1.0  # exactly, whatever the rounding: selection of the best weights asks for it
+        return ceiling  # exactly, whatever the rounding: selection of the best weights asks for it
     progress = (step - ramp_start) / ramp_steps
     if ramp == "geometric":
-        return float(floor ** (1.0 - progress))
-    return floor + (1.0 - floor) * progress
+        return float(floor ** (1.0 - progress) * ceiling**progress)
+    return floor + (ceiling - floor) * progress
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class KLPlan:
     """The ramp may not start before this step."""
     ramp_steps: int
     floor: float
+    ceiling: float
     ramp: Ramp
     wait_below: float
     """... nor before the running reconstruction is below this (nats a step); 0: no such condition."""
@@ -57,6 +60,7 @@ class KLPlan:
             zero_steps=config.kl_zero_steps or round(config.kl_zero_epochs * steps_per_epoch),
             ramp_steps=config.kl_ramp_steps or round(config.kl_ramp_epochs * steps_per_epoch),
             floor=config.kl_floor,
+            ceiling=config.kl_ceiling,
             ramp=config.kl_ramp,
             wait_below=config.kl_wait_reconstruction,
         )
@@ -75,7 +79,9 @@ class KLPlan:
 
     def weight(self, step: int, ramp_start: int | None) -> float:
         """KL weight of ``step``."""
-        return kl_weight(step, ramp_start, ramp_steps=self.ramp_steps, floor=self.floor, ramp=self.ramp)
+        return kl_weight(
+            step, ramp_start, ramp_steps=self.ramp_steps, floor=self.floor, ceiling=self.ceiling, ramp=self.ramp
+        )
 
 
 def running_average(previous: float | None, value: float, decay: float = 0.95) -> float:

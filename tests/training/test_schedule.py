@@ -8,6 +8,7 @@ import math
 import pytest
 from training_runs import text_data, tiny_config
 
+from lnf_core.training.config import Ramp
 from lnf_core.training.schedule import KLPlan, kl_weight, learning_rate, running_average
 
 
@@ -41,11 +42,12 @@ def test_warm_up_longer_than_the_run_does_not_divide_by_zero() -> None:
 
 
 @pytest.mark.parametrize("ramp", ["linear", "geometric"])
-def test_kl_weight_rests_rises_and_is_exactly_one(ramp: str) -> None:
-    weights = [kl_weight(step, 10, ramp_steps=7, floor=1e-3, ramp=ramp) for step in range(30)]  # type: ignore[arg-type]
+@pytest.mark.parametrize("ceiling", [1.0, 0.05])
+def test_kl_weight_rests_rises_and_is_exactly_its_ceiling(ramp: Ramp, ceiling: float) -> None:
+    weights = [kl_weight(step, 10, ramp_steps=7, floor=1e-3, ceiling=ceiling, ramp=ramp) for step in range(30)]
     assert set(weights[:11]) == {1e-3}
     assert weights[10:18] == sorted(set(weights[10:18]))
-    assert set(weights[17:]) == {1.0}
+    assert set(weights[17:]) == {ceiling}
 
 
 def test_ramps_against_their_closed_forms() -> None:
@@ -53,6 +55,8 @@ def test_ramps_against_their_closed_forms() -> None:
     assert kl_weight(15, 10, ramp_steps=20, floor=0.01, ramp="geometric") == pytest.approx(
         math.exp(0.75 * math.log(0.01))
     )
+    halfway = kl_weight(20, 10, ramp_steps=20, floor=0.01, ceiling=0.25, ramp="geometric")
+    assert halfway == pytest.approx(math.sqrt(0.01 * 0.25))
 
 
 def test_a_ramp_that_has_not_begun_stays_at_the_floor() -> None:
@@ -71,7 +75,7 @@ def test_epochs_and_steps_give_the_same_plan() -> None:
 
 
 def test_the_ramp_waits_for_steps_and_for_reconstruction() -> None:
-    plan = KLPlan(zero_steps=10, ramp_steps=5, floor=1e-5, ramp="linear", wait_below=0.5)
+    plan = KLPlan(zero_steps=10, ramp_steps=5, floor=1e-5, ceiling=1.0, ramp="linear", wait_below=0.5)
     assert not plan.may_start(9, 0.1)
     assert not plan.may_start(10, 0.5)
     assert not plan.may_start(10, None)
@@ -79,7 +83,7 @@ def test_the_ramp_waits_for_steps_and_for_reconstruction() -> None:
 
 
 def test_without_a_threshold_only_steps_count() -> None:
-    plan = KLPlan(zero_steps=10, ramp_steps=5, floor=1e-5, ramp="linear", wait_below=0.0)
+    plan = KLPlan(zero_steps=10, ramp_steps=5, floor=1e-5, ceiling=1.0, ramp="linear", wait_below=0.0)
     assert not plan.may_start(9, None)
     assert plan.may_start(10, 99.0)
 

@@ -223,6 +223,14 @@ def test_a_step_follows_the_gradient_of_the_weighted_bound(tmp_path: Path, sampl
     assert row["grad_norm"] == pytest.approx(float(norm), rel=1e-3)
 
 
+def test_a_weight_held_below_one_keeps_the_last_weights(tmp_path: Path) -> None:
+    """The ELBO of a beta-VAE can be best before training has done what the weight is for."""
+    run(tmp_path, "af-scf", kl_ceiling=0.05, kl_floor=0.05, kl_ramp_steps=0)
+    validations = events_of(tmp_path, "valid")
+    assert [row["kl_weight"] for row in validations] == [0.05] * 3
+    assert [row["best"] for row in validations] == [False, False, True]
+
+
 @pytest.mark.usefixtures("bfloat16")
 def test_bfloat16_follows_float32_closely(tmp_path: Path) -> None:
     full, half = (steps(run(tmp_path / precision, precision=precision, max_epochs=2)) for precision in ("fp32", "bf16"))
