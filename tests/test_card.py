@@ -41,6 +41,20 @@ FIGURES = {
 }
 
 
+STATISTICS = {
+    "samples": {"known_words": 0.5, "word_length": 4.0, "words": 9},
+    "data": {"known_words": 1.0, "word_length": 4.5, "words": 90},
+    "copies": {
+        "samples": {"passage": 20, "share": 0.0125, "longest": 31},
+        "held_out": {"passage": 20, "share": None, "longest": 7},
+    },
+    "count": 3,
+    "length": 80,
+    "temperature": 1.0,
+    "seed": 0,
+}
+
+
 @pytest.mark.parametrize(
     ("variant", "title"),
     [
@@ -142,3 +156,12 @@ def test_the_card_command_prints_and_rewrites(tmp_path: Path) -> None:
     (tmp_path / "README.md").unlink()
     assert CliRunner().invoke(app, ["card", str(tmp_path), "--write"]).exit_code == 0
     assert "5.432" in (tmp_path / "README.md").read_text()
+
+
+def test_a_card_says_what_samples_copy(tmp_path: Path) -> None:
+    save_tiny(tmp_path, domain="text")
+    config = read_config(tmp_path)
+    card = model_card(config, {"statistics": STATISTICS})
+    assert "of all passages of 20 characters: 0.0125 (of as much held-out data: none so long)" in card
+    assert "stands there: 31 characters (held-out: 7)" in card
+    assert "Copied" not in model_card(config, {"statistics": {**STATISTICS, "copies": None}})

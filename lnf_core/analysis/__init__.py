@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lnf_core.analysis.copies import Copies, copies
 from lnf_core.analysis.statistics import (
     MusicStatistics,
     TextStatistics,
@@ -11,4 +12,13 @@ from lnf_core.analysis.statistics import (
     words_of,
 )
 
-__all__ = ["MusicStatistics", "TextStatistics", "music_statistics", "text_statistics", "unlikeness", "words_of"]
+__all__ = [
+    "Copies",
+    "MusicStatistics",
+    "TextStatistics",
+    "copies",
+    "music_statistics",
+    "text_statistics",
+    "unlikeness",
+    "words_of",
+]

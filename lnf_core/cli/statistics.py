@@ -12,9 +12,16 @@ from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision
 from lnf_core.errors import CheckpointError
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from torch import Tensor
+
     from lnf_core.data import Dataset
     from lnf_core.models.results import Sample
     from lnf_core.storage.bundle import Checkpoint
+
+_PASSAGE_MUSIC = 8  # steps: two bars of a chorale, one of the other sets
+_PASSAGE_TEXT = 20  # characters: about four words
 
 
 def statistics(
@@ -31,7 +38,7 @@ def statistics(
     threads: Threads = 0,
     revision: Revision = None,
 ) -> None:
-    """Measure samples of a checkpoint beside the training split: chords and clashes, or words."""
+    """Measure samples of a checkpoint beside its data: chords and clashes, or words, and what they copy from it."""
     import torch
 
     from lnf_core.data import load_dataset
@@ -78,12 +85,47 @@ def statistics(
 
 
 def _measure(checkpoint: Checkpoint, dataset: Dataset, drawn: Sample) -> dict[str, Any]:
-    """The statistics of ``samples`` and of the training ``data``, by their names in :mod:`lnf_core.analysis`."""
+    """What ``samples`` and the training ``data`` are like, and what samples and as many ``held_out`` pieces copy of it.
+
+    By their names in :mod:`lnf_core.analysis`.
+    """
     from lnf_core.analysis import music_statistics, text_statistics, words_of
 
+    sampled = list(drawn)
+    apart = max(1, len(dataset.valid) // len(sampled))
+    longest = max(map(len, sampled))
+    held_out = [piece[:longest] for piece in dataset.valid[::apart][: len(sampled)]]
     if checkpoint.vocabulary is None or dataset.vocabulary is None:
-        return {"samples": music_statistics(drawn).to_dict(), "data": music_statistics(dataset.train).to_dict()}
-    training = [dataset.vocabulary.decode(ids) for ids in dataset.train]
-    known = words_of(training)
-    lines = [checkpoint.vocabulary.decode(ids.cpu()) for ids in drawn]
-    return {"samples": text_statistics(lines, known).to_dict(), "data": text_statistics(training, known).to_dict()}
+        own, held, training = ([_chords(roll) for roll in rolls] for rolls in (sampled, held_out, dataset.train))
+        return {
+            "samples": music_statistics(sampled).to_dict(),
+            "data": music_statistics(dataset.train).to_dict(),
+            "copies": _copies(own, held, training, _PASSAGE_MUSIC),
+        }
+    lines = [checkpoint.vocabulary.decode(ids.cpu()) for ids in sampled]
+    held_lines, learnt = ([dataset.vocabulary.decode(ids) for ids in split] for split in (held_out, dataset.train))
+    known = words_of(learnt)
+    return {
+        "samples": text_statistics(lines, known).to_dict(),
+        "data": text_statistics(learnt, known).to_dict(),
+        "copies": _copies(lines, held_lines, learnt, _PASSAGE_TEXT),
+    }
+
+
+def _copies(
+    sampled: Sequence[Sequence[Hashable]],
+    held_out: Sequence[Sequence[Hashable]],
+    training: Sequence[Sequence[Hashable]],
+    passage: int,
+) -> dict[str, Any]:
+    from lnf_core.analysis import copies
+
+    sides = {"samples": sampled, "held_out": held_out}
+    return {side: copies(sequences, training, passage).to_dict() for side, sequences in sides.items()}
+
+
+def _chords(roll: Tensor) -> list[bytes]:
+    """Each step of a roll ``[T, 88 or 89]`` as a value to compare."""
+    from lnf_core.music.roll import check_roll, piano_keys
+
+    return [step.tobytes() for step in check_roll(piano_keys(roll))]

@@ -143,7 +143,20 @@ def statistics_table(statistics: Mapping[str, Any]) -> str:
     for key, said in _STATISTICS.items():
         if key in samples or key in data:
             lines.append(f"| {said} | {_short(samples.get(key))} | {_short(data.get(key))} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + _copies(statistics.get("copies"), "notes" in samples)
+
+
+def _copies(found: object, music: bool) -> str:
+    if not isinstance(found, Mapping):
+        return ""
+    samples, held_out = found["samples"], found["held_out"]
+    unit = "steps" if music else "characters"
+    shares = [_number(side["share"]) or "none so long" for side in (samples, held_out)]
+    return (
+        f"\nCopied from the training split, of all passages of {samples['passage']} {unit}: {shares[0]} "
+        f"(of as much held-out data: {shares[1]}). The longest passage that stands there: {samples['longest']} {unit} "
+        f"(held-out: {held_out['longest']}).\n"
+    )
 
 
 def _samples(statistics: object, music: bool) -> str:

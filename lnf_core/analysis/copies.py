@@ -1,0 +1,69 @@
+"""Did it learn or memorise: how much of what a model samples already stands, step for step, in its training split."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lnf_core.errors import InvalidInputError
+
+_BETWEEN = "\0"  # stands between two training sequences, and for no step
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What a set of sequences shares with the training split. Held-out data shares something too: compare with it."""
+
+    passage: int
+    """Steps (characters) of the passages that ``share`` counts."""
+    share: float | None
+    """Of all passages of that many steps, overlapping ones too, those that stand in the training split; None where
+    every sequence is shorter."""
+    longest: int
+    """Steps of the longest passage of any length that stands there."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self)
+
+
+def copies(sequences: Sequence[Sequence[Hashable]], training: Iterable[Sequence[Hashable]], passage: int) -> Copies:
+    """Look up the passages of ``sequences`` in ``training``. Only exact matches count, in one key and at one place.
+
+    Args:
+        sequences: samples or held-out data; the steps of each may be anything hashable: the characters of a string, the
+            rows of a roll as bytes.
+        training: the sequences a model learnt from, steps of the same kind.
+        passage: steps of a passage, at least 1.
+
+    Raises:
+        InvalidInputError: a passage without a step.
+    """
+    if passage < 1:
+        raise InvalidInputError(f"passage is {passage}; it must be at least 1 step.")
+    letters: dict[Hashable, str] = {}  # one character a distinct step, so that Python's own string search can be used
+
+    def written(sequence: Sequence[Hashable]) -> str:
+        return "".join(letters.setdefault(step, chr(len(letters) + 1)) for step in sequence)
+
+    pieces = [written(sequence) for sequence in sequences]
+    learnt = _BETWEEN.join(map(written, training))
+    passages = [piece[at : at + passage] for piece in pieces for at in range(len(piece) - passage + 1)]
+    sought = set(passages)
+    windows = (learnt[at : at + passage] for at in range(len(learnt) - passage + 1))
+    found = {window for window in windows if window in sought}
+    return Copies(
+        passage=passage,
+        share=sum(text in found for text in passages) / len(passages) if passages else None,
+        longest=max((_longest(piece, learnt) for piece in pieces), default=0),
+    )
+
+
+def _longest(piece: str, learnt: str) -> int:
+    """Length of the longest passage of ``piece`` in ``learnt``: a window grows while found, else moves on."""
+    length = 0
+    for end in range(1, len(piece) + 1):
+        if piece[end - length - 1 : end] in learnt:
+            length += 1
+    return length
