@@ -13,13 +13,16 @@ _BETWEEN = "\0"  # stands between two training sequences, and for no step
 
 @dataclass(frozen=True)
 class Copies:
-    """What a set of sequences shares with the training split. Held-out data shares something too: compare with it."""
+    """What a set of sequences shares with the training split. Held-out data shares something too: compare with it.
+
+    Passages in which one step is repeated throughout, silence or a held chord, do not count.
+    """
 
     passage: int
     """Steps (characters) of the passages that ``share`` counts."""
     share: float | None
     """Of all passages of that many steps, overlapping ones too, those that stand in the training split; None where
-    every sequence is shorter."""
+    there is none."""
     longest: int
     """Steps of the longest passage of any length that stands there."""
 
@@ -35,13 +38,13 @@ def copies(sequences: Sequence[Sequence[Hashable]], training: Iterable[Sequence[
         sequences: samples or held-out data; the steps of each may be anything hashable: the characters of a string, the
             rows of a roll as bytes.
         training: the sequences a model learnt from, steps of the same kind.
-        passage: steps of a passage, at least 1.
+        passage: steps of a passage, at least 2.
 
     Raises:
-        InvalidInputError: a passage without a step.
+        InvalidInputError: a passage too short for something to happen in it.
     """
-    if passage < 1:
-        raise InvalidInputError(f"passage is {passage}; it must be at least 1 step.")
+    if passage < 2:
+        raise InvalidInputError(f"passage is {passage}; it must be at least 2 steps.")
     letters: dict[Hashable, str] = {}  # one character a distinct step, so that Python's own string search can be used
 
     def written(sequence: Sequence[Hashable]) -> str:
@@ -49,7 +52,8 @@ def copies(sequences: Sequence[Sequence[Hashable]], training: Iterable[Sequence[
 
     pieces = [written(sequence) for sequence in sequences]
     learnt = _BETWEEN.join(map(written, training))
-    passages = [piece[at : at + passage] for piece in pieces for at in range(len(piece) - passage + 1)]
+    everywhere = (piece[at : at + passage] for piece in pieces for at in range(len(piece) - passage + 1))
+    passages = [text for text in everywhere if _moves(text)]
     sought = set(passages)
     windows = (learnt[at : at + passage] for at in range(len(learnt) - passage + 1))
     found = {window for window in windows if window in sought}
@@ -61,9 +65,15 @@ def copies(sequences: Sequence[Sequence[Hashable]], training: Iterable[Sequence[
 
 
 def _longest(piece: str, learnt: str) -> int:
-    """Length of the longest passage of ``piece`` in ``learnt``: a window grows while found, else moves on."""
-    length = 0
+    """Length of the longest passage of ``piece`` in ``learnt``: for each end the earliest start."""
+    longest = start = 0
     for end in range(1, len(piece) + 1):
-        if piece[end - length - 1 : end] in learnt:
-            length += 1
-    return length
+        while piece[start:end] not in learnt:
+            start += 1
+        if end - start > longest and _moves(piece[start:end]):
+            longest = end - start
+    return longest
+
+
+def _moves(text: str) -> bool:
+    return len(set(text)) > 1
