@@ -7,6 +7,7 @@ from typing import Any
 
 import lnf_core
 from lnf_core.data import DATASETS
+from lnf_core.storage.card import dataset_title
 
 
 @dataclass(frozen=True)
@@ -148,8 +149,8 @@ def describe(name: str) -> Entry:
     if entry is not None:
         return entry
     dataset, variant = name.split("/")
-    info = DATASETS[dataset]
-    return Entry(name, dataset, info.title, info.domain, _variant(variant), "not bundled here.")
+    domain = DATASETS[dataset].domain if dataset in DATASETS else "music"
+    return Entry(name, dataset, dataset_title(dataset), domain, _variant(variant), "not bundled here.")
 
 
 def _variant(name: str) -> Variant:

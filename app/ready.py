@@ -92,7 +92,7 @@ def make_music(name: str) -> None:
 def _best_seed(name: str) -> int:
     """The seed whose three pieces, the worst of them, are most like the training data by their statistics."""
     checkpoint = lnf_core.load(name)
-    data = MusicStatistics(**checkpoint.metrics["statistics"]["data"])
+    data = MusicStatistics.from_dict(checkpoint.metrics["statistics"]["data"])
     sampler = engines.prepare(checkpoint.model)
 
     def worst(seed: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from lnf_core.errors import ConfigError
@@ -26,6 +26,16 @@ VARIANTS: dict[str, tuple[TimeFlowName, DimensionFlowName]] = {
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise ConfigError(message)
+
+
+def _require_number(name: str, kind: str, value: object) -> None:
+    """A field annotated ``int`` or ``float`` holds a number of that kind; others are checked as choices."""
+    accepted = {"int": (int,), "float": (int, float)}.get(kind, ())
+    whole = "a whole number" if kind == "int" else "a number"
+    _require(
+        not accepted or (isinstance(value, accepted) and not isinstance(value, bool)),
+        f"{name} is {value!r}; it must be {whole}.",
+    )
 
 
 def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -52,6 +62,8 @@ class _SequenceConfig:
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            _require_number(field.name, str(field.type), getattr(self, field.name))
         for name in ("vocab_size", "max_length", "embedding_size", "hidden_size", "position_size"):
             _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1.")
         _require(0.0 <= self.dropout < 1.0, f"dropout is {self.dropout}; it must lie in [0, 1).")
@@ -147,10 +159,10 @@ def config_from_dict(values: dict[str, Any]) -> ModelConfig:
     Raises:
         ConfigError: unknown kind, unknown, missing or mistyped field, or a value out of range.
     """
-    fields = dict(values)
-    kind = fields.pop("kind", None)
+    given = dict(values)
+    kind = str(given.pop("kind", None))
     _require(kind in _KINDS, f"kind is {kind!r}; choose one of {', '.join(_KINDS)}.")
     try:
-        return _KINDS[str(kind)](**fields)
+        return _KINDS[kind](**given)
     except TypeError as error:
         raise ConfigError(f"the configuration of this {kind} does not fit: {error}.") from error

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from tiny_models import MAX_LENGTH, SYMBOLS, save_tiny, tiny_model
 import lnf_core
 from lnf_core.errors import CheckpointError, InvalidInputError
 from lnf_core.evaluation import probe
-from lnf_core.storage.bundle import write_metrics
+from lnf_core.storage.bundle import find_problem, save_checkpoint, write_metrics
 from lnf_core.storage.bundled import list_checkpoints
 from lnf_core.storage.find import load
 
@@ -112,12 +113,20 @@ def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
     model = tiny_model()
     with torch.no_grad():
         next(model.parameters()).view(-1)[0] = torch.nan
-    from lnf_core.storage.bundle import save_checkpoint
 
     with pytest.raises(CheckpointError, match="not finite"):
         save_checkpoint(tmp_path, model, dataset="jsb", vocabulary=None, training={})
     assert (tmp_path / "model.safetensors").read_bytes() == before
     assert load(tmp_path).training == {"preset": "tiny/af-scf"}
+
+
+@pytest.mark.parametrize("given", [{"training": {"folder": Path("x")}}, {"metrics": {"valid": {1, 2}}}])
+def test_what_json_cannot_hold_is_refused_before_anything_changes(tmp_path: Path, given: dict[str, Any]) -> None:
+    save_tiny(tmp_path, metrics={"valid": {"nll": 1.0}})
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(InvalidInputError, match="plain values"):
+        save_checkpoint(tmp_path, tiny_model("lstm"), dataset="jsb", vocabulary=None, **({"training": {}} | given))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_saving_over_a_checkpoint_replaces_it_and_drops_its_figures(tmp_path: Path) -> None:
@@ -167,9 +176,13 @@ def _truncate(folder: Path, name: str, share: float) -> None:
     (folder / name).write_bytes(content[: int(len(content) * share)])
 
 
-def _other_size(folder: Path) -> None:
+def _edit_model(folder: Path, **changes: object) -> None:
     model = json.loads((folder / "config.json").read_text())["model"]
-    _edit(folder, model={**model, "hidden_size": 5})
+    _edit(folder, model={**model, **changes})
+
+
+def _measured(folder: Path, **parts: object) -> None:
+    (folder / "metrics.json").write_text(json.dumps(parts))
 
 
 def _nan(tensors: dict[str, torch.Tensor]) -> None:
@@ -193,12 +206,34 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "another project's": (lambda folder: (folder / "config.json").write_text('{"hidden": 3}'), "no format_version"),
     "a newer format": (lambda folder: _edit(folder, format_version=2), "upgrade lnf_core"),
     "a true format": (lambda folder: _edit(folder, format_version=True), "no format_version"),
+    "endless digits": (lambda folder: (folder / "config.json").write_text('{"a": 1' + "0" * 5000 + "}"), "as JSON"),
     "no data set": (lambda folder: _edit(folder, dataset=None), "lacks dataset"),
     "an unknown kind": (lambda folder: _edit(folder, model={"kind": "transformer"}), "transformer"),
+    "a kind that is a list": (lambda folder: _edit(folder, model={"kind": []}), "choose one of"),
+    "half a unit": (
+        lambda folder: _edit_model(folder, hidden_size=4.5),
+        "hidden_size is 4.5; it must be a whole number",
+    ),
+    "a truth for a size": (lambda folder: _edit_model(folder, embedding_size=True), "embedding_size is True"),
+    "a word for a number": (lambda folder: _edit_model(folder, dropout="0.2"), "dropout is '0.2'; it must be a number"),
     "a missing field": (lambda folder: _edit(folder, model={"kind": "latent-flow"}), "describes no model"),
-    "other sizes": (_other_size, "belong together"),
+    "other sizes": (lambda folder: _edit_model(folder, hidden_size=5), "belong together"),
     "a short vocabulary": (lambda folder: _edit(folder, vocabulary=["a", "b"]), "they do not belong together"),
     "a vocabulary of numbers": (lambda folder: _edit(folder, vocabulary=[1] * 88), "not a list of strings"),
+    "an empty vocabulary": (lambda folder: _edit(folder, vocabulary=[]), "one or more symbols"),
+    "a symbol twice": (lambda folder: _edit(folder, vocabulary=["a"] * 88), "came twice"),
+    "a figure that is none": (lambda folder: _measured(folder, valid=3), "valid in .* is no object"),
+    "figures without the main one": (lambda folder: _measured(folder, test={"kl": 1.0}), "lacks nll"),
+    "half of the statistics": (lambda folder: _measured(folder, statistics={"samples": {}}), "lacks data"),
+    "a word for a statistic": (
+        lambda folder: _measured(folder, statistics={"samples": {"notes": "4"}, "data": {}}),
+        "statistics.samples.notes in .* is no number",
+    ),
+    "a share of copies alone": (
+        lambda folder: _measured(folder, statistics={"samples": {}, "data": {}, "copies": {"samples": {}}}),
+        "copies in .* lacks held_out",
+    ),
+    "half of the modes": (lambda folder: _measured(folder, modes={"mean": 1.0}), "lacks standard_error, multimodal"),
     "a missing tensor": (lambda f: _edit_weights(f, lambda t: t.pop("emission.bias")), "lacks emission.bias"),
     "a foreign tensor": (lambda f: _edit_weights(f, lambda t: t.update(extra=torch.ones(1))), "the foreign extra"),
     "NaN": (lambda folder: _edit_weights(folder, _nan), "emission.bias .* holds NaN"),
@@ -214,6 +249,8 @@ def test_damage_is_named_in_one_sentence(tmp_path: Path, damage: Callable[[Path]
     with pytest.raises(CheckpointError, match=words) as caught:
         load(tmp_path / "c")
     assert str(tmp_path / "c") in str(caught.value)
+    problem = find_problem(tmp_path / "c")
+    assert problem is None or problem == str(caught.value)  # listed from headers alone, in the same words
 
 
 def test_a_pickle_is_never_run(tmp_path: Path) -> None:
@@ -263,6 +300,17 @@ def test_broken_checkpoints_are_listed_with_their_problem(bundled: Path) -> None
     assert "upgrade" in (problems["muse/iaf-scf"] or "")
     assert "config.json" in (problems["muse/empty"] or "")
     assert list(problems) == sorted(problems)
+
+
+def test_a_folder_without_a_checkpoint_hides_no_released_one(bundled: Path) -> None:
+    run = bundled / "jsb" / "af-scf"
+    (run / "1-transposed").mkdir(parents=True)
+    listed = {entry.name: entry for entry in list_checkpoints()}["jsb/af-scf"]
+    assert listed.problem is None and load("jsb/af-scf").path == listed.path != run
+    save_tiny(run)
+    _truncate(run, "model.safetensors", 0.5)
+    listed = {entry.name: entry for entry in list_checkpoints()}["jsb/af-scf"]
+    assert listed.path == run and listed.problem is not None
 
 
 def test_figures_are_added_and_the_card_follows(tmp_path: Path) -> None:

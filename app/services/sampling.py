@@ -206,8 +206,10 @@ def _data_statistics(name: str) -> MusicStatistics | None:
     listed = next((entry for entry in lnf_core.list_checkpoints() if entry.name == name), None)
     if listed is None or listed.problem is not None:
         return None
-    found = read_metrics(listed.path).get("statistics", {}).get("data")
-    return MusicStatistics(**found) if found else None
+    try:
+        return MusicStatistics.from_dict(read_metrics(listed.path).get("statistics", {}).get("data", {}))
+    except lnf_core.LNFError:
+        return None  # not measured, or not all of it
 
 
 def _words(done: int, total: int, elapsed: float) -> str:

@@ -5,8 +5,8 @@ A share that has nothing to be a share of (triads where no step has three notes)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,18 @@ class MusicStatistics:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> MusicStatistics:
+        """The inverse of :meth:`to_dict`; statistics not known here, a newer lnf_core's, are left out.
+
+        Raises:
+            InvalidInputError: one is missing.
+        """
+        missing = [field.name for field in fields(cls) if field.name not in values]
+        if missing:
+            raise InvalidInputError(f"The statistics lack {', '.join(missing)}; measure them again.")
+        return cls(**{field.name: values[field.name] for field in fields(cls)})
 
 
 @dataclass(frozen=True)

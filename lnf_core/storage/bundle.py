@@ -91,7 +91,7 @@ def save_checkpoint(
 
     Raises:
         CheckpointError: weights that are not finite, a vocabulary of the wrong size, or a folder not writable.
-        InvalidInputError: another ``dtype``.
+        InvalidInputError: another ``dtype``, or ``training`` or ``metrics`` that JSON cannot hold. Nothing is written.
     """
     if dtype not in _STORED_DTYPES:
         raise InvalidInputError(f"cannot store weights as {dtype}; choose float32, float16 or bfloat16.")
@@ -106,14 +106,19 @@ def save_checkpoint(
         "vocabulary": None if vocabulary is None else vocabulary.to_list(),
         "training": dict(training),
     }
+    try:  # everything that can be refused is refused before the first file changes
+        described = json_bytes(config)
+        measured = None if metrics is None else json_bytes(metrics)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"training and metrics must be plain values, ready for JSON: {error}.") from error
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if metrics is None:
+        if measured is None:
             (folder / METRICS).unlink(missing_ok=True)
         replace(folder / WEIGHTS, weights)
-        replace(folder / CONFIG, json_bytes(config))
-        if metrics is not None:
-            replace(folder / METRICS, json_bytes(metrics))
+        replace(folder / CONFIG, described)
+        if measured is not None:
+            replace(folder / METRICS, measured)
         write_card(folder)
     except OSError as error:
         raise CheckpointError(f"cannot write the checkpoint {folder}: {error.strerror or error}.") from error
@@ -211,7 +216,10 @@ def _vocabulary(values: Mapping[str, Any], config: ModelConfig, folder: Path) ->
     symbols = values.get("vocabulary")
     if symbols is not None and not (isinstance(symbols, list) and all(isinstance(item, str) for item in symbols)):
         raise CheckpointError(f"the vocabulary in {folder / CONFIG} is not a list of strings: fetch or save it again.")
-    vocabulary = None if symbols is None else Vocabulary.from_list(symbols)
+    try:
+        vocabulary = None if symbols is None else Vocabulary.from_list(symbols)
+    except InvalidInputError as error:
+        raise CheckpointError(f"the vocabulary in {folder / CONFIG} is none: {error}") from error
     _check_vocabulary(config, vocabulary, folder)
     return vocabulary
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lnf_core.storage.bundle import find_problem
+from lnf_core.storage.files import CONFIG, WEIGHTS
 
 CHECKPOINTS_VARIABLE = "LNF_CHECKPOINTS"
 
@@ -38,11 +39,17 @@ def list_checkpoints() -> list[CheckpointEntry]:
     for root in bundled_roots():
         for folder in sorted(root.glob("*/*/")):
             name = "/".join(folder.parts[-2:])
-            if name not in entries and not name.startswith("."):
+            if not name.startswith(".") and (name not in entries or not _holds_something(entries[name].path)):
                 entries[name] = CheckpointEntry(name, folder, find_problem(folder))
     return [entries[name] for name in sorted(entries)]
 
 
 def bundled(name: str) -> Path | None:
-    """Folder of the bundled checkpoint ``<dataset>/<variant>``; None where there is none of that name."""
-    return next((root / name for root in bundled_roots() if (root / name).is_dir()), None)
+    """Folder of the bundled checkpoint ``<dataset>/<variant>``, the one that is listed; None where there is none."""
+    folders = [root / name for root in bundled_roots() if (root / name).is_dir()]
+    return next(filter(_holds_something, folders), folders[0] if folders else None)
+
+
+def _holds_something(folder: Path) -> bool:
+    """Whether there is a checkpoint, if a broken one; the folder of a run, say, hides none of its name elsewhere."""
+    return (folder / CONFIG).exists() or (folder / WEIGHTS).exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lnf_core.errors import CheckpointError
+from lnf_core.storage.metrics import check_metrics
 from lnf_core.version import __version__
 
 FORMAT_VERSION = 1
@@ -43,7 +44,7 @@ def read_json(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointError(f"{path.parent} has no {path.name}: it is not a complete checkpoint.") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no JSON, or endless digits
         raise CheckpointError(f"{path} cannot be read as JSON ({error}): fetch or save it again.") from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} holds {type(values).__name__} instead of an object: it is not ours.")
@@ -76,6 +77,8 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     """``metrics.json`` of a checkpoint, empty when there is none.
 
     Raises:
-        CheckpointError: the file is there and unreadable.
+        CheckpointError: the file is there and unreadable, or holds something else.
     """
-    return read_json(folder / METRICS) if (folder / METRICS).exists() else {}
+    values = read_json(folder / METRICS) if (folder / METRICS).exists() else {}
+    check_metrics(values, folder / METRICS)
+    return values

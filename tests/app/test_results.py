@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tiny_models import save_tiny
 
+from app.build import build_app
 from app.services import results
 from lnf_core.comparison import REPORTED, compare_bundled, compare_seeds
 from lnf_core.storage.bundled import list_checkpoints
@@ -53,6 +56,24 @@ def test_a_checkpoint_without_figures_has_none_on_the_page(here: Path) -> None:
     assert here.is_dir()  # models that were never measured stand in for three of the released ones
     rows = {row["cells"][0]: row["cells"] for row in results.figures()["rows"]}
     assert all(rows[f"JSB Chorales, {model}"][2:4] == ["—", "—"] for model in ("AF/AF", "AF/SCF", "IAF/SCF"))
+
+
+def test_a_data_set_of_ones_own_has_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_tiny(tmp_path / "folksongs" / "lstm", "lstm", dataset="folksongs", metrics={"valid": {"nll": 7.5}})
+    monkeypatch.setenv("LNF_CHECKPOINTS", str(tmp_path))
+    cells = next(row["cells"] for row in results.figures()["rows"] if row["cells"][0].startswith("folksongs"))
+    assert cells[:4] == ["folksongs, LSTM baseline", "nats/step", "7.500", "—"]
+
+
+@pytest.mark.parametrize(
+    "metrics", [{"statistics": {}}, {"valid": 3}, {"statistics": {"samples": {}, "data": {"more": 1.0}}}]
+)
+def test_no_figures_stop_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metrics: dict[str, Any]) -> None:
+    save_tiny(tmp_path / "jsb" / "af-scf")
+    (tmp_path / "jsb" / "af-scf" / "metrics.json").write_text(json.dumps(metrics))
+    monkeypatch.setenv("LNF_CHECKPOINTS", str(tmp_path))
+    assert results.figures()["rows"] and results.habits()
+    build_app()
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in list_checkpoints()])
