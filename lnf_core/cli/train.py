@@ -28,7 +28,9 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: learning_rate=1e-3, model.hidden_size=256."),
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Processor threads; 0 leaves torch's choice.")] = 0,
-    max_minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so much training time.")] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(min=0, help="Stop after so much training time from now on.")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Every stage of the recipe from scratch, with this seed.")
     ] = None,
@@ -38,6 +40,7 @@ def train(
 
     from lnf_core.data import load_dataset
     from lnf_core.training import Trainer, preset_dataset
+    from lnf_core.training.state import minutes_spent
 
     if threads:
         torch.set_num_threads(threads)
@@ -49,8 +52,8 @@ def train(
         _run_recipe(recipe, out, device, max_minutes or 0.0, seed)
         return
     dataset = load_dataset(preset_dataset(preset))
-    assignments = [*(settings or []), *([] if max_minutes is None else [f"max_minutes={max_minutes}"])]
-    config = _config(preset, dataset, out, resume).override(assignments)
+    limit = minutes_spent(out) + max_minutes if max_minutes else 0.0  # a limit given earlier was for that time
+    config = _config(preset, dataset, out, resume).override([f"max_minutes={limit}", *(settings or [])])
     bar = ProgressBar()
     trainer = Trainer(config, dataset, out, device=device, resume=resume, callbacks=[bar])
     _watched(trainer.run, bar)
@@ -70,12 +73,14 @@ def train_queue(
 def _run_recipe(path: Path, out: Path, device: str, minutes: float, seed: int | None) -> None:
     from lnf_core.data import load_dataset
     from lnf_core.training import preset_dataset
-    from lnf_core.training.recipe import read_recipe, run_recipe
+    from lnf_core.training.recipe import first_stage, read_recipe, run_recipe
 
     recipe = read_recipe(path)
     if seed is not None:
         recipe = recipe.seeded(seed)
     dataset = load_dataset(preset_dataset(recipe.preset))
+    if first := first_stage(recipe, out):
+        typer.echo(f"goes on from the released {recipe.released} with stage {first + 1}; --seed 0 trains every stage.")
     bar = ProgressBar()
     if _watched(lambda: run_recipe(recipe, dataset, out, device=device, minutes=minutes, callbacks=[bar]), bar) is None:
         typer.echo(f"every stage in {out} is done.")

@@ -66,12 +66,14 @@ def save_best(out: Path, model: SequenceModel, dataset: Dataset, description: di
     save_checkpoint(out / BEST_FOLDER, model, dataset=dataset.name, vocabulary=dataset.vocabulary, training=description)
 
 
-def take_up(model: SequenceModel, name: str) -> dict[str, Any]:
+def take_up(model: SequenceModel, name: str, dataset: Dataset) -> dict[str, Any]:
     """Give ``model`` the weights of the checkpoint ``name``; returns how those were trained.
+
+    p(T) stays that of ``dataset``: it is counted, not trained.
 
     Raises:
         CheckpointError: it cannot be loaded.
-        TrainingError: it is of another network.
+        TrainingError: it is of another network, or of a text model with other symbols.
     """
     start = load(name)
     # Dropout is no size: a later stage may well want more of it.
@@ -80,6 +82,12 @@ def take_up(model: SequenceModel, name: str) -> dict[str, Any]:
             f"{name} has other sizes than this run's network; start from a checkpoint of the same preset, "
             "or give its sizes with --set model.<field>=..."
         )
-    model.load_state_dict(start.model.state_dict())
+    if start.vocabulary != dataset.vocabulary:
+        raise TrainingError(
+            f"{name} was trained on other symbols than those of {dataset.name}, or on the same in another order; "
+            "start from a checkpoint of this data set."
+        )
+    counted = {f"length_prior.{key}": value for key, value in model.length_prior.state_dict().items()}
+    model.load_state_dict(start.model.state_dict() | counted)
     earlier = {key: value for key, value in start.training.items() if key not in ("config", "data_sums")}
     return {"checkpoint": published(name), **earlier}

@@ -24,15 +24,14 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from lnf_core.data import Dataset
-from lnf_core.errors import ConfigError
+from lnf_core.errors import ConfigError, TrainingError
 from lnf_core.training.checkpoints import BEST_FOLDER
 from lnf_core.training.config import TrainConfig
 from lnf_core.training.events import Callback, FinishedEvent
 from lnf_core.training.presets import preset
-from lnf_core.training.state import load_state, state_path
+from lnf_core.training.state import find_saved, minutes_spent
 from lnf_core.training.trainer import Trainer
 
 _DONE = "done"
@@ -78,23 +77,24 @@ def read_recipe(path: Path) -> Recipe:
     stages = values.get("stage", [])
     if not isinstance(values.get("preset"), str) or not isinstance(stages, list) or not stages:
         raise ConfigError(f"{path} needs a preset and at least one [[stage]].")
-    recipe = Recipe(
-        values["preset"],
-        tuple(_stage(stage, path) for stage in stages),
-        str(values.get("released", "")),
-        int(values.get("released_stage", 1)),
-    )
-    if not 1 <= recipe.released_stage <= len(stages):
-        raise ConfigError(f"released_stage in {path} is {recipe.released_stage}; there are {len(stages)} stages.")
-    return recipe
+    released, goes_on = values.get("released", ""), values.get("released_stage", 1)
+    if not isinstance(released, str):
+        raise ConfigError(f"released in {path} is {released!r}; it must be the name of a checkpoint.")
+    if not isinstance(goes_on, int) or not 1 <= goes_on <= len(stages):
+        raise ConfigError(f"released_stage in {path} is {goes_on!r}; it must be one of its {len(stages)} stages.")
+    return Recipe(values["preset"], tuple(_stage(stage, path) for stage in stages), released, goes_on)
 
 
-def _stage(values: dict[str, Any], path: Path) -> Stage:
+def _stage(values: object, path: Path) -> Stage:
+    values = values if isinstance(values, dict) else {}
     name, settings = values.get("name"), values.get("settings", {})
     named = isinstance(name, str) and re.fullmatch(r"[a-z0-9-]+", name)
     if not named or not isinstance(settings, dict) or set(values) - {"name", "settings"}:
         raise ConfigError(f"a stage in {path} needs a name of small letters, and may have settings, and nothing else.")
-    written = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
+    try:
+        written = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
+    except TypeError as error:
+        raise ConfigError(f"the settings of stage {name} in {path} must be numbers and words: {error}.") from error
     return Stage(str(name), tuple(f"{key}={value}" for key, value in written.items()))
 
 
@@ -118,17 +118,21 @@ def run_recipe(
 
     Raises:
         ConfigError: a setting that does not exist, or a value out of range.
-        TrainingError: a stage cannot start or go on.
+        TrainingError: a stage cannot start or go on, or was done with other settings.
     """
     finished: FinishedEvent | None = None
     left = minutes
-    for number in range(_first_stage(recipe, out), len(recipe.stages)):
+    for number in range(first_stage(recipe, out), len(recipe.stages)):
         folder = stage_folder(recipe, out, number)
+        config = stage_config(recipe, dataset, out, number)
         if (folder / _DONE).exists():
+            find_saved(folder, config, dataset, resume=True)  # refuses what was done with other settings
             continue
-        state = state_path(folder)
-        spent = load_state(state).progress.seconds / 60 if state.exists() else 0.0
-        config = stage_config(recipe, dataset, out, number).override([f"max_minutes={spent + left if minutes else 0}"])
+        if number and not config.start_from:
+            gone = stage_folder(recipe, out, number - 1) / BEST_FOLDER
+            raise TrainingError(f"{folder} goes on from {gone}, which is gone; give another folder to start anew.")
+        spent = minutes_spent(folder)
+        config = config.override([f"max_minutes={spent + left if minutes else 0}"])
         finished = Trainer(config, dataset, folder, device=device, resume=True, callbacks=callbacks).run()
         if finished.reason not in ("completed", "early_stop"):
             return finished
@@ -142,7 +146,7 @@ def run_recipe(
 def stage_config(recipe: Recipe, dataset: Dataset, out: Path, number: int) -> TrainConfig:
     """The configuration of stage ``number``, counted from 0, and which weights it begins with."""
     config = preset(recipe.preset, dataset).override(recipe.stages[number].assignments)
-    earlier = stage_folder(recipe, out, number - 1) / BEST_FOLDER if number else None
+    earlier = (stage_folder(recipe, out, number - 1) / BEST_FOLDER).resolve() if number else None
     if earlier is not None and earlier.is_dir():
         return config.override([f"start_from={earlier}"])
     if number and recipe.released and number == recipe.released_stage - 1:
@@ -150,8 +154,8 @@ def stage_config(recipe: Recipe, dataset: Dataset, out: Path, number: int) -> Tr
     return config
 
 
-def _first_stage(recipe: Recipe, out: Path) -> int:
-    """Stage 1, or the one that goes on from the released checkpoint where the stages before it have left nothing."""
+def first_stage(recipe: Recipe, out: Path) -> int:
+    """Counted from 0: the first, or that which goes on from the released checkpoint where earlier ones left nothing."""
     from lnf_core.storage.bundled import bundled
 
     began = any(stage_folder(recipe, out, number).exists() for number in range(recipe.released_stage - 1))

@@ -145,6 +145,16 @@ def load_state(path: Path) -> SavedState:
         raise TrainingError(f"{path} is no training state that can be resumed ({error}); start anew.") from error
 
 
+def minutes_spent(out: Path) -> float:
+    """Minutes the run in ``out`` has trained so far, 0 where there is none.
+
+    Raises:
+        TrainingError: its state cannot be read.
+    """
+    path = state_path(out)
+    return load_state(path).progress.seconds / 60 if path.exists() else 0.0
+
+
 def find_saved(out: Path, config: TrainConfig, dataset: Dataset, *, resume: bool) -> SavedState | None:
     """The state to go on from; None for a run that starts at the beginning.
 

@@ -74,6 +74,10 @@ class Trainer:
         self.stop = StopRequest()
         """Set it to end the run within the next step, state saved; SIGTERM and SIGINT do the same."""
         saved = find_saved(out, config, dataset, resume=resume)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainingError(f"{out} cannot be the folder of a run: {error.strerror or error}.") from error
 
         self._accelerator = make_accelerator(device, config.precision, config.batch_size * config.posterior_samples)
         if config.batch_size < self._accelerator.num_processes:
@@ -88,7 +92,7 @@ class Trainer:
             """The network that is trained, not wrapped."""
         self._progress = Counters()
         if config.start_from and saved is None:
-            self._progress.started_from = take_up(self.model, config.start_from)
+            self._progress.started_from = take_up(self.model, config.start_from, dataset)
         self._optimizer = torch.optim.AdamW(
             self.model.to(self.device).parameters(),
             lr=config.learning_rate,
@@ -148,18 +152,18 @@ class Trainer:
         config, progress = self.config, self._progress
         valid_every = config.valid_every or self._plan.steps_per_epoch
         while progress.step < self.total_steps:
+            if self._stalled:  # a run that had ended so is not trained on
+                return "early_stop"
             out_of_time, interrupted = self._train_step()
-            early = False
             last = progress.step == self.total_steps
             if progress.step % valid_every == 0 or last:
                 self._validate(last=last)
-                early = 0 < config.patience <= progress.since_best
-            ended = early or out_of_time or interrupted
+            ended = self._stalled or out_of_time or interrupted
             due = time.monotonic() - self._saved_at >= 60 * config.checkpoint_minutes
             if ended or due or last:
                 self._save_state()
             if ended and not last:
-                return "early_stop" if early else "interrupted" if interrupted else "max_minutes"
+                return "early_stop" if self._stalled else "interrupted" if interrupted else "max_minutes"
         return "completed"
 
     def _finish(self, reason: StopReason) -> FinishedEvent:
@@ -307,6 +311,10 @@ class Trainer:
             optimizer=self._optimizer,
         )
         self._emit(CheckpointEvent(self._progress.step, self._epoch, path, self._minutes))
+
+    @property
+    def _stalled(self) -> bool:
+        return 0 < self.config.patience <= self._progress.since_best
 
     @property
     def _epoch(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from lnf_core.errors import ConfigError, TrainingError
 from lnf_core.storage.bundled import CHECKPOINTS_VARIABLE
 from lnf_core.storage.find import load
 from lnf_core.training.queue import Queue, read_queue
-from lnf_core.training.recipe import read_recipe, run_recipe
+from lnf_core.training.recipe import first_stage, read_recipe, run_recipe
 from lnf_core.training.state import load_state, state_path
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +58,12 @@ def test_each_stage_goes_on_from_the_one_before(tmp_path: Path) -> None:
     gap = events_of(second, "valid")[0]["negative_elbo"] - events_of(first, "finished")[0]["best_negative_elbo"]
     assert abs(gap) < 0.05  # nothing was forgotten on the way
     assert run_recipe(read_recipe(path), text_data(), out, device="cpu") is None  # all done: nothing runs again
+    with pytest.raises(TrainingError, match="seed was 0 and is now 1"):  # another run: not this one that is done
+        run_recipe(read_recipe(path).seeded(1), text_data(), out, device="cpu")
+    shutil.rmtree(second)
+    shutil.rmtree(first / "best")
+    with pytest.raises(TrainingError, match="1-a/best, which is gone"):
+        run_recipe(read_recipe(path), text_data(), out, device="cpu")
 
 
 def test_time_that_is_up_is_given_anew_to_the_next_turn(tmp_path: Path) -> None:
@@ -89,6 +96,7 @@ def test_where_a_runs_own_weights_are_gone_it_goes_on_from_the_released_ones(
     assert (tmp_path / "whole" / "1-a").exists()  # nothing is released yet: from the start
     (tmp_path / "released" / "ptb").mkdir(parents=True)
     (tmp_path / "whole" / "2-b" / "best").rename(tmp_path / "released" / "ptb" / "small")
+    assert first_stage(read_recipe(path), tmp_path / "short") == 1
     run_recipe(read_recipe(path), text_data(), tmp_path / "short", device="cpu")
     assert not (tmp_path / "short" / "1-a").exists()
     assert load(tmp_path / "short" / "2-b" / "best").training["started_from"]["checkpoint"] == "ptb/small"
@@ -104,7 +112,11 @@ def test_where_a_runs_own_weights_are_gone_it_goes_on_from_the_released_ones(
         ('preset = "ptb/lstm"', "at least one"),
         ('preset = "ptb/lstm"\ncolour = 3\n[[stage]]\nname = "a"', "colour"),
         ('preset = "ptb/lstm"\n[[stage]]\nname = "../a"', "small letters"),
-        ('preset = "ptb/lstm"\nreleased_stage = 2\n[[stage]]\nname = "a"', "there are 1"),
+        ('preset = "ptb/lstm"\nreleased_stage = 2\n[[stage]]\nname = "a"', "one of its 1 stages"),
+        ('preset = "ptb/lstm"\nreleased_stage = "two"\n[[stage]]\nname = "a"', "released_stage in .* is 'two'"),
+        ('preset = "ptb/lstm"\nreleased = 2\n[[stage]]\nname = "a"', "name of a checkpoint"),
+        ('preset = "ptb/lstm"\nstage = ["a"]', "small letters"),
+        ('preset = "ptb/lstm"\n[[stage]]\nname = "a"\nsettings = { seed = 2026-01-01 }', "numbers and words"),
     ],
 )
 def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, text: str, said: str) -> None:

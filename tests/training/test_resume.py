@@ -76,6 +76,17 @@ def test_resuming_a_completed_run_adds_no_step(tmp_path: Path) -> None:
     assert without_time(events_of(tmp_path)) == before
 
 
+def test_resuming_a_run_that_no_longer_improved_adds_no_step(tmp_path: Path) -> None:
+    data = music_data()
+    config = tiny_config("lstm", data, max_epochs=200, patience=1, learning_rate=0.2)
+    first = Trainer(config, data, tmp_path, device="cpu").run()
+    assert first.reason == "early_stop"
+    best = (tmp_path / "best" / "model.safetensors").read_bytes()
+    again = Trainer(config, data, tmp_path, device="cpu", resume=True).run()
+    assert (again.reason, again.step, again.best_step) == ("early_stop", first.step, first.best_step)
+    assert (tmp_path / "best" / "model.safetensors").read_bytes() == best
+
+
 def test_a_run_out_of_time_goes_on_with_more(tmp_path: Path) -> None:
     data = music_data()
     config = tiny_config("lstm", data, max_epochs=200, max_minutes=0.002)

@@ -11,8 +11,9 @@ import pytest
 import torch
 from training_runs import events_of, music_data, text_data, tiny_config, tiny_model_config, without_time
 
-from lnf_core.data import collate
+from lnf_core.data import Vocabulary, collate
 from lnf_core.errors import TrainingError
+from lnf_core.storage.bundle import save_checkpoint
 from lnf_core.storage.find import load
 from lnf_core.training import CheckpointEvent, Event, FinishedEvent, StepEvent, Trainer, ValidEvent
 from lnf_core.training.batches import BatchPlan, derive_generator
@@ -189,6 +190,33 @@ def test_a_run_can_start_from_a_checkpoint_and_says_so(tmp_path: Path) -> None:
     assert len(events_of(tmp_path / "second")) == 4
     with pytest.raises(TrainingError, match="other sizes"):
         run(tmp_path / "third", "af-scf", start_from=str(first))
+
+
+def test_lengths_are_counted_in_the_data_not_taken_from_the_checkpoint_a_run_starts_from(tmp_path: Path) -> None:
+    run(tmp_path / "first", "lstm", max_steps=2)
+    start = load(tmp_path / "first" / "best")
+    own = start.model.length_prior.log_probs.clone()
+    start.model.length_prior.log_probs.fill_(-2.0)
+    save_checkpoint(tmp_path / "flat", start.model, dataset="ptb", vocabulary=start.vocabulary, training={})
+    run(tmp_path / "second", "lstm", max_steps=2, start_from=str(tmp_path / "flat"))
+    assert torch.equal(load(tmp_path / "second" / "best").model.length_prior.log_probs, own)
+
+
+def test_a_run_does_not_start_from_a_checkpoint_of_other_symbols(tmp_path: Path) -> None:
+    run(tmp_path / "first", "lstm", max_steps=2)
+    start = load(tmp_path / "first" / "best")
+    assert start.vocabulary is not None
+    turned = Vocabulary.from_list(start.vocabulary.to_list()[::-1])
+    save_checkpoint(tmp_path / "turned", start.model, dataset="ptb", vocabulary=turned, training={})
+    with pytest.raises(TrainingError, match="other symbols"):
+        run(tmp_path / "second", "lstm", start_from=str(tmp_path / "turned"))
+
+
+def test_a_file_is_no_folder_for_a_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(TrainingError, match="cannot be the folder of a run"):
+            run(out, "lstm")
 
 
 @pytest.mark.parametrize(("samples", "weight"), [(1, 1.0), (1, 0.3), (3, 0.3)])
