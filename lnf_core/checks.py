@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import math
+import operator
 import warnings
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lnf_core.config import LatentFlowConfig, ModelConfig
 from lnf_core.errors import InvalidInputError
 from lnf_core.models.length_prior import LengthPrior
+from lnf_core.nets.positions import step_mask
 
 MAX_COUNT = 4096
 """Most sequences one call draws: a bound on memory, far above any use."""
+
+
+def _is_whole(value: object) -> bool:
+    """Whether it is a whole number, Python's, NumPy's or a tensor's; True and False are none."""
+    try:
+        operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return False
+    truth = isinstance(value, bool | np.bool_) or getattr(value, "dtype", None) == torch.bool
+    return not truth and getattr(value, "ndim", 0) == 0  # a row of one number is a row
 
 
 def check_temperature(temperature: float) -> float:
@@ -35,9 +48,9 @@ def check_count(count: int) -> int:
     Raises:
         InvalidInputError: anything else.
     """
-    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MAX_COUNT:
+    if not _is_whole(count) or not 1 <= count <= MAX_COUNT:
         raise InvalidInputError(f"count is {count}; give a whole number from 1 to {MAX_COUNT}.")
-    return count
+    return int(count)
 
 
 def check_samples(samples: int) -> int:
@@ -46,9 +59,9 @@ def check_samples(samples: int) -> int:
     Raises:
         InvalidInputError: anything else.
     """
-    if not isinstance(samples, int) or isinstance(samples, bool) or samples < 1:
+    if not _is_whole(samples) or samples < 1:
         raise InvalidInputError(f"samples is {samples}; give a whole number of at least 1.")
-    return samples
+    return int(samples)
 
 
 def check_lengths(lengths: Tensor, max_length: int) -> Tensor:
@@ -57,8 +70,9 @@ def check_lengths(lengths: Tensor, max_length: int) -> Tensor:
     Raises:
         InvalidInputError: an empty list, a wrong type or a length out of range.
     """
-    if lengths.ndim != 1 or len(lengths) == 0 or lengths.is_floating_point() or lengths.dtype == torch.bool:
-        raise InvalidInputError("lengths must be a non-empty row of whole numbers, one for each sequence.")
+    row = isinstance(lengths, Tensor) and lengths.ndim == 1 and len(lengths) > 0
+    if not row or lengths.is_floating_point() or lengths.dtype == torch.bool:
+        raise InvalidInputError("lengths must be a tensor, a non-empty row of whole numbers, one for each sequence.")
     wrong = lengths[(lengths < 1) | (lengths > max_length)]
     if len(wrong):
         raise InvalidInputError(f"a length of {int(wrong[0])} steps was asked for; this model takes 1 to {max_length}.")
@@ -82,7 +96,8 @@ def resolve_lengths(
     count = check_count(count)
     if lengths is None:
         return count, None
-    if isinstance(lengths, int) and not isinstance(lengths, bool):
+    if _is_whole(lengths):
+        lengths = int(lengths)  # type: ignore[arg-type]
         if not 1 <= lengths <= max_length:  # a huge one would not even fit into a tensor
             raise InvalidInputError(f"a length of {lengths} steps was asked for; this model takes 1 to {max_length}.")
         return count, torch.full((count,), lengths, device=device)
@@ -113,17 +128,29 @@ def check_total(known: int, length: int) -> None:
     Raises:
         InvalidInputError: anything else.
     """
-    if not isinstance(length, int) or isinstance(length, bool):
+    if not _is_whole(length):
         raise InvalidInputError(f"length is {length}; give the total steps, prefix included, as one whole number.")
     if not 1 <= known < length:
         raise InvalidInputError(f"the prefix has {known} steps; give at least 1 and fewer than the {length} asked for.")
 
 
-def check_latents(z: Tensor, lengths: Tensor, config: LatentFlowConfig) -> Tensor:
-    """Check ``z`` or base noise ``[T, B, D]`` against a model; returns lengths as int64.
+def check_totals(totals: Tensor, lengths: Tensor, max_length: int) -> Tensor:
+    """Total lengths ``[B]`` of sequences whose first ``lengths`` steps are at hand, as int64.
 
     Raises:
-        InvalidInputError: wrong shape or a length out of range.
+        InvalidInputError: not one for each, out of range, or below its sequence's own length.
+    """
+    totals = check_lengths(totals, max_length)
+    if len(totals) != len(lengths) or bool((totals < lengths).any()):
+        raise InvalidInputError("total_lengths must hold one for each sequence, none below the length it has already.")
+    return totals
+
+
+def check_latents(z: Tensor, lengths: Tensor, config: LatentFlowConfig, dtype: torch.dtype) -> Tensor:
+    """Check ``z`` or base noise ``[T, B, D]`` against a model that computes in ``dtype``; returns lengths as int64.
+
+    Raises:
+        InvalidInputError: wrong shape or type, a length out of range, or values that are not finite.
     """
     lengths = check_lengths(lengths, config.max_length)
     fits = z.ndim == 3 and z.is_floating_point() and z.shape[1:] == (len(lengths), config.latent_size)
@@ -132,6 +159,10 @@ def check_latents(z: Tensor, lengths: Tensor, config: LatentFlowConfig) -> Tenso
             f"the latents have shape {list(z.shape)}; floats of [T, {len(lengths)}, {config.latent_size}] are needed, "
             f"with T at least the longest length, {int(lengths.max())}."
         )
+    if z.dtype != dtype:
+        raise InvalidInputError(f"the latents are {z.dtype} and the model computes in {dtype}; convert one of them.")
+    if not bool(z.detach()[step_mask(lengths, len(z))].isfinite().all()):
+        raise InvalidInputError("the latents hold NaN or infinity within the sequences' lengths.")
     return lengths
 
 
@@ -149,7 +180,8 @@ def check_sequences(x: Tensor, lengths: Tensor, config: ModelConfig) -> Tensor:
         raise InvalidInputError(f"x has shape {list(x.shape)}; this model takes {shape}.")
     if x.shape[1] != len(lengths) or x.shape[0] < int(lengths.max()):
         raise InvalidInputError(
-            f"x has {x.shape[0]} steps and {x.shape[1]} sequences, too few for the {len(lengths)} lengths given."
+            f"x has {x.shape[0]} steps and {x.shape[1]} sequences; the lengths given ask for {int(lengths.max())} "
+            f"steps or more and {len(lengths)} sequences."
         )
     whole = not (x.is_floating_point() or x.dtype == torch.bool)
     if categorical and not (whole and int(x.min()) >= 0 and int(x.max()) < config.vocab_size):

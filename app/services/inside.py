@@ -40,13 +40,22 @@ class InsideViews:
             model, x = studied.model, studied.x
             lengths = torch.tensor([len(x)])
             terms = step_terms(model, x, _DRAWS, torch.Generator().manual_seed(request.seed))
-            curve = bound_by_samples(model, x[:, None], lengths, _BOUND, torch.Generator().manual_seed(request.seed))
+            seen = bool(model.length_prior.log_prob(lengths).isfinite().all())
+            curve = bound_by_samples(
+                model,
+                x[:, None],
+                lengths,
+                _BOUND,
+                torch.Generator().manual_seed(request.seed),
+                with_length=seen,
+            )
             layers = decode_layers(model, studied.past)
             error = model.invert(studied.past.z[:, None], lengths, studied.sampler).error
         return studied.head("inside", request) | {
             "reconstruction": [round(float(value), 4) for value in terms.reconstruction],
             "kl": [round(float(value), 4) for value in terms.kl],
             "draws": _DRAWS,
+            "length_seen": seen,
             "bound": [
                 {"draws": count, "nats": round(-bound, 4), "error": None if spread is None else round(spread, 4)}
                 for count, bound, spread in zip(curve.counts, curve.bounds, curve.standard_errors, strict=True)

@@ -8,7 +8,7 @@ curve is still rising, the reported likelihood is still a property of K as much 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -34,7 +34,7 @@ class BoundCurve:
     groups: tuple[int, ...]
     """Disjoint groups of K draws that were averaged."""
     steps: int
-    """``sum(T + 1)`` over the batch."""
+    """``sum(T + 1)`` over the batch; ``sum(T)`` without p(T)."""
 
 
 @torch.no_grad()
@@ -47,6 +47,7 @@ def bound_by_samples(
     counts: Sequence[int] | None = None,
     *,
     max_rows: int = 256,
+    with_length: bool = True,
 ) -> BoundCurve:
     """The importance-sampled bound for each K in ``counts``, all from one set of draws.
 
@@ -61,7 +62,9 @@ def bound_by_samples(
         samples: posterior samples of each sequence.
         generator: all the randomness.
         counts: numbers of samples K; by default 1, 2, 5, 10, 20, 50, ... below ``samples``, then ``samples``.
-        max_rows: at most so many sequences (B times samples) are in flight at once; the result does not depend on it.
+        max_rows: so many sequences (B times samples), or B if that is more, are in flight at once; the result does not
+            depend on it.
+        with_length: ``log p(T)`` counts too. Without it a length that no training sequence has is as good as any.
 
     Raises:
         InvalidInputError: a batch that does not fit the model, no samples, or counts that do not rise from at least 1
@@ -78,7 +81,9 @@ def bound_by_samples(
             for start in range(0, samples, at_once)
         ]
     )
-    steps = int((lengths + 1).sum())
+    if not with_length:
+        elbo = replace(elbo, log_p_length=torch.zeros_like(elbo.log_p_length))
+    steps = int((lengths + int(with_length)).sum())
     estimates = [_grouped(elbo, count) for count in counts]  # [B, G] each, in nats
     return BoundCurve(
         counts=counts,

@@ -115,9 +115,9 @@ class _Push:
         whole = isinstance(directions, int) and not isinstance(directions, bool)
         if not (whole and 1 <= directions <= MAX_DIRECTIONS):
             raise InvalidInputError(f"directions is {directions}; give a whole number from 1 to {MAX_DIRECTIONS}.")
-        lengths = check_latents(eps, lengths, model.config)
+        lengths = check_latents(eps, lengths, model.config, model.emission.bias.dtype)
         self._model, self._directions = model, directions
-        self._sampler = prepare(model, engine) if isinstance(engine, str) else engine
+        self._sampler = prepare(model, engine)
         self._shortest = int(lengths.min())
         self._eps = eps.repeat_interleave(directions, dim=1)  # [T, B * R, D]
         self._lengths = lengths.repeat_interleave(directions)

@@ -107,7 +107,7 @@ def draw_step(
     if count < 2 or symbols < 1:
         raise InvalidInputError(f"{count} draws and {symbols} symbols were asked for; at least 2 and 1 are needed.")
     noise = torch.randn(count, past.z.shape[1], generator=generator, device=past.z.device, dtype=past.z.dtype)  # [N, D]
-    sampler = prepare(model, engine) if isinstance(engine, str) else engine
+    sampler = prepare(model, engine)
     layers = sampler.trace(temperature * noise, past.prior_context[step])
     z = layers[-1]
     features = torch.cat([z, past.decoder_context[step].to(z.dtype).expand(count, -1)], -1)

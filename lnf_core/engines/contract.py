@@ -29,6 +29,11 @@ class FlowSampler(Protocol):
     """A latent flow, made ready to sample from."""
 
     @property
+    def model(self) -> LatentFlow:
+        """The model it was made from."""
+        ...
+
+    @property
     def engine(self) -> str:
         """The name of the engine it came from."""
         ...
@@ -62,6 +67,11 @@ class FlowSampler(Protocol):
 
 class BaselineSampler(Protocol):
     """The LSTM baseline, made ready to sample from."""
+
+    @property
+    def model(self) -> LSTMBaseline:
+        """The model it was made from."""
+        ...
 
     @property
     def engine(self) -> str:

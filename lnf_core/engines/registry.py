@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING, overload
 
 from lnf_core.engines.contract import BaselineSampler, Engine, FlowSampler
@@ -40,7 +41,12 @@ def choose(name: str, model: SequenceModel) -> Engine:
         EngineError: no such engine, or it was asked for by name and cannot run this model here.
     """
     if name == "auto":
-        wanted = _ENGINES.get(os.environ.get(AUTO_VARIABLE, ""))
+        first = os.environ.get(AUTO_VARIABLE, "")
+        if first and first not in ENGINES:
+            warnings.warn(
+                f"{AUTO_VARIABLE} is {first!r}, which is no engine; choose one of {', '.join(ENGINES)}.", stacklevel=2
+            )
+        wanted = _ENGINES.get(first)
         if wanted is not None and wanted.why_not(model) is None:
             return wanted
         return _NUMBA if _worth_compiling(model) and _NUMBA.ready() and _NUMBA.why_not(model) is None else _EAGER
@@ -51,17 +57,24 @@ def choose(name: str, model: SequenceModel) -> Engine:
 
 
 @overload
-def prepare(model: LatentFlow, engine: str = "auto") -> FlowSampler: ...
+def prepare(model: LatentFlow, engine: str | FlowSampler = "auto") -> FlowSampler: ...
 @overload
-def prepare(model: LSTMBaseline, engine: str = "auto") -> BaselineSampler: ...
-def prepare(model: SequenceModel, engine: str = "auto") -> FlowSampler | BaselineSampler:
-    """A sampler for the weights ``model`` has now.
+def prepare(model: LSTMBaseline, engine: str | BaselineSampler = "auto") -> BaselineSampler: ...
+def prepare(
+    model: SequenceModel, engine: str | FlowSampler | BaselineSampler = "auto"
+) -> FlowSampler | BaselineSampler:
+    """A sampler for the weights ``model`` has now; one that was prepared from ``model`` before is handed back.
 
     Raises:
-        EngineError: no such engine, or it was asked for by name and cannot run this model here.
+        EngineError: no such engine, it was asked for by name and cannot run this model here, or the sampler is
+            another model's.
     """
     from lnf_core.models.baseline import LSTMBaseline
 
+    if not isinstance(engine, str):
+        if getattr(engine, "model", None) is not model:
+            raise EngineError("this sampler was prepared from another model; prepare one from this model.")
+        return engine
     chosen = choose(engine, model)
     return chosen.baseline(model) if isinstance(model, LSTMBaseline) else chosen.flow(model)
 
@@ -75,10 +88,12 @@ def _named(name: str) -> Engine:
 def ready(name: str) -> bool:
     """Whether the engine ``name`` would start at once: only ``numba_cpu`` has something to compile first.
 
+    ``auto`` takes no engine that is not ready.
+
     Raises:
         EngineError: no such engine.
     """
-    return _NUMBA.ready() if _named(name) is _NUMBA else True
+    return name == "auto" or _named(name) is not _NUMBA or _NUMBA.ready()
 
 
 def warm_up() -> None:

@@ -52,7 +52,7 @@ class ModelBase(nn.Module, ABC):
         generator: torch.Generator | None = None,
         max_rows: int = 256,
     ) -> Bound:
-        """``log p(x, T)`` and its parts from K = ``samples`` draws; at most ``max_rows`` rows are in flight at once."""
+        """``log p(x, T)`` and its parts from K = ``samples`` draws; ``max_rows`` rows, or B if more, run at once."""
 
     def elbo(self, x: Tensor, lengths: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Elbo:
         """The terms of the bound for K = ``samples`` draws of z.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lnf_core.checks import check_sequences, check_temperature, check_total, resolve_lengths
+from lnf_core.checks import check_samples, check_sequences, check_temperature, check_total, resolve_lengths
 from lnf_core.config import BaselineConfig
 from lnf_core.engines import BaselineSampler, prepare
 from lnf_core.models.base import ModelBase
@@ -77,7 +77,12 @@ class LSTMBaseline(ModelBase):
         generator: torch.Generator | None = None,
         max_rows: int = 256,
     ) -> Bound:
-        """Exact ``log p(x, T)`` in the shape of a bound; ``samples`` and ``generator`` change nothing here."""
+        """Exact ``log p(x, T)`` in the shape of a bound; ``samples`` and ``generator`` change nothing here.
+
+        Raises:
+            InvalidInputError: a batch that does not fit the model, or no samples.
+        """
+        check_samples(samples)
         lengths = check_sequences(x, lengths, self.config)
         parts = zip(x.split(max(1, max_rows), 1), lengths.split(max(1, max_rows)), strict=True)
         bounds = [Bound.of([self(*part)]) for part in parts]
@@ -105,7 +110,7 @@ class LSTMBaseline(ModelBase):
             InvalidInputError: temperature, count or a length out of range.
             EngineError: the engine asked for by name cannot run here.
         """
-        sampler = prepare(self, engine) if isinstance(engine, str) else engine
+        sampler = prepare(self, engine)
         temperature = check_temperature(temperature)
         draws, lengths = self._begin(count, lengths, generator)
         return self._roll_out(None, lengths, temperature, sampler, None if argmax else draws, progress)
@@ -129,7 +134,7 @@ class LSTMBaseline(ModelBase):
             InvalidInputError: an empty prefix, one that is not shorter than ``length``, or a bad argument.
             EngineError: the engine asked for by name cannot run here.
         """
-        sampler = prepare(self, engine) if isinstance(engine, str) else engine
+        sampler = prepare(self, engine)
         temperature = check_temperature(temperature)
         check_total(len(prefix) if prefix.ndim else 0, length)
         count, _ = resolve_lengths(count, length, self.config.max_length, self.device)

@@ -19,10 +19,12 @@ from lnf_core.checks import (
     check_sequences,
     check_temperature,
     check_total,
+    check_totals,
     resolve_lengths,
 )
 from lnf_core.config import LatentFlowConfig
 from lnf_core.engines import FlowSampler, prepare
+from lnf_core.errors import InvalidInputError
 from lnf_core.flows.time import TimeFlow
 from lnf_core.models.base import ModelBase
 from lnf_core.models.decoder import Decoder
@@ -65,7 +67,8 @@ class LatentFlow(ModelBase):
             InvalidInputError: a batch that does not fit the model.
         """
         lengths = check_sequences(x, lengths, self.config)
-        return self._encode(x, lengths, self.positions(lengths if total_lengths is None else total_lengths, len(x)))
+        totals = lengths if total_lengths is None else check_totals(total_lengths, lengths, self.config.max_length)
+        return self._encode(x, lengths, self.positions(totals, len(x)))
 
     def _encode(self, x: Tensor, lengths: Tensor, positions: Tensor) -> Posterior:
         posterior: Posterior = self.encoder(self.emission.embed(x), lengths, positions)
@@ -73,7 +76,7 @@ class LatentFlow(ModelBase):
 
     def log_prior(self, z: Tensor, lengths: Tensor) -> Tensor:
         """``log p(z_t | ...)`` in nats per step, ``[T, B]``; zero on padding."""
-        lengths = check_latents(z, lengths, self.config)
+        lengths = self._check_latents(z, lengths)
         return self._log_prior(z, lengths, self.positions(lengths, len(z)))
 
     def _log_prior(self, z: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
@@ -84,7 +87,9 @@ class LatentFlow(ModelBase):
 
     def log_emission(self, x: Tensor, z: Tensor, lengths: Tensor) -> Tensor:
         """``log p(x_t | z)`` in nats per step, ``[T, B]``; zero on padding."""
-        lengths = check_latents(z, check_sequences(x, lengths, self.config), self.config)
+        lengths = self._check_latents(z, check_sequences(x, lengths, self.config))
+        if len(x) != len(z):
+            raise InvalidInputError(f"x has {len(x)} steps and z {len(z)}; pad both to the same number.")
         return self._log_emission(x, z, lengths, self.positions(lengths, len(z)))
 
     def _log_emission(self, x: Tensor, z: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
@@ -142,7 +147,8 @@ class LatentFlow(ModelBase):
     ) -> Bound:
         """Importance-sampled ``log p(x, T)`` and its parts from K = ``samples`` draws (Burda et al., ICLR 2016).
 
-        At most ``max_rows`` sequences (B times samples) are in flight at once; the result does not depend on it.
+        So many sequences as ``max_rows`` (B times samples), or B if that is more, are in flight at once; the result
+        does not depend on it.
 
         Raises:
             InvalidInputError: a batch that does not fit the model, or no samples.
@@ -175,7 +181,7 @@ class LatentFlow(ModelBase):
             lengths: steps of every sequence, or of each; ``None`` draws them from p(T).
             temperature: standard deviation of the base noise; 1 is the model.
             argmax: the most likely x given z in place of a draw.
-            generator: all the randomness.
+            generator: all the randomness, dropout aside: sample in evaluation mode.
             progress: called with ``(steps done, steps)`` while the prior is being inverted.
             engine: a name (see :mod:`lnf_core.engines`), or a sampler that was prepared from this model.
 
@@ -183,7 +189,7 @@ class LatentFlow(ModelBase):
             InvalidInputError: temperature, count or a length out of range.
             EngineError: the engine asked for by name cannot run here.
         """
-        sampler = self._sampler(engine)
+        sampler = prepare(self, engine)
         temperature = check_temperature(temperature)
         draws, lengths = self._begin(count, lengths, generator)
         eps = temperature * draws.normal(lengths, self.config.latent_size, self.emission.bias.dtype)
@@ -208,14 +214,14 @@ class LatentFlow(ModelBase):
             InvalidInputError: noise or lengths that do not fit the model.
             EngineError: the engine asked for by name cannot run here.
         """
-        lengths = check_latents(eps, lengths, self.config)
+        lengths = self._check_latents(eps, lengths)
         eps = eps.masked_fill(~step_mask(lengths, len(eps))[..., None], 0.0)
         uniforms = None if argmax else self._uniforms(lengths, len(eps), generator)
         positions = self.positions(lengths, len(eps))
-        return self._push(eps, lengths, self._sampler(engine), positions, uniforms=uniforms, progress=progress)
+        return self._push(eps, lengths, prepare(self, engine), positions, uniforms=uniforms, progress=progress)
 
-    def _sampler(self, engine: str | FlowSampler) -> FlowSampler:
-        return prepare(self, engine) if isinstance(engine, str) else engine
+    def _check_latents(self, z: Tensor, lengths: Tensor) -> Tensor:
+        return check_latents(z, lengths, self.config, self.emission.bias.dtype)
 
     def _uniforms(self, lengths: Tensor, steps: int, generator: torch.Generator | None) -> Tensor:
         uniforms = Draws(len(lengths), generator, self.device).uniform(lengths, *self.emission.uniform_shape())
@@ -246,7 +252,7 @@ class LatentFlow(ModelBase):
     @torch.no_grad()
     def decode(self, z: Tensor, lengths: Tensor) -> Tensor:
         """What each x_t would be drawn from given ``z`` ``[T, B, D]``: probabilities ``[T, B, V]``."""
-        lengths = check_latents(z, lengths, self.config)
+        lengths = self._check_latents(z, lengths)
         return self.emission.probabilities(self._logits(z, lengths, self.positions(lengths, len(z))))
 
     @torch.no_grad()
@@ -264,17 +270,17 @@ class LatentFlow(ModelBase):
     @torch.no_grad()
     def to_noise(self, z: Tensor, lengths: Tensor) -> Tensor:
         """The base noise behind ``z``, both ``[T, B, D]``: the density direction alone."""
-        lengths = check_latents(z, lengths, self.config)
+        lengths = self._check_latents(z, lengths)
         eps: Tensor = self.prior(z, lengths, self.positions(lengths, len(z)))[0]
         return eps
 
     @torch.no_grad()
     def invert(self, z: Tensor, lengths: Tensor, engine: str | FlowSampler = "eager") -> Inversion:
         """Push ``z`` ``[T, B, D]`` to the base noise and back, and say how far it came back from where it was."""
-        lengths = check_latents(z, lengths, self.config)
+        lengths = self._check_latents(z, lengths)
         positions = self.positions(lengths, len(z))
         eps, _ = self.prior(z, lengths, positions)
-        back = self._sampler(engine).push(eps, lengths, positions).z
+        back = prepare(self, engine).push(eps, lengths, positions).z
         difference = (back - z).masked_fill(~step_mask(lengths, len(z))[..., None], 0.0)
         return Inversion(eps, back, float(difference.abs().max()))
 
@@ -310,7 +316,7 @@ class LatentFlow(ModelBase):
             InvalidInputError: an empty prefix, one that is not shorter than ``length``, or a bad argument.
             EngineError: the engine asked for by name cannot run here.
         """
-        sampler = self._sampler(engine)
+        sampler = prepare(self, engine)
         temperature = check_temperature(temperature)
         start = len(prefix) if prefix.ndim else 0
         check_total(start, length)

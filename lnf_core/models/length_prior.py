@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lnf_core.errors import ConfigError
+from lnf_core.errors import ConfigError, InvalidInputError
 
 
 class LengthPrior(nn.Module):
@@ -41,13 +41,19 @@ class LengthPrior(nn.Module):
         """Draw ``count`` lengths, int64 ``[count]``, from ``shortest``, which is at least 1, to ``longest``.
 
         ``shortest`` itself where no length in between ever occurred.
+
+        Raises:
+            InvalidInputError: ``shortest`` is more than the model takes.
         """
         weights = self.log_probs.exp()
-        weights[: max(1, shortest)] = 0.0  # a sequence without a step can be neither drawn nor heard
+        shortest = max(1, shortest)  # a sequence without a step can be neither drawn nor heard
+        if shortest >= len(weights):
+            raise InvalidInputError(f"a length of {shortest} or more was asked for; the longest is {len(weights) - 1}.")
+        weights[:shortest] = 0.0
         if longest is not None:
-            weights[longest + 1 :] = 0.0
-            if not bool(weights.any()):
-                return torch.full((count,), max(1, shortest), device=weights.device)
+            weights[max(0, longest + 1) :] = 0.0
+        if not bool(weights.any()):
+            return torch.full((count,), shortest, device=weights.device)
         return torch.multinomial(weights, count, replacement=True, generator=generator)
 
     @property

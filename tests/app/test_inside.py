@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,13 @@ def released() -> InsideViews:
 def test_music_is_taken_apart_into_notes(released: InsideViews) -> None:
     shown = released.view({"checkpoint": "jsb/iaf-scf", "seed": 1})
     assert shown["layers"][-1] and all(start + held <= len(shown["names"]) for start, held, _ in shown["layers"][-1])
+
+
+def test_a_length_no_training_sequence_has_leaves_the_choice_of_the_end_out(released: InsideViews) -> None:
+    shown = released.view({"checkpoint": "ptb/iaf-scf", "text": "a"})
+    assert not shown["length_seen"]
+    assert all(math.isfinite(point["nats"]) and math.isfinite(point["error"] or 0.0) for point in shown["bound"])
+    assert released.view({"checkpoint": "ptb/iaf-scf", "text": "the market fell"})["length_seen"]
 
 
 @pytest.mark.usefixtures("compiled_engine")

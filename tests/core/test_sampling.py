@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from small import ALL, FLOWS, LIKELIHOODS, random_x, small_flow, small_model
@@ -16,6 +17,7 @@ from lnf_core.config import LatentFlowConfig, Likelihood
 from lnf_core.errors import ConfigError, InvalidInputError
 from lnf_core.models.build import build_model
 from lnf_core.models.draws import Draws
+from lnf_core.models.length_prior import LengthPrior
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -253,6 +255,8 @@ def test_bad_batches_are_refused(variant: str, likelihood: Likelihood, x: torch.
     for call in (model.elbo, model.log_likelihood):
         with pytest.raises(InvalidInputError):
             call(x, lengths)
+    with pytest.raises(InvalidInputError, match="samples"):
+        model.bound(random_x(model, TWO), TWO, 0)
 
 
 @pytest.mark.parametrize("method", ["decode", "invert", "from_noise"])
@@ -260,6 +264,54 @@ def test_bad_batches_are_refused(variant: str, likelihood: Likelihood, x: torch.
 def test_latents_of_another_shape_are_refused(method: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(InvalidInputError, match="shape"):
         getattr(small_flow("af-scf", "categorical"), method)(torch.zeros(shape), TWO)
+
+
+@pytest.mark.parametrize("method", ["decode", "invert", "from_noise", "to_noise", "log_prior"])
+def test_latents_of_another_precision_or_not_finite_are_refused(method: str) -> None:
+    call = getattr(small_flow("af-scf", "categorical"), method)
+    with pytest.raises(InvalidInputError, match=r"float64 and the model computes in torch\.float32"):
+        call(torch.zeros(4, 2, 3, dtype=torch.float64), TWO)
+    z = torch.zeros(4, 2, 3)
+    z[1, 1, 0] = math.nan
+    with pytest.raises(InvalidInputError, match="NaN"):
+        call(z, TWO)
+    call(z.index_fill(0, torch.tensor([1]), 0.0), TWO)
+    z = torch.zeros(4, 2, 3)
+    z[2:, 1] = math.inf  # beyond the second sequence's end: padding may hold anything
+    call(z, TWO)
+
+
+def test_arguments_that_do_not_belong_together_are_refused() -> None:
+    model = small_flow("af-scf", "categorical")
+    x = random_x(model, TWO)
+    for totals in (torch.tensor([99, 99]), torch.tensor([4, 1]), torch.tensor([9])):
+        with pytest.raises(InvalidInputError):
+            model.encode(x, TWO, totals)
+    model.encode(x, TWO, torch.tensor([9, 2]))
+    with pytest.raises(InvalidInputError, match="x has 4 steps and z 5"):
+        model.log_emission(x, torch.zeros(5, 2, 3), TWO)
+    with pytest.raises(InvalidInputError, match="must be a tensor"):
+        model.log_prior(torch.zeros(4, 2, 3), [4, 2])  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match="ask for 4 steps or more and 2 sequences"):
+        model.elbo(x[:, :1], TWO)
+
+
+@pytest.mark.parametrize("variant", ["af-scf", "lstm"])
+def test_whole_numbers_may_be_numpys(variant: str) -> None:
+    model = small_model(variant, "categorical")
+    drawn = model.sample(np.int64(2), np.int32(4), generator=generator())
+    assert torch.equal(drawn.x, model.sample(2, 4, generator=generator()).x)
+    assert model.continue_from(drawn.sequence(0), np.int64(6), np.int64(1)).lengths.tolist() == [6]
+
+
+def test_lengths_are_drawn_from_an_interval() -> None:
+    prior = LengthPrior(torch.tensor([0.0, 0, 5, 0, 0, 1]), 5)
+    assert set(prior.sample(50, generator()).tolist()) <= {2, 5}
+    assert prior.sample(3, generator(), 3, 4).tolist() == [3, 3, 3]  # neither ever occurred
+    assert prior.sample(2, generator(), 5).tolist() == [5, 5]
+    for shortest, longest in ((6, None), (99, 120)):
+        with pytest.raises(InvalidInputError, match="the longest is 5"):
+            prior.sample(2, generator(), shortest, longest)
 
 
 @pytest.mark.parametrize("variant", ["af-scf", "lstm"])

@@ -126,6 +126,25 @@ def test_draws_of_one_step_are_those_of_the_stack_after_every_flow(engine: str, 
             torch.testing.assert_close(after.double(), value, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("engine", ["eager", "numba_cpu"])
+@pytest.mark.parametrize("variant", ["af-scf", "lstm"])
+def test_a_sampler_of_another_model_is_refused(engine: str, variant: str) -> None:
+    model, other = small_model(variant, "bernoulli"), small_model(variant, "bernoulli")
+    sampler = engines.prepare(other, engine)
+    with pytest.raises(EngineError, match="another model"):
+        model.sample(1, 4, engine=sampler)
+    with pytest.raises(EngineError, match="another model"):
+        model.continue_from(torch.zeros(2, 5), 4, engine=sampler)
+    assert engines.prepare(other, sampler) is sampler
+
+
+def test_an_engine_that_is_named_wrongly_in_the_environment_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LNF_ENGINE", "numba")
+    with pytest.warns(UserWarning, match="'numba', which is no engine"):
+        assert engines.choose("auto", small_model("iaf-scf", "categorical")).name == "eager"
+    assert engines.ready("auto")
+
+
 @pytest.mark.parametrize("variant", ["af-af", "af-scf", "iaf-scf", "hidden-flow-only", "lstm"])
 def test_neither_threads_nor_company_change_a_sample(variant: str) -> None:
     model = small_model(variant, "bernoulli")

@@ -120,7 +120,7 @@ function drawBound() {
   context.textAlign = "left";
   context.fillText(nats(most), 6, Y(most) + 4);
   if (room > 0.02) context.fillText(nats(least), 6, Y(least) + 4);
-  const words = "Nats a step against the number of draws: from " + nats(values[0]) + " with one draw (the ELBO) to " + nats(values.at(-1)) + " with " + points.at(-1).draws + ". More draws of the hidden vectors bring the bound nearer to the true likelihood of this sequence; upright lines are one standard error.";
+  const words = "Nats a step against the number of draws: from " + nats(values[0]) + " with one draw (the ELBO) to " + nats(values.at(-1)) + " with " + points.at(-1).draws + ". More draws of the hidden vectors bring the bound nearer to the true likelihood of this sequence; upright lines are one standard error." + (shown.length_seen ? "" : " The choice of where to stop is left out: no training sequence has this length.");
   find(".boundWords").textContent = words;
   find(".bound").setAttribute("aria-label", words);
 }
