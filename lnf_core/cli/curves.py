@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ def curves(
     # The Figure itself, not pyplot: no window system, no figures kept in module state.
     from matplotlib.figure import Figure
 
-    histories = {_label(run): read_metrics(run) for run in runs}
+    histories = {label: read_metrics(run) for label, run in zip(_labels(runs), runs, strict=True)}
     figure = Figure(figsize=(11, 7), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True)
     panels = (
@@ -67,5 +68,19 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
     return events
 
 
-def _label(run: Path) -> str:
-    return run.parent.name if run.is_file() else run.resolve().name
+def _labels(runs: Sequence[Path]) -> list[str]:
+    places = [_place(run) for run in runs]
+    return [_label(place, set(places) - {place}) for place in places]
+
+
+def _place(run: Path) -> Path:
+    """The folder; a file that is not named as train names it stands for itself."""
+    folder = run.parent if run.is_file() else run
+    named = run.is_file() and run.name != "metrics.jsonl"
+    return folder.resolve() / run.name if named else folder.resolve()
+
+
+def _label(place: Path, others: set[Path]) -> str:
+    """The end of a run's path, as short as tells it from the others."""
+    ends = (place.parts[-size:] for size in range(1, len(place.parts) + 1))
+    return str(Path(*next(end for end in ends if all(other.parts[-len(end) :] != end for other in others))))

@@ -81,6 +81,21 @@ def test_curves_draws_several_runs(tmp_path: Path) -> None:
     assert picture.stat().st_size > 20_000
 
 
+def test_every_run_has_a_curve_of_its_own(tmp_path: Path) -> None:
+    line = '{"event": "valid", "step": 1, "negative_elbo": 7.0, "kl": 1.0}\n'
+    runs = ["jsb/af-scf/1-first", "jsb/af-af/1-first", "ptb/lstm"]
+    for run in runs:
+        (tmp_path / run).mkdir(parents=True)
+        (tmp_path / run / "metrics.jsonl").write_text(line)
+    (tmp_path / "ptb/lstm/before.jsonl").write_text(line)
+    given = [tmp_path / run for run in [*runs, "ptb/lstm/metrics.jsonl", "ptb/lstm/before.jsonl"]]
+    picture = tmp_path / "curves.svg"
+    result = call("curves", *given, "--out", picture)
+    assert result.exit_code == 0, result.output
+    legend = re.findall(r"<!-- (.*) -->", picture.read_text().partition('id="legend_1"')[2].partition("axes_2")[0])
+    assert legend == ["af-scf/1-first", "af-af/1-first", "lstm", "before.jsonl"]
+
+
 @pytest.mark.parametrize(("content", "said"), [(None, "has no metrics.jsonl"), ("not ours\n", "no training events")])
 def test_curves_of_nothing_is_one_sentence(tmp_path: Path, content: str | None, said: str) -> None:
     if content is not None:
