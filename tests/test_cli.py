@@ -111,6 +111,35 @@ def test_equal_seeds_give_equal_files_and_others_differ(tmp_path: Path) -> None:
     assert texts[0] == texts[1] != texts[2]
 
 
+def test_two_checkpoints_of_one_variant_write_files_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("models/ptb/lstm", "models/ptb/lstm-beta", "runs/a/1-first/best", "runs/b/1-first/best"):
+        save_tiny(tmp_path / folder, "lstm", domain="text", dataset="ptb")
+    monkeypatch.setenv("LNF_CHECKPOINTS", str(tmp_path / "models"))
+    monkeypatch.chdir(tmp_path / "runs")
+    names = {
+        "ptb/lstm": "ptb-lstm",
+        "ptb/lstm-beta": "ptb-lstm-beta",
+        "a/1-first/best": "a-1-first-best",
+        "./b/1-first/best/": "b-1-first-best",
+        "../models/ptb/lstm": "models-ptb-lstm",
+    }
+    for given in names:
+        assert run("sample", given, "--length", 3, "--seed", 4, "--out", tmp_path / "out").exit_code == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {f"{name}-seed4-1.txt" for name in names.values()}
+
+
+def test_a_checkpoint_without_a_name_is_called_after_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_tiny(tmp_path / "c", domain="text")
+    monkeypatch.chdir(tmp_path / "c")
+    said = json.loads(run("sample", ".", "--length", 3, "--out", tmp_path / "out", "--json").stdout)
+    (file,) = map(Path, said["files"])
+    assert file.name.endswith(f"{tmp_path.name}-c-seed0-1.txt") and not file.name.startswith(("-", "."))
+
+
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [

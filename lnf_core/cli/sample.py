@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from lnf_core.models.results import Sample
     from lnf_core.music import Performance
     from lnf_core.storage.bundle import Checkpoint
+
+
+_MOST_CHARACTERS = 64
+"""Of a path in a file's name, which has room for 255 bytes."""
 
 
 def sample(
@@ -59,7 +64,7 @@ def sample(
         engine=engine,
     )
     seconds = time.perf_counter() - started
-    stem = f"{loaded.dataset}-{loaded.variant}-seed{seed}"
+    stem = f"{_as_file_name(loaded, checkpoint, revision)}-seed{seed}"
     try:
         out.mkdir(parents=True, exist_ok=True)
         if loaded.vocabulary is not None:
@@ -88,6 +93,13 @@ def sample(
     for path in files:
         typer.echo(f"{path}: {path.read_text(encoding='utf-8').strip()}" if path.suffix == ".txt" else str(path))
     typer.echo(f"{len(drawn)} drawn in {seconds:.2f} s" + (f", sound by {synthesizer}" if synthesizer else ""))
+
+
+def _as_file_name(loaded: Checkpoint, given: str, revision: str | None) -> str:
+    """The whole name the checkpoint was given by: data set and variant are shared by several."""
+    name = given if re.search(r"\w", given) else str(loaded.path.resolve())
+    one_word = re.sub(r"[^\w.-]+", "-", name if revision is None else f"{name}-{revision}").strip("-.")
+    return one_word[-_MOST_CHARACTERS:].lstrip("-.")
 
 
 def _check_can_be_written(checkpoint: Checkpoint) -> None:
