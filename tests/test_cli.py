@@ -335,13 +335,15 @@ def test_a_recipe_of_a_paper_preset_has_89_outputs_too(
 
 
 def test_release_copies_figures_unless_the_weights_are_rounded(tmp_path: Path) -> None:
-    metrics = {"valid": {"nll": 7.0}, "epochs": 3}
+    modes = {"mean": 2.0, "standard_error": 0.1, "multimodal": 0.5, "command": "python -m lnf_core modes"}
+    facts = {"epochs": 3, "parameters": 9, "command": "python -m lnf_core train"}
+    metrics = {"valid": {"nll": 7.0}, "modes": modes, "probe": 1.5, "measured_one_day": 2.0, **facts}
     save_tiny(tmp_path / "run" / "best", metrics=metrics)
     assert run("release", tmp_path / "run" / "best", tmp_path / "whole").exit_code == 0
     assert load(tmp_path / "whole").metrics == metrics
     assert run("release", tmp_path / "run" / "best", tmp_path / "half", "--dtype", "float16").exit_code == 0
     half = load(tmp_path / "half")
-    assert half.metrics == {"epochs": 3}
+    assert half.metrics == facts
     assert half.training == {"preset": "tiny/af-scf"}
     sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("whole", "half")]
     assert sizes[1] < sizes[0]

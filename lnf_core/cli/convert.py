@@ -19,7 +19,19 @@ if TYPE_CHECKING:
 
 VariantName = Literal["af-af", "af-scf", "iaf-scf", "af-only", "hidden-flow-only"]
 _MOST_MEGABYTES = 40
-_OF_THE_WEIGHTS = ("valid", "test", "statistics", "probe")
+_OF_THE_TRAINING = (
+    "parameters",
+    "data_sha256",
+    "epochs",
+    "steps",
+    "minutes",
+    "device",
+    "precision",
+    "code_version",
+    "date",
+    "command",
+)
+"""What of ``metrics.json`` stays true of rounded weights."""
 
 
 class Storage(StrEnum):
@@ -78,7 +90,7 @@ def release(
 ) -> None:
     """Copy a run's best checkpoint to where it is published from; then evaluate it there with --write.
 
-    Figures of valid, test and samples are left behind when the weights are rounded: they belong to the unrounded ones.
+    When the weights are rounded, all that was measured is left behind: it belongs to the unrounded ones.
     """
     import torch
 
@@ -92,7 +104,7 @@ def release(
     if "test" in read_metrics(destination) and not force:
         raise CheckpointError(f"{destination} is released, with test figures; --force replaces it and them.")
     rounded = storage is not Storage.float32
-    metrics = {key: value for key, value in loaded.metrics.items() if not (rounded and key in _OF_THE_WEIGHTS)}
+    metrics = {key: value for key, value in loaded.metrics.items() if not rounded or key in _OF_THE_TRAINING}
     save_checkpoint(
         destination,
         loaded.model,
