@@ -10,8 +10,9 @@ from tiny_models import save_tiny
 from typer.testing import CliRunner
 
 from lnf_core.cli import app
-from lnf_core.cli.tables import comparison, details
+from lnf_core.cli.tables import comparison, details, write_sections
 from lnf_core.comparison import REPORTED, compare
+from lnf_core.errors import InvalidInputError
 from lnf_core.storage.card import dataset_title, model_card, variant_title
 from lnf_core.storage.files import read_config
 
@@ -146,6 +147,26 @@ def test_results_without_marks_or_files_are_refused(tmp_path: Path) -> None:
         assert done.exit_code == 1
         assert len(done.stderr.strip().splitlines()) == 1
     assert page.read_text() == "nothing to fill\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<!-- /bench -->\na\n<!-- bench -->\nb\n",
+        "<!-- bench -->\na\n",
+        "a\n<!-- /bench -->\n",
+        "<!-- bench -->\na\n<!-- /bench -->\n<!-- bench -->\nb\n<!-- /bench -->\n",
+        "<!-- bench -->\na\n<!-- bench -->\nb\n<!-- /bench -->\n",
+        "<!-- /bench -->\na\n<!-- bench -->\nb\n<!-- /bench -->\n",
+        "<!-- modes -->\na\n<!-- bench -->\n<!-- /modes -->\nb\n<!-- /bench -->\n",
+    ],
+)
+def test_marks_that_are_no_pair_are_refused(tmp_path: Path, content: str) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(content)
+    with pytest.raises(InvalidInputError, match="must hold <!-- bench --> once and, after it, <!-- /bench --> once"):
+        write_sections(page, {"modes": "new\n", "bench": "new\n"})
+    assert page.read_text() == content
 
 
 def test_the_card_command_prints_and_rewrites(tmp_path: Path) -> None:

@@ -122,19 +122,25 @@ def write_sections(path: Path, sections: Mapping[str, str]) -> None:
     """Replace what stands between ``<!-- name -->`` and ``<!-- /name -->`` in a Markdown file.
 
     Raises:
-        InvalidInputError: none of the sections is there, or the file cannot be read and written.
+        InvalidInputError: none of the sections is there, one is not marked by one start and one end after it, or the
+            file cannot be read and written. The file is as it was.
     """
     from lnf_core.storage.files import replace
 
     try:
         text = path.read_text(encoding="utf-8")
-        found = [name for name in sections if f"<!-- {name} -->" in text and f"<!-- /{name} -->" in text]
+        found = [name for name in sections if f"<!-- {name} -->" in text or f"<!-- /{name} -->" in text]
         if not found:
             first = next(iter(sections))
             raise InvalidInputError(f"{path} has no <!-- {first} --> ... <!-- /{first} --> to write between.")
         for name in found:
-            before, _, rest = text.partition(f"<!-- {name} -->")
-            text = f"{before}<!-- {name} -->\n{sections[name]}<!-- /{name} -->{rest.partition(f'<!-- /{name} -->')[2]}"
+            start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+            before, _, rest = text.partition(start)
+            if text.count(start) != 1 or text.count(end) != 1 or end not in rest:
+                raise InvalidInputError(
+                    f"{path} must hold {start} once and, after it, {end} once; nothing was written."
+                )
+            text = f"{before}{start}\n{sections[name]}{end}{rest.partition(end)[2]}"
         replace(path, text.encode())
     except OSError as error:
         raise InvalidInputError(f"{path} cannot be read and written: {error.strerror or error}.") from error
