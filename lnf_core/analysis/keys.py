@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lnf_core.checks import check_sequences
 from lnf_core.models.base import ModelBase
+from lnf_core.music.roll import KEYS, piano_keys
 
 SHIFTS = tuple(range(-6, 6))
 """Every key once, in semitones."""
@@ -46,14 +47,15 @@ def likeliest_key(
         generator: randomness of the draws.
 
     Raises:
-        InvalidInputError: a roll that does not fit the model.
+        InvalidInputError: a roll that does not fit the model, or of another width than those of a piano.
     """
+    keyboard = piano_keys(roll)
     check_sequences(roll[:, None], torch.tensor([len(roll)]), model.config)
-    first = roll.shape[1] - 88
-    keys = roll[:, first:].any(0).nonzero().flatten()
-    low, high = (int(keys[0]), int(keys[-1])) if len(keys) else (0, 0)
-    shifts = tuple(shift for shift in SHIFTS if low + shift >= 0 and high + shift < 88)
-    rolls = tuple(torch.cat([roll[:, :first], roll[:, first:].roll(shift, 1)], 1) for shift in shifts)
+    silent = roll[:, :-KEYS]  # [T, 0 or 1]
+    sounding = keyboard.any(0).nonzero().flatten()
+    low, high = (int(sounding[0]), int(sounding[-1])) if len(sounding) else (0, 0)
+    shifts = tuple(shift for shift in SHIFTS if low + shift >= 0 and high + shift < KEYS)
+    rolls = tuple(torch.cat([silent, keyboard.roll(shift, 1)], 1) for shift in shifts)
     lengths = torch.full((len(rolls),), len(roll))
     scores = model.log_likelihood(torch.stack(rolls, 1), lengths, samples, generator)
     return KeySearch(shifts, scores, rolls)

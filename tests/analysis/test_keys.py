@@ -7,8 +7,10 @@ import torch
 
 import lnf_core
 from lnf_core.analysis.keys import SHIFTS, likeliest_key
+from lnf_core.config import BaselineConfig, Likelihood
 from lnf_core.data import load_dataset
 from lnf_core.errors import InvalidInputError
+from lnf_core.models.baseline import LSTMBaseline
 from lnf_core.models.latent_flow import LatentFlow
 
 
@@ -44,3 +46,23 @@ def test_what_is_no_roll_is_refused(model: LatentFlow) -> None:
     for wrong in (torch.zeros(0, 88), torch.zeros(3, 40), torch.full((2, 88), 0.5)):
         with pytest.raises(InvalidInputError):
             likeliest_key(model, wrong)
+
+
+@pytest.mark.parametrize(("width", "likelihood"), [(40, "bernoulli"), (90, "bernoulli"), (88, "categorical")])
+def test_models_of_no_piano_have_no_key(width: int, likelihood: Likelihood) -> None:
+    """In a roll of 40 keys, the last one moved up a semitone would have come back as the first."""
+    config = BaselineConfig(width, likelihood, max_length=8, embedding_size=2, hidden_size=2)
+    model = LSTMBaseline(config, torch.ones(9))
+    x = torch.zeros(3, width) if likelihood == "bernoulli" else torch.zeros(3, dtype=torch.int64)
+    with pytest.raises(InvalidInputError, match=r"give \[T, 88\]"):
+        likeliest_key(model, x)
+
+
+def test_the_papers_silent_output_stays_where_it_is() -> None:
+    config = BaselineConfig(89, "bernoulli", max_length=8, embedding_size=2, hidden_size=2)
+    roll = torch.zeros(3, 89)
+    roll[:, [1, 2]] = 1.0  # the two lowest keys
+    search = likeliest_key(LSTMBaseline(config, torch.ones(9)), roll)
+    assert search.shifts == SHIFTS[6:]
+    for shift, moved in zip(search.shifts, search.rolls, strict=True):
+        assert moved[0].nonzero().flatten().tolist() == [1 + shift, 2 + shift]
