@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from lnf_core.data.rolls import KEYS
 from lnf_core.errors import InvalidInputError, MidiError
 from lnf_core.music.midi import END_MARK, check_steps_per_beat
-from lnf_core.music.roll import KEYS, LOWEST_PITCH, check_shift, note_name, pitch_of
+from lnf_core.music.roll import LOWEST_PITCH, check_shift, note_name, pitch_of
 
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lnf_core.data.rolls import KEYS
 from lnf_core.errors import InvalidInputError
 
-KEYS = 88
 LOWEST_PITCH = 21
 """MIDI number of column 0 (A0); column 87 is 108 (C8)."""
 
