@@ -177,6 +177,7 @@ def options() -> list[dict[str, Any]]:
             "marker": entry.variant.marker,
             "blurb": entry.variant.blurb,
             "problem": entry.problem or "",
+            "preferred": entry.name.endswith(_PREFERRED),
         }
         for entry in catalogue()
     ]

@@ -66,7 +66,7 @@ def first_sound(page: Page, address: str) -> float:
     """Open the page, until its music can be played."""
     began = time.perf_counter()
     page.goto(address)
-    page.wait_for_function(f"() => {text('#roll .sound')}.startsWith('sound in')", timeout=120_000)
+    page.wait_for_function(f"() => {text('#roll .sound')}.startsWith('sound made in')", timeout=120_000)
     return 1e3 * (time.perf_counter() - began)
 
 

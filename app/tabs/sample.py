@@ -62,7 +62,11 @@ _UNTIL_READ = """() => {
   }, { once: true });
 }"""
 
-_TO_SAMPLE = """() => { document.querySelector("#sample-button").focus(); return []; }"""
+_CANCELLED = """() => {
+  document.querySelector("#status .status").dispatchEvent(new CustomEvent("lnf-cancelled", { bubbles: true }));
+  document.querySelector("#sample-button").focus();
+  return [];
+}"""
 
 
 class SampleTab:
@@ -175,7 +179,7 @@ class SampleTab:
         # Takes what still waits out of the queue; what is being drawn ends with its step. The line and the picture of
         # before are shown again, and both are of one result.
         self._cancel.click(
-            self._stops.stop, None, None, api_visibility="private", show_progress="hidden", queue=False, js=_TO_SAMPLE
+            self._stops.stop, None, None, api_visibility="private", show_progress="hidden", queue=False, js=_CANCELLED
         )
         self._cancel.click(None, None, None, api_visibility="private", cancels=[sampling])
         self.status.select(keep_seed, None, settings.seed, api_visibility="private", show_progress="hidden")

@@ -22,6 +22,14 @@ from app.widgets.piano_roll.payload import roll_payload
 from app.widgets.text_lines.payload import text_payload
 from app.zerogpu import gpu
 
+# A link with two seeds mixes by itself, once the page has taken up the link's model.
+_MIX_IF_ASKED = """() => {
+  const asked = new URLSearchParams(window.location.search), root = document.documentElement;
+  if (asked.get("tab") !== "inside" || !(asked.has("first") || asked.has("second"))) return;
+  const press = () => setTimeout(() => document.querySelector("#mix").click(), 150);
+  if (root.classList.contains("lnf-reading")) root.addEventListener("lnf-read", press, { once: true });
+  else press();
+}"""
 _View = Callable[[Mapping[str, Any]], dict[str, Any]]
 _File = dict[str, Any]  # as a client's handle_file sends it; Gradio has put the file into its cache
 
@@ -116,7 +124,7 @@ class InsideTab:
             [self._first, self._second, self._through],
             api_visibility="private",
             show_progress="hidden",
-        )
+        ).success(None, None, None, js=_MIX_IF_ASKED)
 
         @spoken
         def inside(checkpoint: str, seed: int = 0, text: str = "", midi: _File | None = None) -> dict[str, Any]:
@@ -154,7 +162,7 @@ def _path(file: object) -> object:
 
 
 def _asked_way(request: gr.Request) -> tuple[Any, Any, Any]:
-    """What a link asks for; judged when Mix is pressed."""
+    """What a link asks for; judged when it is mixed."""
     asked = dict(request.query_params)
     through = asked.get("through")
     return (

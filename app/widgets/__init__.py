@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from app.fields import TABS
+
+_TAB_NAMES = f"const TAB_NAMES = {json.dumps(TABS)};\n"  # for common.js
 _HERE = Path(__file__).resolve().parent
 
 
@@ -28,7 +32,7 @@ def widget(name: str, shared: tuple[str, ...] = (), **options: Any) -> gr.HTML: 
     return gr.HTML(
         html_template=_text(f"{name}/{name}.html"),
         css_template=styles,
-        js_on_load=scripts,
+        js_on_load=_TAB_NAMES + scripts,
         apply_default_css=False,
         **options,
     )

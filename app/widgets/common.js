@@ -37,14 +37,25 @@ function address(query) {
   const values = new URLSearchParams(query);
   const theme = new URLSearchParams(location.search).get("__theme");
   if (theme) values.set("__theme", theme);
-  return location.pathname + "?" + values.toString();
+  return location.pathname + (values.size ? "?" + values : "");
 }
-const goTo = (query) => history.replaceState(history.state, "", address(query));
+const tabIn = (query) => new URLSearchParams(query).get("tab") || "sample";
+// The browser's Back goes back a tab; within one the address changes without a trace.
+const goTo = (query) => history[tabIn(query) === tabIn(location.search) ? "replaceState" : "pushState"](history.state, "", address(query));
+// As a press on the tab's name; on a narrow page Gradio folds names into a menu, where nothing but the words tells them apart.
+function openTab(name) {
+  const shown = document.querySelector('#tabs button[role=tab][data-tab-id="' + name + '"]');
+  if (shown) return shown.click();
+  const words = [...document.querySelectorAll("#tabs .tab-container[aria-hidden=true] button")].map((one) => one.textContent)[TAB_NAMES.indexOf(name)];
+  const folded = [...document.querySelectorAll("#tabs .overflow-dropdown button")].find((one) => one.textContent === words);
+  if (folded) folded.click();
+}
 const tabOf = () => element.closest('[role="tabpanel"]') || document;
 // Until somebody has done something, the page is opening: what it says and its address are those it was opened with.
 if (!("lnfTouched" in window)) {
   window.lnfTouched = false;
   for (const name of ["pointerdown", "keydown", "click"]) window.addEventListener(name, () => { window.lnfTouched = true; }, true);
+  window.addEventListener("popstate", () => openTab(tabIn(location.search)));
 }
 // What is seen says its own line above it, in its tab: when it comes into sight, and when it changes in sight.
 function announces(status) {

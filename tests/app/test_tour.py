@@ -22,6 +22,17 @@ FILLED = """() => {
 }"""
 
 
+def test_on_a_phone_the_tour_reaches_the_tabs_that_are_folded_away(open_page: Callable[..., Any]) -> None:
+    page = open_page("", width=390, height=844)
+    page.locator("#tour .start").click()
+    for _ in range(3):
+        page.locator("#tour .next").click()
+    page.locator("#cloud canvas.points").first.wait_for(state="visible", timeout=60_000)
+    page.wait_for_function("() => new URLSearchParams(location.search).get('tab') === 'latent'")
+    page.go_back()
+    page.locator("#sample-button").wait_for(state="visible")
+
+
 def draw(page: Any, variant: str) -> None:  # noqa: ANN401 - a Playwright page
     page.locator("#more button").click()
     page.locator("#length input, #length textarea").fill("12")
@@ -29,7 +40,7 @@ def draw(page: Any, variant: str) -> None:  # noqa: ANN401 - a Playwright page
     page.locator("#model-bar label", has_text=variant).click()
     page.locator("#sample-button").click()
     page.wait_for_selector("#roll .watch", state="visible")
-    page.wait_for_function("() => document.querySelector('#roll .sound').textContent.startsWith('sound in')")
+    page.wait_for_function("() => document.querySelector('#roll .sound').textContent.startsWith('sound made in')")
     # That may still be said of the piece before: the picture is the new one's after two frames.
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 

@@ -33,9 +33,7 @@ function write() {
     const section = lessonAt(current) && lessonAt(current).querySelector(".lesson");
     const values = new URLSearchParams({ tab: "learn", lesson: current });
     for (const [name, value] of new URLSearchParams((section && section.dataset.link) || "")) values.set(name, value);
-    const theme = new URLSearchParams(location.search).get("__theme");
-    if (theme) values.set("__theme", theme);
-    history.replaceState(history.state, "", location.pathname + "?" + values.toString());
+    goTo(values);
   }, 250);
 }
 function go(number) {

@@ -45,14 +45,12 @@ function palette() {
   return { ink: read("ink"), soft: read("soft"), line: read("line"), faint: read("faint"), card: read("card"),
     roll: read("roll"), black: read("black-key"), notes: variantColour(music() ? music().variant : "ink"), sans: read("sans") };
 }
-// Bass, tenor, alto, soprano by where they sing: the same colour, from dark to light, with a rim so that all can be seen.
+// Bass, tenor, alto, soprano by where they sing: the same colour, from dark to light in both schemes, with a rim so that
+// all can be seen.
 const REGISTERS = [52, 60, 67];
 const shadeOf = (pitch) => REGISTERS.filter((limit) => pitch >= limit).length;
-const SHADES = ["65%", "100%", "72%", "42%"];
-function shaded(colours, pitch) {
-  const shade = shadeOf(pitch);
-  return "color-mix(in srgb, " + colours.notes + " " + SHADES[shade] + ", " + (shade ? colours.card : colours.ink) + ")";
-}
+const SHADES = [["65%", "#14171c"], ["100%", "#14171c"], ["72%", "#fffdf9"], ["42%", "#fffdf9"]];
+const shaded = (colours, pitch) => "color-mix(in srgb, " + [colours.notes + " " + SHADES[shadeOf(pitch)][0], SHADES[shadeOf(pitch)][1]].join(", ") + ")";
 const soundsAt = (note, now) => note[0] <= now + 1e-3 && now < note[0] + note[1] - 1e-3;
 
 function drawNotes(context, colours, width, height, left, scale, now) {
@@ -203,7 +201,7 @@ function prepare() {
     if (piece !== sample()) return false;
     audio.src = url;
     audio.load();
-    find(".sound").textContent = "sound in " + ((performance.now() - began) / 1000).toFixed(1) + " s";
+    find(".sound").textContent = "sound made in " + ((performance.now() - began) / 1000).toFixed(1) + " s";
     return true;
   }).catch((error) => {
     if (piece === sample()) find(".sound").textContent = error.message;

@@ -17,11 +17,11 @@ function choose(option) {
   draw();
 }
 
-// Going to another data set keeps the variant when it works there.
+// Going to another data set keeps the variant when it works there, or takes the one that pages begin with.
 function enter(dataset) {
   const there = options().filter((option) => option.dataset === dataset && !option.problem);
   const current = chosen();
-  choose(there.find((option) => current && option.variant === current.variant) || there[0]);
+  choose(there.find((option) => current && option.variant === current.variant) || there.find((option) => option.preferred) || there[0]);
 }
 
 function draw() {
@@ -30,6 +30,8 @@ function draw() {
   if (key === shown) return;
   const focused = element.contains(document.activeElement) ? document.activeElement.dataset.key : null;
   shown = key;
+  window.lnfChosen = current; // for whoever says which model was chosen, and comes later
+  document.dispatchEvent(new CustomEvent("lnf-chosen"));
   const sets = new Map(options().map((option) => [option.dataset, option]));
   find(".sets").replaceChildren(...[...sets.values()].map((option) => {
     const usable = options().some((other) => other.dataset === option.dataset && !other.problem);

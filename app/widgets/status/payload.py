@@ -36,6 +36,8 @@ def status(result: Result) -> dict[str, Any]:
     took = f" drawn in {_seconds(drawn.seconds)}, {_steps(drawn.dependent_steps)}" if drawn else ""
     return {
         "kind": "done",
+        "checkpoint": result.entry.name,
+        "without": bool(settings.midi),  # a file does not fit into a link
         "domain": result.entry.domain,
         "text": f"{result.entry.title}: {count}{took}, seed {settings.seed}.",
         "seed": settings.seed,
@@ -50,8 +52,10 @@ def opening_status(result: Result) -> dict[str, Any]:
     """What stands there before the first request."""
     return {
         "kind": "opening",
+        "checkpoint": result.entry.name,
         "domain": result.entry.domain,
-        "text": f"{result.entry.title}: a ready-made sample. Press Sample for a new one.",
+        "text": f"{result.entry.title}: a ready-made sample.",
+        "more": "Press Sample for a new one.",
         "seed": result.settings.seed,
     }
 

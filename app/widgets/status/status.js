@@ -12,17 +12,25 @@ function mark(value) {
 }
 
 let drawn = false, shown = null;
+// What is shown may be another model's than the one that is chosen by now.
+function say() {
+  const chosen = window.lnfChosen, other = shown.checkpoint && chosen && chosen.name !== shown.checkpoint;
+  const verb = chosen && chosen.domain === "music" ? "hear" : "read";
+  find(".words").textContent = [shown.text, other ? "Press Sample to " + verb + " " + chosen.dataset_title + ", " + chosen.plain.toLowerCase() + "." : shown.more].filter(Boolean).join(" ");
+}
+document.addEventListener("lnf-chosen", () => { if (shown && shown.checkpoint) say(); });
 function draw(value) {
   if (!isWhole(value)) return;
   shown = value;
   const done = value.kind === "done";
-  find(".words").textContent = value.text;
+  say();
   find(".status").classList.toggle("bad", value.kind === "error");
   find(".copy").hidden = !done;
   find(".reuse").hidden = !done || value.seed === undefined;
-  find(".copy").textContent = "Copy link";
-  // The address is that of what is shown. While the page opens it may be a link that is still to be followed.
-  if (done) goTo(value.query);
+  find(".copy").textContent = value.without ? "Copy link, without your file" : "Copy link";
+  // The address is that of what is shown, where it is in sight. While the page opens it may be a link still to be followed.
+  if (!element.getClientRects().length) { /* its tab says so when it comes into sight */ }
+  else if (done) goTo(value.query);
   else if (drawn && value.kind === "opening") goTo("");
   if (drawn) mark(value);
   if (done && drawn && window.innerWidth <= 700)
@@ -45,3 +53,9 @@ find(".reuse").addEventListener("click", () => trigger("select", { seed: shown.s
 draw(props.value);
 watch("value", () => draw(props.value));
 tabOf().addEventListener("lnf-shown", (event) => draw(event.detail));
+// Nothing came: what stands there, line, picture and address, is still of one sample.
+element.addEventListener("lnf-cancelled", () => {
+  if (!shown) return;
+  goTo(shown.query || "");
+  find(".words").textContent = "Cancelled. " + shown.text;
+});

@@ -1,6 +1,5 @@
 // Every stop does on the page what a visitor would do: presses, chooses, opens a tab.
 const page = (selector) => document.querySelector(selector);
-const openTab = (name) => page("#tabs button[role=tab][data-tab-id=" + name + "]").click();
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const words = () => (page("#status .words") || {}).textContent || "";
 async function choose(...keys) {
@@ -30,7 +29,7 @@ const STOPS = [
   { head: "One step after another", at: "#roll", words: "“Step by step”: every chord is made from those before it, so the machine must wait for each one. Watch the roll fill, slowed down.", run: (mine) => draw("af-scf", mine) },
   { head: "All at once", at: "#roll", words: "“All at once”: every chord is made from the same noise, none waits for another. Quicker, and a little rougher. Which do you like better?", run: (mine) => draw("iaf-scf", mine) },
   { head: "Where the choice lies", at: "#cloud", words: "Each point is one hidden vector the next step could have; its colour is the letter it stands for. Many hills are many choices. Press Bend to see them grow out of plain noise.", run: async () => { await choose("set ptb", "variant af-scf"); openTab("latent"); } },
-  { head: "Your turn", at: "#tabs", words: "Race the models, look inside a sequence, take the lessons, or go on from a melody of your own under More. Every view has its own address to share.", run: () => openTab("sample") },
+  { head: "Your turn", at: "#tabs", words: "Race the models, look inside a sequence, take the lessons, or go on from a melody of your own under More. Every view has its own address to share.", run: async () => { await choose("set jsb"); openTab("sample"); } },
 ];
 let at = -1, turn = 0;
 const card = find(".card");
