@@ -41,7 +41,7 @@ def decode_layers(model: LatentFlow, past: Past) -> Tensor:
     The base noise first, ``z`` itself last: ``[L + 1, T]`` int64 or ``[L + 1, T, V]``. Every step keeps the context
     the prior has in the finished sequence.
     """
-    values = torch.stack(model.prior.stack.trace(past.eps, past.prior_context, inverse=True), 1)  # type: ignore[operator]
+    values = torch.stack(model.prior.stack.trace(past.eps, past.prior_context, inverse=True), 1)
     lengths = torch.full((values.shape[1],), len(past.z), device=past.z.device)  # [T, L + 1, D]
     probabilities = model.decode(values, lengths)
     return model.emission.pick(probabilities, None).transpose(0, 1)

@@ -12,7 +12,6 @@ from lnf_core.engines.contract import Pushed
 from lnf_core.progress import Progress
 
 if TYPE_CHECKING:
-    from lnf_core.flows.stack import FlowStack
     from lnf_core.models.baseline import LSTMBaseline
     from lnf_core.models.build import SequenceModel
     from lnf_core.models.latent_flow import LatentFlow
@@ -41,8 +40,7 @@ class EagerFlow:
 
     def trace(self, eps: Tensor, context: Tensor) -> Tensor:
         """See :meth:`~lnf_core.engines.contract.FlowSampler.trace`."""
-        stack: FlowStack = self.model.prior.stack  # type: ignore[assignment]
-        return torch.stack(stack.trace(eps, context.expand(len(eps), -1), inverse=True))
+        return torch.stack(self.model.prior.stack.trace(eps, context.expand(len(eps), -1), inverse=True))
 
     def logits(self, z: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
         """See :meth:`~lnf_core.engines.contract.FlowSampler.logits`."""

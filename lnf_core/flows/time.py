@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lnf_core.config import LatentFlowConfig
-from lnf_core.flows.base import ConditionalFlow
 from lnf_core.flows.stack import build_stack
 from lnf_core.nets.lstm import LSTMState
 from lnf_core.nets.mlp import mlp
@@ -113,7 +112,7 @@ class TimeFlow(nn.Module):
         super().__init__()
         self.reads = {"af": "z", "iaf": "eps", "none": "nothing"}[config.time_flow]
         self.context = None if self.reads == "nothing" else TimeContext(config, position_size)
-        self.stack: ConditionalFlow = build_stack(config, self.context.hidden if self.context else position_size)
+        self.stack = build_stack(config, self.context.hidden if self.context else position_size)
 
     def forward(self, z: Tensor, lengths: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Z -> eps: one pass if the context reads z, a loop over time if it reads eps."""

@@ -285,7 +285,7 @@ def pack(model: LatentFlow) -> Packed:
     return Packed(
         None if context is None else pack_lstm(context.lstm, model.positions),
         None if context is None else _pack_initial(context, model.positions),
-        pack_stack(model.prior.stack),  # type: ignore[arg-type]
+        pack_stack(model.prior.stack),
         _pack_decoder(model.decoder, model.positions),
         _pack_logits(model.emission),
     )
