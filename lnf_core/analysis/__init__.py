@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lnf_core.analysis.copies import Copies, copies
+from lnf_core.analysis.memorisation import Copies, copies
 from lnf_core.analysis.statistics import (
     MusicStatistics,
     TextStatistics,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lnf_core.data.augment import random_transpose
 from lnf_core.data.batching import SequenceBatch, batch_indices, collate
 from lnf_core.data.dataset import Dataset, load_dataset
-from lnf_core.data.download import download
+from lnf_core.data.fetch import download
 from lnf_core.data.files import data_root, verify
 from lnf_core.data.registry import DATASETS, DatasetInfo, dataset_info, sounding_shift, steps_per_beat
 from lnf_core.data.rolls import add_dummy_key

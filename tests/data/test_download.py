@@ -10,7 +10,7 @@ import pytest
 from mini_data import SENTENCES, FileServer
 
 from lnf_core.data import DATASETS, DatasetInfo, download, verify
-from lnf_core.data.download import download_files
+from lnf_core.data.fetch import download_files
 from lnf_core.data.files import verify_files
 from lnf_core.errors import DataError, DownloadError, InvalidInputError
 
