@@ -25,6 +25,7 @@ from lnf_core.models.baseline import LSTMBaseline
 from lnf_core.models.build import build_model
 from lnf_core.music import Performance
 from lnf_core.storage.bundle import save_checkpoint
+from lnf_core.storage.files import read_metrics
 from lnf_core.storage.find import load
 
 KEYS = [
@@ -357,6 +358,17 @@ def test_a_released_checkpoint_is_not_replaced_by_accident(tmp_path: Path) -> No
     failed(run("release", tmp_path / "new", tmp_path / "new"), "itself")
     assert run("release", tmp_path / "new", tmp_path / "old", "--force").exit_code == 0
     assert load(tmp_path / "old").variant == "af-af"
+
+
+def test_what_the_readme_trains_it_can_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[1]
+    lines = [shlex.split(line, comments=True) for line in (root / "README.md").read_text().splitlines() if "#" in line]
+    (release,) = [words for words in lines if words[:4] == ["python", "-m", "lnf_core", "release"]]
+    (out,) = [words[-1] for words in lines if words[3:5] == ["train", "--preset"]]
+    assert "test" not in read_metrics(root / release[-1])  # else it would be refused
+    monkeypatch.chdir(tmp_path)
+    save_tiny(tmp_path / out / "best")
+    assert run(*release[3:]).exit_code == 0
 
 
 def test_import_textflow_refuses_what_is_no_reference_model(tmp_path: Path) -> None:

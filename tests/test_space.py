@@ -66,6 +66,12 @@ def test_the_page_is_published_with_all_it_needs(hub: tuple[Hub, str], tmp_path:
     assert len(weights) >= 8 and len(server.large) == len(weights)  # the weights went as large files
 
 
+def test_the_docs_name_all_that_is_uploaded() -> None:
+    said = (ROOT / "docs" / "deploy.md").read_text("utf-8").partition("What is uploaded")[2].partition("\n\n")[0]
+    wanted = {*(f"`{name}/`" for name in FOLDERS), *(f"`{name}`" for name in FILES if name != "LICENSE"), "licence"}
+    assert {name for name in wanted if name not in said} == set()
+
+
 def test_what_was_published_serves_the_page(hub: tuple[Hub, str], tmp_path: Path) -> None:
     server, endpoint = hub
     copy = small_copy(tmp_path / "copy")
