@@ -40,6 +40,8 @@ class Field:
     """``music`` or ``text`` where it is for one of them alone."""
     shown: Callable[[Any], str] = str
     """A checked value as a link and a text field show it; an empty string is left out of a link."""
+    usual: Callable[[str], Any] | None = None
+    """What an empty value stands for, by the name of the data set; a link leaves that out."""
 
 
 def _length(value: Any, bounds: Bounds) -> int | None:  # noqa: ANN401 - from the network
@@ -99,7 +101,17 @@ FIELDS = (
         shown="{:g}".format,
     ),
     Field("instrument", "Instrument", next(iter(INSTRUMENTS)), _instrument, str, "music"),
-    Field("draw", "Draw every key", False, _yes, bool, "music", lambda value: "1" if value else ""),
+    # The likeliest keys of Piano-midi, whose decoder is unsure of each, are next to silence.
+    Field(
+        "draw",
+        "Draw every key",
+        None,
+        _yes,
+        bool | None,
+        "music",
+        lambda value: "1" if value else "0",
+        lambda dataset: dataset == "piano-midi",
+    ),
     Field("begin", "Go on from", "", _typed, str, "text"),
     # a file does not fit into a link
     Field("midi", "Go on from a MIDI file", None, _file, str | None, "music", lambda value: ""),
@@ -142,7 +154,11 @@ class Settings:
             FieldError: a value out of range; it says which field.
         """
         entry = catalogue.find(checkpoint)
-        return cls(entry.name, **{f.name: f.parse(values.get(f.name, f.default), bounds) for f in FIELDS})
+        given = {field.name: values.get(field.name, field.default) for field in FIELDS}
+        for field in FIELDS:
+            if field.usual and empty(given[field.name]):
+                given[field.name] = field.usual(entry.dataset)
+        return cls(entry.name, **{field.name: field.parse(given[field.name], bounds) for field in FIELDS})
 
     def query(self) -> str:
         """The query string that restores these settings, without the question mark."""
@@ -151,7 +167,8 @@ class Settings:
         domain = catalogue.describe(self.checkpoint).domain
         for field in FIELDS:
             shown = field.shown(getattr(self, field.name))
-            if shown and field.domain in (None, domain):
+            goes_without_saying = field.usual is not None and field.usual(dataset) == getattr(self, field.name)
+            if shown and field.domain in (None, domain) and not goes_without_saying:
                 values[field.name] = shown
         return urlencode(values)
 

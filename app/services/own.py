@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import string
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from app.limits import LIMITS, FieldError
 from lnf_core.analysis.keys import likeliest_key
 from lnf_core.data import Vocabulary
 from lnf_core.data.rolls import add_dummy_key
+from lnf_core.errors import UnknownSymbolError
 from lnf_core.models.base import ModelBase
 from lnf_core.music import KEYS, Performance
 
@@ -28,8 +32,8 @@ class Own:
     """What was left out or moved, in sentences; empty when the model reads it as it came."""
 
 
-def read_text(text: str, vocabulary: Vocabulary, model: ModelBase, field: str = "text") -> Tensor:
-    """Typed text as the model reads it, ``[T]``.
+def read_text(text: str, vocabulary: Vocabulary, model: ModelBase, field: str = "text") -> Own:
+    """Typed text as the model reads it, ``[T]``: in small letters, if those are all it knows.
 
     Raises:
         FieldError: it is too long, or holds characters the model does not know; it names them and their places.
@@ -37,10 +41,33 @@ def read_text(text: str, vocabulary: Vocabulary, model: ModelBase, field: str = 
     longest = min(model.config.max_length, LIMITS.typed)
     if len(text) > longest:
         raise FieldError(field, f"The text has {len(text)} characters; give at most {longest}.")
+    small = _in_small_letters(text, set(vocabulary.symbols))
     try:
-        return vocabulary.encode(text)
-    except lnf_core.LNFError as error:
-        raise FieldError(field, str(error)) from error
+        x = vocabulary.encode(small)
+    except UnknownSymbolError as error:
+        unknown = {symbol: at + 1 for at, symbol in reversed(error.symbols)}  # each where it first stands
+        named = ", ".join(f"“{symbol}” (character {at})" for symbol, at in list(unknown.items())[-1:-6:-1])
+        raise FieldError(
+            field, f"This model does not know {named}; it knows {_known(vocabulary)}. Change that and try again."
+        ) from error
+    return Own(x, "Your text is read in small letters, the only ones this model knows." if small != text else "")
+
+
+def _in_small_letters(text: str, known: Collection[str]) -> str:
+    """Capitals the vocabulary lacks as small letters; within a word also ``N``, which alone stands for a number."""
+    if "n" in known:
+        text = re.sub(r"(?<=[^\W\d_])N|N(?=[^\W\d_])", "n", text)
+    return "".join(c if c in known or c.lower() not in known else c.lower() for c in text)
+
+
+def _known(vocabulary: Vocabulary) -> str:
+    """The characters of a vocabulary in words."""
+    known = {symbol for symbol in vocabulary.symbols if len(symbol) == 1}
+    letters, digits = set(string.ascii_lowercase), set(string.digits)
+    groups = [(letters, "small letters"), (digits, "digits"), ({" "}, "the space")]
+    words = [name for group, name in groups if group <= known]
+    rest = known - set().union(*(group for group, _ in groups if group <= known))
+    return ", ".join(words) + (" and " if words and rest else "") + " ".join(sorted(rest))
 
 
 def read_music(path: str, entry: Entry, model: ModelBase, longest: int, field: str = "midi") -> Own:

@@ -106,7 +106,7 @@ class Sampling:
         if checkpoint.vocabulary is not None:
             if not settings.begin:
                 return None
-            return Own(read_text(settings.begin, checkpoint.vocabulary, checkpoint.model, "begin"))
+            return read_text(settings.begin, checkpoint.vocabulary, checkpoint.model, "begin")
         if not settings.midi:
             return None
         longest = min(LIMITS.own_steps, (settings.length or checkpoint.model.config.max_length) // 2)

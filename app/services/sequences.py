@@ -153,7 +153,8 @@ class Sequences:
         if not isinstance(model, LatentFlow):
             raise FieldError("model", f"{entry.title} has no latent space: it draws symbols directly. Choose a flow.")
         if own and vocabulary is not None:
-            return self._read(entry, read_text(own, vocabulary, model))
+            typed = read_text(own, vocabulary, model)
+            return self._read(entry, typed.x, typed.remark)
         if own:
             music = read_music(own, entry, model, min(LIMITS.own_steps, model.config.max_length))
             return self._read(entry, music.x, music.remark)

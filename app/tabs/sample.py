@@ -137,11 +137,12 @@ class SampleTab:
             try:
                 found = read_query(dict(request.query_params), entry.name if entry else None, self._sampling.bounds)
             except Exception as error:
-                return (*nothing, refusal(error))
+                return (*nothing, refusal(error), gr.skip())
             if found is None:
-                return (*nothing, gr.skip())
+                return (*nothing, gr.skip(), gr.skip())
             # a link without a seed leaves it open: every press is another sample
-            return (found.checkpoint, *settings.values(found, drawn=not request.query_params.get("seed")), gr.skip())
+            values = settings.values(found, drawn=not request.query_params.get("seed"))
+            return (found.checkpoint, *values, gr.skip(), found.checkpoint.split("/")[0])
 
         def keep_seed(event: gr.EventData) -> str:
             return str(event.seed)
@@ -152,6 +153,13 @@ class SampleTab:
             [settings.length, settings.music_part, settings.text_part, settings.hint, self.roll, self.lines],
             api_name="choose",
             api_description="What changes on the page when another checkpoint is chosen.",
+            show_progress="hidden",
+        )
+        bar.picker.change(
+            settings.for_dataset,
+            [bar.picker, settings.dataset],
+            [settings.draw, settings.dataset],
+            api_visibility="private",
             show_progress="hidden",
         )
         outputs = [self.status, self.roll, self.lines]
@@ -187,7 +195,7 @@ class SampleTab:
         page.load(
             restore,
             None,
-            [bar.picker, *settings.inputs, self.status],
+            [bar.picker, *settings.inputs, self.status, settings.dataset],
             api_visibility="private",
             show_progress="hidden",
         ).success(None, None, None, js=_ON_LOAD)

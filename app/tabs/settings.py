@@ -22,6 +22,8 @@ class SettingsFold:
     """One input for each of :data:`~app.fields.FIELDS`, in their order."""
 
     inputs: list[gr.components.Component]
+    dataset: gr.State
+    """Whose settings are shown."""
     music_part: gr.Column
     text_part: gr.Column
     hint: gr.HTML
@@ -56,7 +58,7 @@ class SettingsFold:
                         min_width=140,
                     )
                 made["draw"] = gr.Checkbox(
-                    _BY_NAME["draw"].default,
+                    entry is not None and _drawn(entry.dataset),
                     label="Draw every key by chance: rougher than the likeliest keys, and a true sample of the model",
                     elem_id="draw",
                     container=False,
@@ -74,6 +76,7 @@ class SettingsFold:
             words = entry.variant.temperature if entry else ""
             self.hint = gr.HTML(_hint(words), elem_id="temperature-words", apply_default_css=False)
         self.inputs = [made[field.name] for field in FIELDS]
+        self.dataset = gr.State(entry.dataset if entry else "")
 
     def _slider(self, name: str, bounds: tuple[float, float], step: float) -> gr.HTML:
         field = _BY_NAME[name]
@@ -100,7 +103,7 @@ class SettingsFold:
             if field.name == "seed" and drawn
             else field.shown(getattr(settings, field.name))
             if field.name in ("length", "seed")
-            else getattr(settings, field.name) or field.default
+            else getattr(settings, field.name) or (False if field.name == "draw" else field.default)
             for field in FIELDS
         ]
 
@@ -115,10 +118,20 @@ class SettingsFold:
             _hint(entry.variant.temperature),
         )
 
+    def for_dataset(self, name: str, before: str) -> tuple[Any, str]:
+        """Update of how keys are drawn where ``name`` is of another data set than ``before``, and that data set."""
+        dataset = catalogue.find(name).dataset
+        return gr.skip() if dataset == before else gr.update(value=_drawn(dataset)), dataset
+
     @property
     def length(self) -> gr.components.Component:
         """The input whose words depend on the model."""
         return self.inputs[[field.name for field in FIELDS].index("length")]
+
+    @property
+    def draw(self) -> gr.components.Component:
+        """The input whose usual value depends on the data set."""
+        return self.inputs[[field.name for field in FIELDS].index("draw")]
 
     @property
     def seed(self) -> gr.components.Component:
@@ -135,6 +148,11 @@ class SettingsFold:
         except lnf_core.LNFError:
             return {"label": f"Length in {unit}"}
         return {"label": f"Length in {unit}, {shortest} to {longest}"}
+
+
+def _drawn(dataset: str) -> bool:
+    usual = _BY_NAME["draw"].usual
+    return usual is not None and bool(usual(dataset))
 
 
 def _hint(words: str) -> str:

@@ -111,7 +111,7 @@ def test_every_tab_answers_by_name(client: Client) -> None:
         ("/latent", ("ptb/lstm", 0, 1, ""), "no latent space"),
         ("/latent", ("ptb/af-scf", -1, 1, ""), "The seed is -1"),
         ("/latent", ("ptb/af-scf", 0, 0, ""), "The step is 0"),
-        ("/inside", ("ptb/af-scf", 0, "Ω"), "position 0"),
+        ("/inside", ("ptb/af-scf", 0, "Ω"), "character 1"),
         ("/inside", ("ptb/af-scf", 0, "a" * 100_000), "give at most"),
         ("/between", ("jsb/af-scf", 1, 2, "walls"), "choose one of: noise, vectors"),
         ("/race", ("../../etc/passwd", False), "There is no checkpoint"),

@@ -89,7 +89,7 @@ def test_a_sequence_is_taken_apart_on_the_page(open_page: Callable[..., Any]) ->
     assert "step=5" in page.url
     page.fill("#inside .typed input", "Ω")
     page.locator("#inside .typed button").click()
-    page.wait_for_function("() => document.querySelector('#inside .said').textContent.includes('position 0')")
+    page.wait_for_function("() => document.querySelector('#inside .said').textContent.includes('character 1')")
     assert page.locator("#inside .layers code").count() == 3  # nothing was lost
     page.fill("#inside .typed input", "abba")
     page.locator("#inside .typed button").click()

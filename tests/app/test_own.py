@@ -16,11 +16,14 @@ from app.fields import Settings
 from app.limits import FieldError
 from app.services.inside import InsideViews
 from app.services.models import LoadedModels
+from app.services.own import read_text
 from app.services.sampled import Music, Text
 from app.services.sampling import Sampling
 from app.services.sequences import Sequences
 from lnf_core.analysis.keys import likeliest_key
+from lnf_core.data import Vocabulary
 from lnf_core.music import Performance
+from lnf_core.storage.find import load
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +71,35 @@ def test_text_goes_on_from_what_is_typed(here: Path, sampling: Sampling, tmp_pat
     assert "begin=abba" in settings.query()
 
 
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("THE Company", "the company"),
+        ("N years, said the board of N", "N years, said the board of N"),  # a number of the data
+        ("New NATO plan N-year", "new nato plan N-year"),
+        ("ÀÉ", None),
+    ],
+)
+def test_capitals_are_read_as_the_small_letters_the_model_knows(typed: str, read: str | None) -> None:
+    loaded = load("ptb/lstm")
+    assert loaded.vocabulary is not None
+    vocabulary = Vocabulary.from_list([*loaded.vocabulary.to_list(), ","])
+    if read is None:
+        with pytest.raises(
+            FieldError, match=r"“À” \(character 1\), “É” \(character 2\); it knows small letters, digits"
+        ):
+            read_text(typed, vocabulary, loaded.model)
+        return
+    own = read_text(typed, vocabulary, loaded.model)
+    assert vocabulary.decode(own.x) == read
+    assert ("small letters" in own.remark) is (typed != read)
+
+
 def test_what_cannot_be_gone_on_from_is_said(here: Path, sampling: Sampling, tmp_path: Path) -> None:
     for text, field, words in (
         ("a" * 13, "begin", "give at most 12"),
         ("a" * 12, "begin", "all this model takes"),
-        ("aΩ", "begin", "'Ω' at position 1"),
+        ("aΩ", "begin", r"“Ω” \(character 2\); it knows"),
         ("abcabc", "length", "already has 6 steps"),
     ):
         with pytest.raises(FieldError, match=words) as caught:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_models import save_tiny
 
 from app.fields import FIELDS, LINK_NAMES, Settings, read_query
 from app.limits import LIMITS, FieldError, number, whole
@@ -30,7 +31,9 @@ def test_one_table_says_it_all() -> None:
     assert [component.elem_id for component in sample.inputs] == ["model-bar", *names]
     described = page.get_api_info()["named_endpoints"]["/sample"]["parameters"]
     assert [part["parameter_name"] for part in described] == ["checkpoint", *names]
-    assert [part["parameter_default"] for part in described[1:]] == [field.default for field in FIELDS]
+    # A checkbox of Gradio is on or off: clients of the API say themselves whether every key is drawn.
+    defaults = [False if field.name == "draw" else field.default for field in FIELDS]
+    assert [part["parameter_default"] for part in described[1:]] == defaults
 
 
 @pytest.mark.parametrize(
@@ -138,6 +141,18 @@ def test_drawing_is_switched_by_page_and_link(here: Path, given: object, expecte
     settings = Settings.check("jsb/af-scf", draw=given)
     assert settings.draw is expected
     assert ("draw=1" in settings.query()) is expected
+
+
+def test_piano_music_is_drawn_key_by_key_unless_asked_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_tiny(tmp_path / "piano-midi" / "af-scf", dataset="piano-midi")
+    monkeypatch.setenv("LNF_CHECKPOINTS", str(tmp_path))
+    for asked, expected in ((None, True), ("", True), (False, False), ("0", False), (True, True)):
+        settings = Settings.check("piano-midi/af-scf", draw=asked)
+        assert settings.draw is expected
+        assert ("draw=0" in settings.query()) is not expected and "draw=1" not in settings.query()
+        assert link(dict(parse_qsl(settings.query())), NAME) == settings
 
 
 def test_a_switch_is_on_or_off(here: Path) -> None:
