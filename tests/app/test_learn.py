@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import torch
@@ -12,6 +15,12 @@ import torch
 from lnf_core.transforms.nlsq import NLSq
 
 pytestmark = pytest.mark.browser
+TEACHING = Path(__file__).resolve().parents[2] / "docs" / "teaching.md"
+LINKS = sorted(set(re.findall(r"`(\?tab=learn&[^`]*)`", TEACHING.read_text(encoding="utf-8"))))
+STATE = """() => { const lesson = document.querySelector("[id^=lesson-]:not(.lnf-folded) .lesson");
+  const all = (selector, value) => [...lesson.querySelectorAll(selector)].map(value);
+  return { title: lesson.querySelector(".title").textContent, sliders: all("input", (it) => it.value),
+    pressed: all("[aria-pressed=true]", (it) => it.textContent), seen: lesson.querySelector(".seen").textContent }; }"""
 
 
 def facts(page: Any, lesson: int) -> dict[str, str]:  # noqa: ANN401 - a Playwright page
@@ -75,3 +84,23 @@ def test_lessons_are_reached_by_keyboard_and_fit_a_phone(open_page: Callable[...
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.locator("#lesson-2 summary").press("Enter")
     assert page.locator("#lesson-2 details p").first.is_visible()
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_teachers_link_stays_in_the_address_and_a_reload_restores_the_lesson(
+    open_page: Callable[..., Any], link: str
+) -> None:
+    wanted = dict(parse_qsl(link[1:]))
+
+    def state() -> dict[str, Any]:
+        page.wait_for_function(f"() => document.querySelector('#lesson-{wanted['lesson']} .seen')?.textContent")
+        page.wait_for_timeout(500)  # the address is written a moment after the lesson has opened
+        assert wanted.items() <= dict(parse_qsl(page.url.partition("?")[2])).items()
+        found: dict[str, Any] = page.evaluate(STATE)
+        return found
+
+    page = open_page(link)
+    before = state()
+    assert before["title"].startswith(wanted["lesson"])
+    page.reload()
+    assert state() == before

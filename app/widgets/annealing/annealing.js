@@ -2,9 +2,11 @@
 const LEAST = 1, MOST = 9;
 const state = { seed: Math.round(askedNumber("seed", 1, LEAST, MOST)), curves: [[], []], written: [[], []], done: false, ahead: 0, running: false, problem: "", steps: 1, entropy: 0, unconditional: 0, turn: 0 };
 const [STEP, WEIGHT, RECONSTRUCTION, KL] = [0, 1, 2, 3];
-const seed = slider({ name: "seed", label: "beginning", term: "seed", least: LEAST, most: MOST, step: 1, value: state.seed, shown: String, onInput: (value) => { state.seed = value; forget(); remember({ seed: value }); } });
+const seed = slider({ name: "seed", label: "beginning", term: "seed", least: LEAST, most: MOST, step: 1, value: state.seed, shown: String, onInput: (value) => { state.seed = value; forget(); remember(link()); } });
 find(".sliders").append(seed.row);
 find(".run").addEventListener("click", run);
+
+const link = () => ({ seed: state.seed });
 
 function forget() {
   state.turn += 1;
@@ -15,7 +17,7 @@ const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 async function run() {
   forget();
   state.running = true;
-  remember({ seed: state.seed });
+  remember(link());
   redraw();
   const mine = state.turn;
   while (mine === state.turn && !state.done) {
@@ -73,3 +75,4 @@ function sentence(with_, without) {
   return "Step " + latest(with_)[STEP] + " of " + state.steps + ". Reconstruction + KL, with annealing " + parts(with_) + "; at full price " + parts(without) + "." + price;
 }
 redraw();
+opened(link());

@@ -28,8 +28,10 @@ for (const row of ROWS)
 function press(row, t) {
   pressed = { row, t };
   redraw();
-  remember({ press: row + t });
+  remember(link());
 }
+
+const link = () => ({ press: pressed.row + pressed.t });
 
 const listed = (row, steps) => steps.map((t) => nameOf(row, t)).join(", ");
 const range = (from, to) => Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => from + at);
@@ -90,3 +92,4 @@ const redraw = picture(svg, () => 330, (width) => {
   tell(words);
 });
 redraw();
+opened(link());

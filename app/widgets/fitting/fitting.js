@@ -36,7 +36,7 @@ section.logLikelihood = logLikelihood; // a test compares it with automatic diff
 
 // What is drawn -------------------------------------------------------------------------------------------------------
 
-const state = { shape: SHAPES[asked.get("shape")] ? asked.get("shape") : "two", layers: Math.round(askedNumber("layers", 3, 1, MOST)), start: 1 };
+const state = { shape: SHAPES[asked.get("shape")] ? asked.get("shape") : "two", layers: Math.round(askedNumber("layers", 3, 1, MOST)), start: Math.round(askedNumber("start", 1, 1, 9999)) };
 let heights = [], numbers = [], best = 0, mean = 0, spread = 1, layers = [], adam = null, value = 0, climb = [], running = false;
 
 function take(shape) {
@@ -130,7 +130,8 @@ function run(on) {
   if (on && idle) requestAnimationFrame(turn);
   redraw();
 }
-const changed = () => remember({ ...(state.shape ? { shape: state.shape } : { drawn: written() }), layers: state.layers });
+const link = () => ({ ...(state.shape ? { shape: state.shape } : { drawn: written() }), layers: state.layers, ...(state.start > 1 ? { start: state.start } : {}) });
+const changed = () => remember(link());
 
 // The picture ---------------------------------------------------------------------------------------------------------
 
@@ -213,6 +214,7 @@ const markShape = choice(find(".shapes"), Object.entries(SHAPES).map(([key, [wor
 const amount = slider({ name: "layers", label: "layers", term: "L", least: 1, most: MOST, step: 1, value: state.layers, shown: String, onInput: (next) => { state.layers = next; begin(); changed(); run(true); } });
 find(".sliders").append(amount.row);
 find(".run").addEventListener("click", () => run(!running));
-find(".again").addEventListener("click", () => { state.start += 1; begin(); run(true); });
+find(".again").addEventListener("click", () => { state.start += 1; begin(); changed(); run(true); });
 if (isWritten(asked.get("drawn"))) { read(asked.get("drawn")); markShape(""); } else take(state.shape);
 redraw();
+opened(link());

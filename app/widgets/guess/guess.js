@@ -1,7 +1,8 @@
 // The rounds and their order are the server's; the guess is sent to it and it says how all have guessed.
 const LEAST = 1, MOST = 50;
 let playing = 0, answered = false;
-const next = () => Math.round(askedNumber("round", 0, LEAST, MOST)) || LEAST + Math.floor(Math.random() * MOST);
+const wanted = Math.round(askedNumber("round", 0, LEAST, MOST));
+const next = () => wanted || LEAST + Math.floor(Math.random() * MOST);
 const votes = find(".votes"), tally = find(".tally"), run = find(".run");
 const buttons = [0, 1, 2].map((choice) => {
   const button = Object.assign(make("button", "button", "Number " + (choice + 1)), { type: "button" });
@@ -57,4 +58,5 @@ function arrived() {
   tell("Round " + playing + ": listen to all three, then guess.");
 }
 arrived();
+opened(wanted ? { round: wanted } : {});
 watch("value", arrived);

@@ -31,8 +31,9 @@ function write() {
   writing = setTimeout(() => {
     if (!steps.getClientRects().length) return;
     const section = lessonAt(current) && lessonAt(current).querySelector(".lesson");
+    if (!section || section.dataset.link === undefined) return; // it has not read its link yet, and will say when
     const values = new URLSearchParams({ tab: "learn", lesson: current });
-    for (const [name, value] of new URLSearchParams((section && section.dataset.link) || "")) values.set(name, value);
+    for (const [name, value] of new URLSearchParams(section.dataset.link)) values.set(name, value);
     goTo(values);
   }, 250);
 }

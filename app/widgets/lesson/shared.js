@@ -23,6 +23,10 @@ function remember(values) {
   section.dataset.link = new URLSearchParams(values).toString();
   document.dispatchEvent(new CustomEvent("lnf-lesson-moved", { detail: props.number }));
 }
+// Every lesson says so once it has read its link: settings it was opened with stay in the address, a bare one stays bare.
+function opened(values) {
+  remember([...asked.keys()].some((name) => !["tab", "lesson", "__theme"].includes(name)) ? values : {});
+}
 
 // Answers at once, but once a frame; what is read aloud waits until the hand rests.
 function onceAFrame(callback) {

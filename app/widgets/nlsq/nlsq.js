@@ -31,8 +31,9 @@ const markPreset = choice(find(".presets"), [["nothing", "nothing"], ["two", "tw
 function moved() {
   markPreset(presetNow());
   redraw();
-  remember(Object.fromEntries(PARTS.map((part) => [part.name, Number(raw[part.name].toFixed(2))])));
+  remember(link());
 }
+const link = () => Object.fromEntries(PARTS.map((part) => [part.name, Number(raw[part.name].toFixed(2))]));
 
 // The same shape at every size: the bell's strip on the left, the density's strip below.
 const TOP = 26, REACH = 4;
@@ -121,3 +122,4 @@ function drag(event) {
   moved();
 }
 redraw();
+opened(link());

@@ -23,7 +23,8 @@ find(".run").addEventListener("click", () => {
     if (state.turn >= last) { clearInterval(timer); state.turn = Infinity; redraw(); }
   }, Math.max(160, 2400 / last));
 });
-function moved() { clearInterval(timer); state.turn = Infinity; redraw(); remember({ kind: state.kind, task: state.task, length: state.length, step: state.step }); }
+function moved() { clearInterval(timer); state.turn = Infinity; redraw(); remember(link()); }
+const link = () => ({ kind: state.kind, task: state.task, length: state.length, step: state.step });
 
 // What the unknown of step t waits for: the known one of the same step, and what the flow is told of the steps before.
 function waitsFor(t) {
@@ -64,3 +65,4 @@ const redraw = picture(svg, () => 270, (width) => {
   tell(words);
 });
 redraw();
+opened(link());

@@ -47,3 +47,4 @@ const redraw = picture(svg, () => 60 + 74 * (layers + 1), (width, height) => {
   tell(words);
 });
 redraw();
+opened({ layers, seed });
