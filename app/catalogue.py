@@ -99,8 +99,9 @@ class Entry:
 
     @property
     def title(self) -> str:
-        """For example ``AF/SCF · JSB Chorales``."""
-        return f"{self.variant.title} · {self.dataset_title}"
+        """For example ``AF/SCF · JSB Chorales``, of an ablation ``AF/SCF, affine · JSB Chorales``."""
+        model = f"AF/SCF, {self.variant.title}" if self.variant.name in ABLATIONS else self.variant.title
+        return f"{model} · {self.dataset_title}"
 
 
 def catalogue() -> list[Entry]:

@@ -34,7 +34,7 @@ class LatentViews:
         started = time.perf_counter()
         with self._sequences.turns:
             studied = self._sequences.get(request)
-            head = studied.head("latent", request)
+            head = studied.head("latent", request, **({"beside": 1} if asked.get("beside") else {}))
             found = _cloud(studied, request.seed, head["step"])
             other = self._sequences.beside(studied, request)
             if other is None:
@@ -88,7 +88,7 @@ def _said(studied: Studied, symbols: list[dict[str, Any]], modes: Modes, step: i
     return (
         f"{beginning}{DRAWS:,} draws of the hidden vector decode to {', '.join(quoted)}"
         f"{' and others' if sum(item['share'] for item in symbols[:4]) < 0.995 else ''}. "
-        f"Their density has {span} {hills}."
+        f"After the last layer their density has {span} {hills}."
     )
 
 

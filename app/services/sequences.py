@@ -73,11 +73,11 @@ class Studied:
         """What stands at each step: a character, or the notes that sound."""
         return [self.name(symbol) for symbol in self.x]
 
-    def head(self, tab: str, asked: Request) -> dict[str, Any]:
-        """What every picture of the sequence says of it, and the link that restores it."""
+    def head(self, tab: str, asked: Request, **more: int) -> dict[str, Any]:
+        """What every picture of the sequence says of it, and the link that restores it, with ``more`` in it."""
         dataset, variant = self.entry.name.split("/")
         step = min(asked.step, len(self.x))
-        query = {"tab": tab, "dataset": dataset, "variant": variant, "seed": asked.seed, "step": step}
+        query = {"tab": tab, "dataset": dataset, "variant": variant, "seed": asked.seed, "step": step, **more}
         if asked.text and self.vocabulary is not None:
             query["text"] = asked.text
         return {

@@ -22,8 +22,8 @@ class SettingsFold:
     """One input for each of :data:`~app.fields.FIELDS`, in their order."""
 
     inputs: list[gr.components.Component]
-    dataset: gr.State
-    """Whose settings are shown."""
+    dataset: gr.Textbox
+    """Whose settings are shown; no ``gr.State``, for which every page would hold a connection to the server."""
     music_part: gr.Column
     text_part: gr.Column
     hint: gr.HTML
@@ -76,7 +76,7 @@ class SettingsFold:
             words = entry.variant.temperature if entry else ""
             self.hint = gr.HTML(_hint(words), elem_id="temperature-words", apply_default_css=False)
         self.inputs = [made[field.name] for field in FIELDS]
-        self.dataset = gr.State(entry.dataset if entry else "")
+        self.dataset = gr.Textbox(entry.dataset if entry else "", visible="hidden", label="data set of the settings")
 
     def _slider(self, name: str, bounds: tuple[float, float], step: float) -> gr.HTML:
         field = _BY_NAME[name]

@@ -215,8 +215,8 @@ def _quantise(score: _Score, steps_per_beat: int, lowest: int, max_steps: int) -
         if dropped:
             shift = lowest - LOWEST_PITCH
             raise MidiError(
-                f"None of the {dropped} notes of the MIDI file lies in the 88 keys "
-                f"({note_name(0, shift)} to {note_name(KEYS - 1, shift)}); transpose it first."
+                f"None of the {dropped} notes of the MIDI file lies in the {KEYS} keys of this data, "
+                f"{note_name(0, shift)} to {note_name(KEYS - 1, shift)}; transpose it first."
             )
         raise MidiError("The MIDI file has no notes" + (" but drums." if score.drum_notes else "; choose another."))
     steps = list(_to_steps(in_keys, score.ticks_per_beat, steps_per_beat, lowest))

@@ -41,6 +41,9 @@ function take(answer) {
   introduce(answer, "");
   layer.max = answer.layers;
   layer.value = kept;
+  find(".choice").textContent = shown.domain === "text"
+    ? "All choice between characters lies in this cloud: the decoder only reads off which one a point stands for."
+    : "Each point is marked by the keys it makes likeliest. Of music the decoder still draws each key, so the hills of chords run into one another.";
   strip(); legend(); words(); draw();
   say((answer.remark ? answer.remark + " " : "") + answer.said);
   if (element.getClientRects().length) goTo(answer.status.query);
@@ -57,7 +60,7 @@ function strip() {
   const here = find(".strip .here"), box = find(".strip");
   if (here) box.scrollLeft = Math.max(0, here.offsetLeft - box.clientWidth / 2);
   const name = shown.names[shown.step - 1];
-  find(".stepWords").textContent = "Step " + shown.step + " of " + shown.names.length;
+  find(".stepWords").textContent = "Step " + shown.step + " of " + shown.names.length + (text ? "" : ": " + name);
   stepInput.setAttribute("aria-valuetext", "step " + shown.step + ", in this sequence " + spaced(name));
 }
 
@@ -159,6 +162,7 @@ function names(context, view, xy, X, Y) {
   context.font = "600 14px " + style.getPropertyValue("--lnf-sans");
   context.textAlign = "center";
   context.textBaseline = "middle";
+  const taken = [];
   view.symbols.forEach((item, label) => {
     let x = 0, y = 0, count = 0;
     for (let i = 0; i < view.draws; i++) if (view.labels[i] === label) { x += xy[2 * i]; y += xy[2 * i + 1]; count += 1; }
@@ -166,9 +170,11 @@ function names(context, view, xy, X, Y) {
     context.lineWidth = 4;
     context.strokeStyle = style.getPropertyValue("--lnf-card");
     context.fillStyle = colourOf(label, view);
-    const name = spaced(item.name);
-    context.strokeText(name, X(x / count), Y(y / count));
-    context.fillText(name, X(x / count), Y(y / count));
+    const name = spaced(item.name), half = context.measureText(name).width / 2, at = { x: X(x / count), y: Y(y / count), half };
+    if (taken.some((other) => Math.abs(other.y - at.y) < 16 && Math.abs(other.x - at.x) < other.half + half + 4)) return; // the legend has it
+    taken.push(at);
+    context.strokeText(name, at.x, at.y);
+    context.fillText(name, at.x, at.y);
   });
 }
 function ring(context, x, y) {
@@ -187,13 +193,16 @@ function density(xy, span, middle) {
     if (bin >= 0 && bin < bins) counts[bin][Math.min(shown.labels[i], groups - 1)] += 1;
   }
   for (const bin of counts) most = Math.max(most, bin.reduce((a, b) => a + b, 0));
+  context.fillStyle = getComputedStyle(element).getPropertyValue("--lnf-soft");
+  context.fillText(most + " draws", 2, 11);
+  context.fillRect(0, height - 1, width, 1);
   counts.forEach((bin, at) => {
     let below = 0;
     bin.forEach((count, label) => {
       if (!count) return;
-      const tall = (count / most) * (height - 6);
+      const tall = (count / most) * (height - 16);
       context.fillStyle = colourOf(label);
-      context.fillRect((at * width) / bins, height - below - tall, width / bins + 0.5, tall);
+      context.fillRect((at * width) / bins, height - 1 - below - tall, width / bins + 0.5, tall);
       below += tall;
     });
   });
@@ -222,4 +231,5 @@ layer.addEventListener("input", () => { cancelAnimationFrame(frame); if (shown) 
 compare.addEventListener("change", fetchView);
 find(".bend").addEventListener("click", bend);
 onThemeChange(() => { if (shown) { legend(); draw(); } });
+if (linked.get("tab") === "latent") compare.checked = linked.get("beside") === "1";
 follow("latent", fetchView, (again) => { if (again) goTo(shown.status.query); draw(); });

@@ -27,7 +27,7 @@ async function ask(kind) {
 function take(answer) {
   shown = answer;
   reach = null;
-  introduce(answer, ", " + answer.names.length + " steps");
+  introduce(answer, ", " + answer.names.length + (answer.domain === "text" ? " characters" : " steps"));
   find(".body").hidden = false;
   say(answer.remark);
   drawAll();
@@ -40,21 +40,22 @@ const number = (at, wide) => (at % ([4, 8, 16].find((every) => every * wide > 26
 const label = (at, wide) => (shown.domain === "text" && wide > 8 ? (shown.names[at] === " " ? "␣" : shown.names[at]) : number(at, wide));
 const nats = (value) => value.toFixed(2);
 
-// Bars side by side for every step: `series` is [{ values, fill, hatched }].
-function bars(canvas, series, mark) {
-  const { context, width, height } = sized(canvas), steps = shown.names.length, base = height - 20, wide = (width - 50) / steps;
+// Bars side by side for every step: `series` is [{ values, fill, outlined }]; `unit` is that of the axis upwards.
+function bars(canvas, series, unit, mark) {
+  const { context, width, height } = sized(canvas), steps = shown.names.length, base = height - 20, wide = (width - 50) / steps, top = 26;
   const most = Math.max(1e-9, ...series.flatMap((one) => one.values)), least = Math.min(0, ...series.flatMap((one) => one.values));
-  const Y = (value) => 10 + ((most - value) / (most - least)) * (base - 12);
+  const Y = (value) => top + ((most - value) / (most - least)) * (base - 2 - top);
   context.fillStyle = colour("soft");
   context.textAlign = "left";
-  context.fillText(most >= 0.1 ? most.toFixed(1) : most.toPrecision(1), 4, 18);
+  context.fillText(unit, 4, 12);
+  context.fillText(most >= 0.1 ? most.toFixed(1) : most.toPrecision(1), 4, top + 8);
   context.fillText("0", 4, Y(0));
   context.fillStyle = colour("line");
   context.fillRect(44, Y(0), width - 50, 1);
   context.textAlign = "center";
   for (let at = 0; at < steps; at++) {
     const x = 46 + at * wide;
-    if (mark === at) { context.fillStyle = colour("black-key"); context.fillRect(x, 4, wide, height - 4); }
+    if (mark === at) { context.fillStyle = colour("black-key"); context.fillRect(x, top - 6, wide, height - top + 6); }
     series.forEach((one, order) => {
       const each = Math.max(1, (wide - 2) / series.length), top = Y(Math.max(0, one.values[at])), bottom = Y(Math.min(0, one.values[at]));
       context.fillStyle = context.strokeStyle = one.fill;
@@ -67,9 +68,9 @@ function bars(canvas, series, mark) {
 }
 function drawCosts() {
   const total = (values) => values.reduce((sum, value) => sum + value, 0), { reconstruction, kl } = shown;
-  bars(find(".costs"), [{ values: reconstruction, fill: colour("soft"), outlined: true }, { values: kl, fill: variantColour(shown.variant) }]);
-  const dear = kl.indexOf(Math.max(...kl));
-  const words = "Filled: KL, what the true step tells the prior anew; outlined: reconstruction, what the decoder still guesses; nats a step, mean of " + shown.draws + " draws of the hidden vectors. In all " + nats(total(kl)) + " + " + nats(total(reconstruction)) + " nats; the dearest step is " + (dear + 1) + " (" + spaced(shown.names[dear]) + ") with a KL of " + nats(kl[dear]) + ".";
+  bars(find(".costs"), [{ values: reconstruction, fill: colour("soft"), outlined: true }, { values: kl, fill: variantColour(shown.variant) }], "nats");
+  const both = kl.map((value, at) => value + reconstruction[at]), dear = both.indexOf(Math.max(...both));
+  const words = "Filled: KL, what the true step tells the prior anew; outlined: reconstruction, what the decoder still guesses; in nats (1.44 bits each), mean of " + shown.draws + " draws of the hidden vectors. In all KL " + nats(total(kl)) + " + reconstruction " + nats(total(reconstruction)) + " = " + nats(total(both)) + "; the dearest step is " + (dear + 1) + " (" + spaced(shown.names[dear]) + "), KL " + nats(kl[dear]) + " + reconstruction " + nats(reconstruction[dear]) + ".";
   find(".costsWords").textContent = words;
   find(".costs").setAttribute("aria-label", words);
 }
@@ -97,14 +98,14 @@ function drawReach() {
   stepInput.setAttribute("aria-valuetext", "step " + place.step);
   if (!reach) return;
   const scale = Math.max(1e-9, ...reach.z) / Math.max(1e-9, ...reach.x);
-  bars(find(".reach"), [{ values: reach.z, fill: variantColour(shown.variant) }, { values: reach.x.map((value) => value * scale), fill: colour("soft"), outlined: true }], reach.step - 1);
+  bars(find(".reach"), [{ values: reach.z, fill: variantColour(shown.variant) }, { values: reach.x.map((value) => value * scale), fill: colour("soft"), outlined: true }], "distance moved", reach.step - 1);
   find(".reachWords").textContent = reach.said + " Filled: how far each hidden vector moves (mean over its numbers); outlined: how far what is read moves, drawn to the same height.";
   find(".reach").setAttribute("aria-label", reach.said);
 }
 function drawBound() {
   const { context, width, height } = sized(find(".bound")), points = shown.bound, values = points.map((point) => point.nats);
   const most = Math.max(...values), least = Math.min(...values), room = Math.max(1e-6, most - least);
-  const X = (draws) => 60 + (Math.log2(draws) / Math.log2(points.at(-1).draws)) * (width - 110), Y = (value) => 16 + ((most - value) / room) * (height - 52);
+  const X = (draws) => 60 + (Math.log2(draws) / Math.log2(points.at(-1).draws)) * (width - 130), Y = (value) => 28 + ((most - value) / room) * (height - 72);
   context.strokeStyle = context.fillStyle = variantColour(shown.variant);
   context.lineWidth = 2;
   context.beginPath();
@@ -117,7 +118,10 @@ function drawBound() {
   context.fillStyle = colour("soft");
   context.textAlign = "center";
   points.forEach((point, at) => { if (at === points.length - 1 || X(points[at + 1].draws) - X(point.draws) > 18) context.fillText(point.draws, X(point.draws), height - 8); });
+  context.textAlign = "right";
+  context.fillText("draws", width - 4, height - 8);
   context.textAlign = "left";
+  context.fillText("nats a step", 4, 12);
   context.fillText(nats(most), 6, Y(most) + 4);
   if (room > 0.02) context.fillText(nats(least), 6, Y(least) + 4);
   const words = "Nats a step against the number of draws: from " + nats(values[0]) + " with one draw (the ELBO) to " + nats(values.at(-1)) + " with " + points.at(-1).draws + ". More draws of the hidden vectors bring the bound nearer to the true likelihood of this sequence; upright lines are one standard error." + (shown.length_seen ? "" : " The choice of where to stop is left out: no training sequence has this length.");

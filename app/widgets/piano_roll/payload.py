@@ -43,6 +43,6 @@ def _habits(who: str, found: MusicStatistics) -> str:
     """Simple statistics in words; the same ones for a piece and for the data."""
     triads = "" if found.triads is None else f", {found.triads:.0%} of the chords are plain triads or sevenths"
     return (
-        f"{who}: {found.notes:.1f} notes a step, {found.three_or_four_notes:.0%} of the steps have three or "
-        f"four{triads}, {found.clashes:.2f} semitone clashes a step."
+        f"{who}: {found.notes:.1f} notes at a time, three or four {found.three_or_four_notes:.0%} of the time{triads}, "
+        f"{found.clashes:.2f} semitone clashes at a time."
     )

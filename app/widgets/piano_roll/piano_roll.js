@@ -232,6 +232,7 @@ function link(selector, file) {
   if (file) { anchor.href = file.url; anchor.download = file.orig_name; }
 }
 
+const beats = (piece) => { const number = Math.round((2 * piece.seconds) / music().seconds_per_beat) / 2; return number + (number === 1 ? " beat" : " beats"); };
 function show(at) {
   index = at;
   stopReveal();
@@ -247,7 +248,7 @@ function show(at) {
   find(".watch").hidden = !drawnIn();
   link(".midi", piece && piece.midi);
   find(".title").textContent = value ? value.marker + " " + value.title : "Nothing sampled yet";
-  find(".details").textContent = value && piece ? (value.opening ? "ready-made, " : "") + value.details + ", " + piece.steps + " steps" : "";
+  find(".details").textContent = value && piece ? (value.opening ? "ready-made, " : "") + value.details + ", " + beats(piece) : "";
   find(".habits").textContent = piece ? piece.habits + " " + value.data_habits : "";
   find(".caption").textContent = value ? value.caption : "Press Sample and the music appears here.";
   find(".note").hidden = !(value && value.note);

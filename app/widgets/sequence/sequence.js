@@ -16,7 +16,7 @@ function introduce(answer, more) {
   stepInput.max = answer.names.length;
   stepInput.value = answer.step;
   find(".title").textContent = answer.marker + " " + answer.title;
-  find(".details").textContent = (place.text ? "your text" : place.midi ? "your music" : "seed " + answer.seed) + more + ", answered in " + answer.milliseconds + " ms";
+  find(".details").textContent = (place.text ? "your text" : place.midi ? "your music" : "seed " + answer.seed) + more + ", computed in " + answer.milliseconds + " ms";
   find(".typed").hidden = answer.domain !== "text";
   find(".bring").hidden = answer.domain !== "music";
 }

@@ -14,7 +14,8 @@ def head(result: Result, opening: bool) -> dict[str, Any]:
         "title": entry.title,
         "variant": entry.variant.name,
         "marker": entry.variant.marker,
-        "details": f"seed {settings.seed}, temperature {settings.temperature:g}" + _keys(result),
+        "details": f"{entry.variant.plain.lower()}, seed {settings.seed}, temperature {settings.temperature:g}"
+        + _keys(result),
         "opening": opening,
         "status": opening_status(result) if opening else status(result),
     }

@@ -8,7 +8,10 @@ function mark(value) {
   const note = Object.assign(document.createElement("p"), { className: "lnf-refusal", textContent: value.text });
   field.append(note);
   const input = field.querySelector("input, select");
-  if (input) { input.setAttribute("aria-invalid", "true"); input.focus(); }
+  if (!input) return;
+  input.setAttribute("aria-invalid", "true");
+  input.focus();
+  input.addEventListener("input", () => { note.remove(); input.removeAttribute("aria-invalid"); }, { once: true });
 }
 
 let drawn = false, shown = null;
