@@ -34,6 +34,9 @@ def facts(page: Any, lesson: int) -> dict[str, str]:  # noqa: ANN401 - a Playwri
 
 def test_one_bend_is_the_packages_nlsq(open_page: Callable[..., Any]) -> None:
     page = open_page("?tab=learn&lesson=1")
+    assert facts(page, 1)["modes"] == "1", "the task is done before anybody has begun"
+    page.locator("#lesson-1 input[name=gamma]").press("End")
+    page.wait_for_function("() => document.querySelector('#lesson-1 .lesson').dataset.modes === '2'")
     for preset, modes in (("nothing", "1"), ("two", "2"), ("skewed", "1")):
         page.click(f"#lesson-1 .choice[data-key={preset}]")
         page.wait_for_function(f"() => document.querySelector('#lesson-1 .lesson').dataset.modes === '{modes}'")
@@ -70,8 +73,28 @@ def test_a_stack_of_bends_has_many_modes_and_one_of_affine_maps_has_one(open_pag
     ("kind", "task", "turns"), [("af", "draw", 7), ("iaf", "draw", 1), ("af", "score", 1), ("iaf", "score", 7)]
 )
 def test_what_waits_for_what(open_page: Callable[..., Any], kind: str, task: str, turns: int) -> None:
-    page = open_page(f"?tab=learn&lesson=3&kind={kind}&task={task}&length=7&step=4")
+    page = open_page(f"?tab=learn&lesson=3&kind={kind}&task={task}&length=7&step=4", height=800)
+    numbers = page.locator("#lesson-3 text.turn")
+    run = page.locator("#lesson-3 .run")
+    below = run.bounding_box()
+    assert below["y"] + below["height"] <= 800  # nobody looks for it below the edge of a laptop's screen
+
+    def is_to_be_predicted() -> bool:
+        said = facts(page, 3)
+        words = page.locator("#lesson-3 .seen").text_content()
+        return numbers.all_text_contents() == ["?"] * 7 and said["turns"] == "" and "turns," not in words
+
+    assert is_to_be_predicted()
+    run.press("Enter")
+    page.wait_for_function("() => document.querySelector('#lesson-3 .lesson').dataset.turns")
     assert int(facts(page, 3)["turns"]) == turns
+    assert numbers.all_text_contents() == ([str(at) for at in range(1, 8)] if turns > 1 else ["1"] * 7)
+    page.locator("#lesson-3 input[name=step]").press("ArrowRight")  # the arrows of another step, the same answer
+    page.wait_for_function("() => document.querySelector('#lesson-3 .seen').textContent.includes('step 5')")
+    assert int(facts(page, 3)["turns"]) == turns
+    page.locator("#lesson-3 .choice[aria-pressed=false]").first.press("Enter")
+    page.wait_for_function("() => document.querySelector('#lesson-3 text.turn').textContent === '?'")
+    assert is_to_be_predicted()
 
 
 def test_lessons_are_reached_by_keyboard_and_fit_a_phone(open_page: Callable[..., Any]) -> None:
@@ -104,3 +127,13 @@ def test_a_teachers_link_stays_in_the_address_and_a_reload_restores_the_lesson(
     assert before["title"].startswith(wanted["lesson"])
     page.reload()
     assert state() == before
+
+
+@pytest.mark.parametrize("wanted", ["99", "0", "two", "1.5"])
+def test_a_lesson_there_is_not_is_said(open_page: Callable[..., Any], wanted: str) -> None:
+    page = open_page(f"?tab=learn&lesson={wanted}&layers=1", width=390, height=800)
+    page.wait_for_selector("#lesson-1 .lesson", state="visible")
+    said = page.locator("#lessons .problem")
+    assert said.inner_text() == f"There is no lesson “{wanted}” on this page; it has 1 to 7. This is the first."
+    page.locator("#lessons button").nth(1).press("Enter")
+    assert said.is_hidden()

@@ -37,24 +37,28 @@ async function run() {
 const latest = (curve) => curve[curve.length - 1];
 const recent = (curve, column) => { const last = curve.slice(-12); return last.reduce((sum, point) => sum + point[column], 0) / last.length; };
 
-const redraw = picture(find(".plot"), () => 300, (width, height) => {
+const redraw = picture(find(".plot"), () => 360, (width, height) => {
   const svg = find(".plot"), parts = [], add = (tag, attributes, text) => parts.push(shape(tag, attributes, text));
-  const most = 6, X = linear(0, Math.max(1, state.steps), 40, width - 12), Y = linear(0, most, height - 30, 14), [with_, without] = state.curves;
-  for (const nats of [0, 1, 2, 3, 4, 5, 6]) {
+  const [with_, without] = state.curves, sum = (point) => point[RECONSTRUCTION] + point[KL];
+  // The sum rises while the KL costs little: the scale grows with it, so that no curve leaves the picture.
+  const most = Math.max(3, Math.ceil(Math.max(...[...with_, ...without].map(sum))));
+  const X = linear(0, Math.max(1, state.steps), 40, width - 12), Y = linear(0, most, height - 44, 26);
+  for (const nats of ticks(0, most, height - 70)) {
     add("path", { class: nats ? "grid" : "axis", d: "M40 " + Y(nats) + "H" + (width - 12) });
     add("text", { x: 32, y: Y(nats) + 4, "text-anchor": "end" }, nats);
   }
-  add("text", { x: width - 12, y: height - 10, "text-anchor": "end" }, "steps of training");
-  add("text", { x: width - 12, y: 30, "text-anchor": "end" }, "nats a step");
+  if (with_.length) for (const at of ticks(0, state.steps, (width - 52) / 2)) add("text", { x: X(at), y: height - 28, "text-anchor": at === state.steps ? "end" : "middle" }, at);
+  add("text", { class: "name", x: width - 12, y: height - 8, "text-anchor": "end" }, "steps of training");
+  add("text", { class: "name", x: 8, y: 16 }, width < 480 ? "nats a step of a string" : "reconstruction, KL and their sum: nats a step of a string");
   if (with_.length) {
     add("path", { class: "limit", d: "M40 " + Y(state.entropy) + "H" + (width - 12) });
     add("text", { x: width - 16, y: Y(state.entropy) + 15, "text-anchor": "end" }, "entropy of the source " + say(state.entropy));
     add("text", { x: width - 16, y: Y(state.unconditional) - 8, "text-anchor": "end" }, "letters at random " + say(state.unconditional));
-    const line = (curve, value) => pathOf(curve.map((point) => [X(point[STEP]), Y(Math.min(most, Math.max(0, value(point))))]));
+    const line = (curve, value) => pathOf(curve.map((point) => [X(point[STEP]), Y(Math.max(0, value(point)))]));
     add("path", { class: "route", d: line(with_, (point) => point[KL]) });
-    add("path", { class: "dashed", d: line(without, (point) => point[RECONSTRUCTION] + point[KL]) });
-    add("path", { class: "curve", d: line(with_, (point) => point[RECONSTRUCTION] + point[KL]) });
-    add("circle", { class: "point", cx: X(latest(with_)[STEP]), cy: Y(Math.min(most, latest(with_)[RECONSTRUCTION] + latest(with_)[KL])), r: 5 });
+    add("path", { class: "dashed", d: line(without, sum) });
+    add("path", { class: "curve", d: line(with_, sum) });
+    add("circle", { class: "point", cx: X(latest(with_)[STEP]), cy: Y(sum(latest(with_))), r: 5 });
   }
   svg.replaceChildren(...parts);
   const written = find(".written"), names = ["With annealing it writes", "At full price it writes"];

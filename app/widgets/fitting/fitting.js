@@ -136,14 +136,18 @@ const changed = () => remember(link());
 // The picture ---------------------------------------------------------------------------------------------------------
 
 const svg = find(".plot"), small = find(".climb");
+const FRAME = { left: 38, right: 12, above: 26, below: 42 };
 let ceiling = 1;
 const redraw = picture(svg, (width) => (width < 480 ? 260 : 330), (width, height) => {
   const parts = [], add = (tag, attributes, text) => parts.push(shape(tag, attributes, text));
-  const base = height - 24, x = linear(-WIDE, WIDE, 10, width - 10);
+  const base = height - FRAME.below, x = linear(-WIDE, WIDE, FRAME.left, width - FRAME.right);
   const stack = layers.map(bend).reverse(), fit = densityOn(stack, -WIDE, WIDE, 401);
-  if (!drawing) ceiling = Math.max(0.45, 1.35 * Math.max(...heights));
-  const y = linear(0, ceiling, base, 12);
-  for (const at of ticks(-WIDE, WIDE, width)) add("text", { x: x(at), y: height - 8, "text-anchor": "middle" }, minus(at));
+  if (!drawing) ceiling = Math.max(0.45, 1.35 * Math.max(...heights), 1.05 * Math.max(...fit.heights));
+  const y = linear(0, ceiling, base, FRAME.above);
+  for (const at of ticks(-WIDE, WIDE, width)) add("text", { x: x(at), y: base + 16, "text-anchor": "middle" }, minus(at));
+  for (const at of ticks(0, ceiling, base - FRAME.above, 0.1)) add("text", { x: FRAME.left - 8, y: y(at) + 4, "text-anchor": "end" }, at);
+  add("text", { class: "name", x: 8, y: 16 }, "density p(z)");
+  add("text", { class: "name", x: width - FRAME.right, y: height - 8, "text-anchor": "end" }, "z, a number without a unit");
   add("path", { class: "filled", d: pathOf([[x(-WIDE), base], ...heights.map((h, at) => [x(placeAt(at)), y(h)]), [x(WIDE), base]]) + "Z" });
   if (!drawing) {
     add("path", { class: "dashed", d: pathOf(fit.zs.map((z) => [x(z), y(bell((z - mean) / spread) / spread)])) });
@@ -158,21 +162,27 @@ const redraw = picture(svg, (width) => (width < 480 ? 260 : 330), (width, height
   Object.assign(section.dataset, { step: adam.step, value, best, affine, modes, area: areaOf(whole), running });
   const share = Math.max(0, Math.min(100, (100 * (value - affine)) / Math.max(1e-9, best - affine)));
   const words = (adam.step ? "After " + adam.step + " steps" : "Before the first step") + " the stack has " + modeWords(modes) + " and a log-likelihood of " + say(value) +
-    " a number; the best affine stack reaches " + say(affine) + ", the best possible is about " + say(best) + ". " +
+    " nats a number; the best affine stack reaches " + say(affine) + ", the best possible is about " + say(best) + ". " +
     (value > affine ? "The bends have closed " + Math.round(share) + " % of that gap." : "So far it is worse than the affine one.");
   svg.setAttribute("aria-label", "The density to fit is filled, the fitted one is a line. " + words);
   tell(words);
 });
 function drawClimb(affine) {
-  const width = small.clientWidth || 260, height = 92, span = Math.max(0.02, best - affine), low = affine - 1.2 * span, high = best + 0.6 * span;
-  const x = linear(0, STEPS / EACH_FRAME, 8, width - 8), y = linear(low, high, height - 10, 10);
+  const width = small.clientWidth || 260, height = 170, span = Math.max(0.02, best - affine);
+  const low = Math.min(affine - 1.2 * span, ...climb), high = Math.max(best, ...climb) + 0.4 * (best - low);
+  const left = 40, right = width - 10, base = height - 40, x = linear(0, STEPS, left, right), y = linear(low, high, base, 24);
   small.setAttribute("viewBox", "0 0 " + width + " " + height);
   small.replaceChildren(
-    shape("path", { class: "limit", d: pathOf([[8, y(best)], [width - 8, y(best)]]) }),
-    shape("path", { class: "dashed", d: pathOf([[8, y(affine)], [width - 8, y(affine)]]) }),
-    shape("path", { class: "curve", d: pathOf(climb.map((at, step) => [x(step), y(Math.max(low, at))])) }),
-    shape("text", { x: width - 8, y: y(best) - 5, "text-anchor": "end" }, "best possible " + say(best)),
-    shape("text", { x: width - 8, y: y(affine) + 15, "text-anchor": "end" }, "affine " + say(affine)),
+    shape("path", { class: "axis", d: pathOf([[left, 24], [left, base], [right, base]]) }),
+    ...ticks(low, high, base - 24, 0.1).map((at) => shape("text", { x: left - 5, y: y(at) + 4, "text-anchor": "end" }, minus(at))),
+    ...[0, STEPS / 2, STEPS].map((at) => shape("text", { x: x(at), y: base + 15, "text-anchor": at === STEPS ? "end" : "middle" }, at.toLocaleString("en"))),
+    shape("path", { class: "limit", d: pathOf([[left, y(best)], [right, y(best)]]) }),
+    shape("path", { class: "dashed", d: pathOf([[left, y(affine)], [right, y(affine)]]) }),
+    shape("path", { class: "curve", d: pathOf(climb.map((at, turn) => [x(turn * EACH_FRAME), y(at)])) }),
+    shape("text", { x: right, y: y(best) - 5, "text-anchor": "end" }, "best possible " + say(best)),
+    shape("text", { x: right, y: y(affine) + 15, "text-anchor": "end" }, "affine " + say(affine)),
+    shape("text", { class: "name", x: 6, y: 15 }, "log-likelihood, nats a number"),
+    shape("text", { class: "name", x: right, y: height - 8, "text-anchor": "end" }, "steps of fitting"),
   );
   small.setAttribute("aria-label", "Log-likelihood from " + say(climb[0]) + " to " + say(value) + " in " + adam.step + " steps; affine " + say(affine) + ", most possible " + say(best));
 }
@@ -182,7 +192,7 @@ function drawClimb(affine) {
 let drawing = null;
 function stroke(event) {
   const box = svg.getBoundingClientRect(), px = event.clientX - box.left, py = event.clientY - box.top;
-  const place = Math.round((((px - 10) / (box.width - 20)) * (PLACES - 1))), height = Math.max(0, ((box.height - 24 - py) / (box.height - 36)) * ceiling);
+  const place = Math.round((((px - FRAME.left) / (box.width - FRAME.left - FRAME.right)) * (PLACES - 1))), height = Math.max(0, ((box.height - FRAME.below - py) / (box.height - FRAME.above - FRAME.below)) * ceiling);
   const to = { at: Math.min(PLACES - 1, Math.max(0, place)), height: Math.min(ceiling, height) }, from = drawing.last || to;
   const count = Math.max(1, Math.abs(to.at - from.at));
   for (let step = 0; step <= count; step++) {

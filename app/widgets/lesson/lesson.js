@@ -2,9 +2,14 @@
 const steps = find("nav"), list = find("ol"), count = props.titles.length;
 const lessonAt = (number) => document.getElementById("lesson-" + number);
 const query = new URLSearchParams(location.search);
-let current = query.get("tab") === "learn" ? Number(query.get("lesson")) : 1;
-if (!(Number.isInteger(current) && current >= 1 && current <= count)) current = 1;
-let writing = 0;
+const wanted = (query.get("tab") === "learn" && query.get("lesson")) || "1";
+const known = /^[1-9][0-9]?$/.test(wanted) && wanted <= count;
+let current = known ? Number(wanted) : 1, writing = 0;
+const problem = find(".problem");
+if (!known) {
+  problem.textContent = "There is no lesson “" + wanted.slice(0, 40) + "” on this page; it has 1 to " + count + ". This is the first.";
+  problem.hidden = false;
+}
 
 const buttons = props.titles.map((title, at) => {
   const item = make("li"), button = Object.assign(make("button", "step"), { type: "button" });
@@ -39,6 +44,7 @@ function write() {
 }
 function go(number) {
   current = Math.min(count, Math.max(1, number));
+  problem.hidden = true;
   show();
   write();
 }

@@ -81,10 +81,11 @@ function shape(tag, attributes, text) {
 }
 const pathOf = (points) => points.map(([x, y], at) => (at ? "L" : "M") + x.toFixed(1) + " " + y.toFixed(1)).join("");
 const linear = (low, high, from, to) => (value) => from + ((value - low) / (high - low)) * (to - from);
-function ticks(low, high, pixels) {
-  const step = [1, 2, 5, 10, 20, 50].find((size) => (pixels / (high - low)) * size >= 34) || 100;
-  const found = [];
-  for (let at = Math.ceil(low / step) * step; at <= high + 1e-9; at += step) found.push(at);
+// Round numbers from low to high, at least 34 pixels and “least” apart.
+function ticks(low, high, pixels, least = 1) {
+  const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50].filter((size) => size >= least);
+  const step = steps.find((size) => (pixels / (high - low)) * size >= 34) || 100, found = [];
+  for (let at = Math.ceil(low / step); at * step <= high + 1e-9; at++) found.push(Number((at * step).toFixed(1)));
   return found;
 }
 // Calls paint(svg, width) now, when the width changes and when the lesson comes into sight.

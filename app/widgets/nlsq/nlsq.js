@@ -12,7 +12,7 @@ const PRESETS = {
   two: { a: -0.7, beta: 0.4, gamma: 8, delta: 1.2, f: 0.6 },
   skewed: { a: -0.4, beta: 0, gamma: 1.6, delta: -0.6, f: 0.3 },
 };
-const raw = { ...PRESETS.two, eps: -0.6 };
+const raw = { ...PRESETS.nothing, eps: -0.6 }; // making two modes is the task
 Object.assign(raw, PRESETS[asked.get("preset")] || {});
 for (const part of PARTS) raw[part.name] = askedNumber(part.name, raw[part.name], part.least, part.most);
 
@@ -38,11 +38,11 @@ const link = () => Object.fromEntries(PARTS.map((part) => [part.name, Number(raw
 // The same shape at every size: the bell's strip on the left, the density's strip below.
 const TOP = 26, REACH = 4;
 let toNoise = null;
-const redraw = picture(svg, (width) => (width < 480 ? 430 : 480), paint);
+const redraw = picture(svg, (width) => (width < 480 ? 446 : 496), paint);
 
 function paint(width, height) {
-  const strip = width < 480 ? 74 : 118, foot = width < 480 ? 128 : 150;
-  const left = strip + 30, right = width - 12, bottom = height - foot, base = height - 24;
+  const strip = width < 480 ? 74 : 118, foot = width < 480 ? 144 : 166;
+  const left = strip + 30, right = width - 12, bottom = height - foot, base = height - 40;
   const p = bend(raw), flat = straight(p), whole = wholeDensity([p]);
   const z = inverse(p, raw.eps), slope = slopeAt(p, z);
   const wide = Math.min(20, Math.max(5, ...[-3.2, 3.2].map((e) => Math.ceil(Math.abs(inverse(p, e))))));
@@ -53,7 +53,7 @@ function paint(width, height) {
   const add = (tag, attributes, text) => parts.push(shape(tag, attributes, text));
   for (const at of ticks(-wide, wide, right - left)) {
     add("path", { class: at ? "grid" : "axis", d: pathOf([[x(at), TOP], [x(at), bottom]]) });
-    add("text", { x: x(at), y: height - 8, "text-anchor": "middle" }, minus(at));
+    add("text", { x: x(at), y: base + 16, "text-anchor": "middle" }, minus(at));
   }
   for (const at of ticks(-REACH, REACH, bottom - TOP)) {
     add("path", { class: at ? "grid" : "axis", d: pathOf([[left, y(at)], [right, y(at)]]) });
@@ -94,7 +94,10 @@ function paint(width, height) {
   add("text", { class: "name", x: 8, y: 16 }, width < 480 ? "noise ε" : "the noise ε: N(0, 1)");
   add("text", { class: "name", x: left + 4, y: 16 }, "the curve ε = g(z)");
   add("text", { class: "name", x: left + 4, y: bottom + 18 }, "the density p(z)");
-  add("text", { class: "name", x: right, y: base - 6, "text-anchor": "end" }, "z");
+  add("text", { class: "name", x: right, y: height - 6, "text-anchor": "end" }, "z, a number without a unit");
+  for (const at of [0, 0.2, 0.4]) add("text", { x: tall(at), y: bottom + 16, "text-anchor": "middle" }, at);
+  add("text", { class: "name", x: 8, y: bottom + 34 }, width < 480 ? "N(ε)" : "its density N(ε)");
+  for (const at of ticks(0, top, base - bottom - 26, 0.1)) add("text", { x: left - 6, y: up(at) + 4, "text-anchor": "end" }, at);
   add("rect", { class: "handle", x: 0, y: TOP, width: left, height: bottom - TOP });
   svg.replaceChildren(...parts);
 

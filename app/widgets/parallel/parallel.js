@@ -2,7 +2,7 @@
 const KINDS = [["af", "told the vectors (AF)"], ["iaf", "told the noise (IAF)"]];
 const TASKS = [["draw", "draw: ε to z"], ["score", "score: z to ε"]];
 const known = (list, value, otherwise) => (list.some(([key]) => key === value) ? value : otherwise);
-const state = { kind: known(KINDS, asked.get("kind"), "af"), task: known(TASKS, asked.get("task"), "draw"), length: Math.round(askedNumber("length", 8, 2, 16)), step: 0, turn: Infinity };
+const state = { kind: known(KINDS, asked.get("kind"), "af"), task: known(TASKS, asked.get("task"), "draw"), length: Math.round(askedNumber("length", 8, 2, 16)), step: 0, turn: 0 }; // the turn that was run up to, Infinity at the end
 state.step = Math.round(askedNumber("step", 5, 1, state.length));
 const svg = find(".plot");
 let timer = 0;
@@ -10,7 +10,7 @@ let timer = 0;
 const markKind = choice(find(".kinds"), KINDS, state.kind, (key) => { state.kind = key; markKind(key); moved(); });
 const markTask = choice(find(".tasks"), TASKS, state.task, (key) => { state.task = key; markTask(key); moved(); });
 const length = slider({ name: "length", label: "steps in the sequence", term: "T", least: 2, most: 16, step: 1, value: state.length, shown: String, onInput: (value) => { state.length = value; state.step = Math.min(state.step, value); step.set(state.step); moved(); } });
-const step = slider({ name: "step", label: "step to look at", term: "t", least: 1, most: 16, step: 1, value: state.step, shown: String, onInput: (value) => { state.step = Math.min(value, state.length); moved(); } });
+const step = slider({ name: "step", label: "step to look at", term: "t", least: 1, most: 16, step: 1, value: state.step, shown: String, onInput: (value) => { state.step = Math.min(value, state.length); looked(); } });
 find(".sliders").append(length.row, step.row);
 find(".run").addEventListener("click", () => {
   clearInterval(timer);
@@ -23,7 +23,9 @@ find(".run").addEventListener("click", () => {
     if (state.turn >= last) { clearInterval(timer); state.turn = Infinity; redraw(); }
   }, Math.max(160, 2400 / last));
 });
-function moved() { clearInterval(timer); state.turn = Infinity; redraw(); remember(link()); }
+// What is to be predicted is hidden again; another step to look at changes nothing of it.
+function moved() { clearInterval(timer); state.turn = 0; looked(); }
+function looked() { redraw(); remember(link()); }
 const link = () => ({ kind: state.kind, task: state.task, length: state.length, step: state.step });
 
 // What the unknown of step t waits for: the known one of the same step, and what the flow is told of the steps before.
@@ -56,11 +58,12 @@ const redraw = picture(svg, () => 270, (width) => {
       const ready = row !== unknown || when[t - 1] <= state.turn;
       add("circle", { class: "node" + (ready ? " known" : "") + (row === unknown && t === state.step ? " now" : ""), cx: X(t), cy: Y[row], r: radius });
     }
-  when.forEach((turn, at) => add("text", { class: "turn", x: X(at + 1), y: unknown === "z" ? Y.z - 50 : Y.noise + 56, "text-anchor": "middle" }, turn));
+  when.forEach((turn, at) => add("text", { class: "turn", x: X(at + 1), y: unknown === "z" ? Y.z - 50 : Y.noise + 56, "text-anchor": "middle" }, turn <= state.turn ? turn : "?"));
   svg.replaceChildren(...parts);
-  Object.assign(section.dataset, { turns: total, order: when.join(" ") });
+  const run = state.turn === Infinity;
+  Object.assign(section.dataset, { turns: run ? total : "", order: run ? when.join(" ") : "" });
   const doing = state.task === "draw" ? "Drawing" : "Scoring", name = state.kind.toUpperCase(), what = unknown === "z" ? "vector" : "noise";
-  const words = doing + " with " + name + ": " + (total === 1 ? "one turn for all " + state.length + " steps, whatever the length" : total + " turns, one for each step, each waiting for the one before") + ". The " + what + " of step " + state.step + " waits for " + waitsFor(state.step).map(([row, t]) => (row === "z" ? "z" : "ε") + t).join(", ") + ".";
+  const words = doing + " with " + name + ": " + (!run ? "in which turn can each of the " + state.length + " steps be computed? Press Run it to see" : total === 1 ? "one turn for all " + state.length + " steps, whatever the length" : total + " turns, one for each step, each waiting for the one before") + ". The " + what + " of step " + state.step + " waits for " + waitsFor(state.step).map(([row, t]) => (row === "z" ? "z" : "ε") + t).join(", ") + ".";
   svg.setAttribute("aria-label", words);
   tell(words);
 });

@@ -20,13 +20,13 @@ find(".sliders").append(amount.row);
 find(".fresh").addEventListener("click", () => { seed = (seed * 7 + 11) % 9973; moved(); });
 function moved() { redraw(); remember({ layers, seed }); }
 
-const redraw = picture(svg, () => 60 + 74 * (layers + 1), (width, height) => {
+const redraw = picture(svg, () => 84 + 74 * (layers + 1), (width, height) => {
   const left = 96, right = width - 14, row = 74, parts = [], counts = [], flats = [];
   const all = stackOf(layers), wide = Math.min(14, Math.max(4, ...[-3.4, 3.4].map((e) => Math.abs(outwards(all, e)))));
   const x = linear(-wide, wide, left, right);
   const add = (tag, attributes, text) => parts.push(shape(tag, attributes, text));
   for (let depth = 0; depth <= layers; depth++) {
-    const stack = all.slice(0, depth), flat = stack.map(straight), base = 26 + row * (depth + 1) - 12;
+    const stack = all.slice(0, depth), flat = stack.map(straight), base = 28 + row * (depth + 1) - 12;
     const bent = densityOn(stack, -wide, wide, 601), affine = densityOn(flat, -wide, wide, 601), top = Math.max(...bent.heights, ...affine.heights);
     const y = linear(0, top, base, base - row + 20);
     const curve = (density) => density.zs.map((u, at) => [x(u), y(density.heights[at])]);
@@ -39,7 +39,9 @@ const redraw = picture(svg, () => 60 + 74 * (layers + 1), (width, height) => {
     add("text", { class: "name", x: 8, y: base - 26 }, depth ? "layer " + depth : "noise");
     add("text", { x: 8, y: base - 8 }, modeWords(counts[depth]));
   }
-  for (const at of ticks(-wide, wide, right - left)) add("text", { x: x(at), y: height - 8, "text-anchor": "middle" }, minus(at));
+  for (const at of ticks(-wide, wide, right - left)) add("text", { x: x(at), y: height - 30, "text-anchor": "middle" }, minus(at));
+  add("text", { class: "name", x: right, y: height - 10, "text-anchor": "end" }, width < 480 ? "ε, then z (no unit)" : "ε, after the layers z, numbers without a unit");
+  add("text", { class: "name", x: 8, y: 16 }, width < 480 ? "density, each row to its own scale" : "density, each row to its own scale (the area is always 1)");
   svg.replaceChildren(...parts);
   Object.assign(section.dataset, { modes: counts.join(" "), affineModes: flats.join(" ") });
   const words = "From the top: the noise, then the density after each of " + layers + (layers === 1 ? " layer" : " layers") + ". Modes: " + counts.join(", ") + "; without bends: " + flats.join(", ") + ".";
