@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from tiny_models import tiny_model
 
 import lnf_core
 from app.services.models import LoadedModels
-from app.services.racing import Racing
+from app.services.racing import Racing, _said
 from lnf_core import engines
 from lnf_core.benchmark import laps
 
@@ -29,7 +30,49 @@ def test_every_model_of_the_data_set_takes_part_and_says_how_many_steps_waited(h
     for row in rows:
         assert row["milliseconds"] > 0
         assert row["dependent_steps"] == (1 if row["variant"] == "iaf-scf" else row["length"])
-    assert "dependent" in shown[-1]["said"] and "plain=1" in shown[-1]["status"]["query"]
+    assert "in turn" in shown[-1]["said"] and "plain=1" in shown[-1]["status"]["query"]
+    assert any(text.startswith("LSTM cannot take part") for text in shown[-1]["left_out"])
+
+
+def times(engine: str, length: int, **milliseconds: float) -> list[dict[str, Any]]:
+    """Rows of a race."""
+    titles = {"af_af": "AF/AF", "af_scf": "AF/SCF", "iaf_scf": "IAF/SCF"}
+    return [
+        {
+            "variant": name,
+            "title": titles[name],
+            "engine": engine,
+            "length": length,
+            "milliseconds": taken,
+            "dependent_steps": 1 if name == "iaf_scf" else length,
+        }
+        for name, taken in milliseconds.items()
+    ]
+
+
+def test_engines_are_compared_each_for_itself() -> None:
+    fast = times("numba_cpu", 64, af_af=30.0, af_scf=20.0, iaf_scf=10.0)
+    fast += times("numba_cpu", 128, af_af=60.0, af_scf=40.0, iaf_scf=10.0)
+    slow = times("eager", 64, af_af=9000.0, af_scf=1000.0, iaf_scf=11.0)
+    assert _said(fast, "characters") == (
+        "Compiled, 128 characters: IAF/SCF was quickest with 10.0 ms, AF/AF took 6.0 times as long, "
+        "1 step in turn against 128."
+    )
+    assert _said(fast + slow, "steps").endswith(
+        "Plain PyTorch, 64 steps: IAF/SCF was quickest with 11.0 ms, AF/AF took 818.2 times as long, "
+        "1 step in turn against 64. Compiling makes AF/AF 300.0 times as quick at 64 steps, IAF/SCF hardly at all."
+    )
+
+
+def test_a_race_without_contrast_says_so() -> None:
+    assert _said(times("eager", 32, af_scf=10.0, iaf_scf=10.4), "steps") == (
+        "Plain PyTorch, 32 steps: all took about as long, 10.0 ms to 10.4 ms."
+    )
+    assert _said(times("eager", 32, af_af=1500.0, af_scf=10.0, iaf_scf=12.0), "steps") == (
+        "Plain PyTorch, 32 steps: AF/SCF was quickest with 10.0 ms, AF/AF took 150.0 times as long, "
+        "32 steps in turn each; IAF/SCF, with 1 step in turn, took 12.0 ms."
+    )
+    assert _said(times("eager", 32, af_scf=10.0), "steps") == _said([], "steps") == ""
 
 
 def test_a_race_ends_within_a_step(here: Path) -> None:
@@ -67,5 +110,27 @@ def test_a_race_is_run_on_the_page(open_page: Callable[..., Any]) -> None:
     assert "tab=race" in page.url and "plain=1" in page.url
     with page.expect_download() as download:
         page.click("#race .csv")
-    lines = Path(download.value.path()).read_text().splitlines()
-    assert lines[0] == "variant,engine,length,milliseconds,dependent_steps" and len(lines) > 3
+    assert download.value.suggested_filename == "lnf-race-jsb.csv"
+    with Path(download.value.path()).open(newline="") as file:
+        table = list(csv.DictReader(file))
+    columns = "data set,model,engine,length in steps,milliseconds,steps in turn,machine"
+    assert len(table) > 3 and ",".join(table[0]) == columns
+    assert {row["data set"] for row in table} == {"JSB Chorales"}
+    assert "plain PyTorch" in {row["engine"] for row in table} <= {"plain PyTorch", "compiled"}
+    assert all("cores" in row["machine"] for row in table)
+    assert "has as many turns again" in page.locator("#race .caption").inner_text()
+
+
+@pytest.mark.browser
+def test_a_race_that_waits_says_so_in_the_card(open_page: Callable[..., Any], server: str) -> None:
+    client = pytest.importorskip("gradio_client").Client(server, verbose=False)
+    page = open_page("?tab=race")
+    page.wait_for_function("() => !document.documentElement.classList.contains('lnf-reading')")
+    before = [client.submit("jsb/af-scf", True, api_name="/race") for _ in range(3)]
+    page.click("#race-button")
+    page.wait_for_function("() => /is number|yours comes next/.test(document.querySelector('#race .now').textContent)")
+    assert page.locator("#race .progress-text").is_hidden()
+    page.click("#race-stop")
+    page.wait_for_function("() => document.querySelector('#race .now').textContent.startsWith('Press Race')")
+    for job in before:
+        job.cancel()

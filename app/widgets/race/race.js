@@ -11,7 +11,7 @@ function chart() {
   const canvas = find(".chart");
   if (!canvas.clientWidth || !value()) return;
   const { context, width, height } = sized(canvas), style = getComputedStyle(element), soft = style.getPropertyValue("--lnf-soft"), line = style.getPropertyValue("--lnf-line");
-  const rows = value().rows, box = { left: 64, right: width - 20, top: 16, bottom: height - 40 };
+  const rows = value().rows, box = { left: 64, right: width - 20, top: 32, bottom: height - 40 };
   const lengths = [...new Set(rows.map((row) => row.length))].sort((a, b) => a - b), times = rows.map((row) => row.milliseconds);
   const x0 = Math.log2(lengths[0] || 16) - 0.15, x1 = Math.log2(lengths.at(-1) || 128) + 0.15;
   const y0 = Math.floor(Math.log10(Math.min(1, ...times))), y1 = Math.max(y0 + 1, Math.ceil(Math.log10(Math.max(10, ...times))));
@@ -27,7 +27,10 @@ function chart() {
   }
   context.textAlign = "center";
   for (const length of lengths) context.fillText(length, X(length), box.bottom + 14);
-  context.fillText("length in " + value().unit + " (both axes in equal ratios)", (box.left + box.right) / 2, box.bottom + 30);
+  context.fillText("length in " + value().unit + " (logarithmic axes)", (box.left + box.right) / 2, box.bottom + 30);
+  context.textAlign = "left";
+  context.fillText("time for one sequence", 8, 14);
+  context.textAlign = "center";
   for (const group of groups()) {
     const colour = variantColour(group[0].variant);
     context.strokeStyle = context.fillStyle = colour;
@@ -66,27 +69,42 @@ function table() {
   }));
 }
 
+// Gradio puts the place in its queue and a clock beside the picture; the card says it in words instead.
+const block = element.closest(".block");
+let waits = "";
+function queued() {
+  const told = block.querySelector(".progress-text"), place = told && /queue: (\d+)\//.exec(told.textContent);
+  if (told) told.style.display = "none";
+  const now = !place ? "" : place[1] === "1" ? "Another race is running, and races run one at a time; yours comes next." :
+    "Races run one at a time; yours is number " + place[1] + " of those that wait.";
+  if (now !== waits) { waits = now; say(); }
+}
+function say() {
+  find(".now").textContent = waits || (value() ? value().now : "Press Race: the models draw the same lengths one after the other, and the times appear here.");
+}
+const IN_TURN = "“In turn” counts the steps of time that had to wait for the one before: that number, not the arithmetic, is what a flow that draws all at once saves.";
+const INSIDE = " AF/AF has as many turns again inside each step as it has hidden numbers, which are not counted here.";
+
 function draw() {
-  if (!value()) {
-    find(".now").textContent = "Press Race: the models draw the same lengths one after the other, and the times appear here.";
-    find(".chart").hidden = true;
-    return;
-  }
-  find(".chart").hidden = false;
+  say();
+  find(".chart").hidden = !value();
+  if (!value()) return;
   find(".title").textContent = value().title;
-  find(".now").textContent = value().now;
   find(".said").textContent = value().said;
-  find(".caption").textContent = value().machine + " “In turn” counts the passes that had to wait for the one before: that number, not the arithmetic, is what a flow that draws all at once saves.";
+  find(".caption").textContent = value().machine + " " + IN_TURN + (value().rows.some((row) => row.variant === "af-af") ? INSIDE : "");
   find(".out").replaceChildren(...value().left_out.map((text) => make("li", "", text)));
   find(".csv").hidden = value().running || !value().rows.length;
   table(); chart();
 }
 find(".csv").addEventListener("click", () => {
-  const names = ["variant", "engine", "length", "milliseconds", "dependent_steps"];
-  const lines = [names, ...value().rows.map((row) => names.map((name) => row[name]))];
-  save(new Blob([lines.map((line) => line.join(",")).join("\r\n") + "\r\n"], { type: "text/csv" }), "lnf-race.csv");
+  const names = ["data set", "model", "engine", "length in " + value().unit, "milliseconds", "steps in turn", "machine"];
+  const cells = (row) => [value().dataset_title, row.title, row.engine_words, row.length, row.milliseconds, row.dependent_steps, value().server];
+  const written = (cell) => (/[",]/.test(cell) ? '"' + String(cell).replaceAll('"', '""') + '"' : cell);
+  const lines = [names, ...value().rows.map(cells)].map((line) => line.map(written).join(",") + "\r\n");
+  save(new Blob(lines, { type: "text/csv" }), "lnf-race-" + value().dataset + ".csv");
 });
 new ResizeObserver(chart).observe(element);
+new MutationObserver(queued).observe(block, { childList: true, subtree: true, characterData: true });
 onThemeChange(() => value() && chart());
 draw();
 watch("value", draw);
