@@ -11,6 +11,8 @@ from tiny_models import save_tiny
 
 from app.fields import FIELDS, LINK_NAMES, Settings, read_query
 from app.limits import LIMITS, FieldError, number, whole
+from app.services.sampling import Sampling
+from app.tabs.settings import SettingsFold
 from lnf_core.errors import CheckpointError, InvalidInputError, LNFError
 
 NAME = "jsb/af-scf"
@@ -153,6 +155,15 @@ def test_piano_music_is_drawn_key_by_key_unless_asked_otherwise(
         assert settings.draw is expected
         assert ("draw=0" in settings.query()) is not expected and "draw=1" not in settings.query()
         assert link(dict(parse_qsl(settings.query())), NAME) == settings
+
+
+def test_another_data_set_brings_its_usual_way_of_drawing_keys_and_another_model_does_not() -> None:
+    settings = SettingsFold(Sampling())
+    asked, dataset = settings.for_dataset("piano-midi/af-scf", "jsb")
+    assert (asked["value"], dataset) == (True, "piano-midi")
+    assert "value" not in settings.for_dataset("piano-midi/af-af", dataset)[0]
+    asked, dataset = settings.for_dataset("nottingham/af-af", dataset)
+    assert (asked["value"], dataset) == (False, "nottingham")
 
 
 def test_a_switch_is_on_or_off(here: Path) -> None:
