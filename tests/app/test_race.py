@@ -119,18 +119,3 @@ def test_a_race_is_run_on_the_page(open_page: Callable[..., Any]) -> None:
     assert "plain PyTorch" in {row["engine"] for row in table} <= {"plain PyTorch", "compiled"}
     assert all("cores" in row["machine"] for row in table)
     assert "has as many turns again" in page.locator("#race .caption").inner_text()
-
-
-@pytest.mark.browser
-def test_a_race_that_waits_says_so_in_the_card(open_page: Callable[..., Any], server: str) -> None:
-    client = pytest.importorskip("gradio_client").Client(server, verbose=False)
-    page = open_page("?tab=race")
-    page.wait_for_function("() => !document.documentElement.classList.contains('lnf-reading')")
-    before = [client.submit("jsb/af-scf", True, api_name="/race") for _ in range(3)]
-    page.click("#race-button")
-    page.wait_for_function("() => /is number|yours comes next/.test(document.querySelector('#race .now').textContent)")
-    assert page.locator("#race .progress-text").is_hidden()
-    page.click("#race-stop")
-    page.wait_for_function("() => document.querySelector('#race .now').textContent.startsWith('Press Race')")
-    for job in before:
-        job.cancel()
