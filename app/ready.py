@@ -27,7 +27,7 @@ from lnf_core.music import Performance, piano_keys
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets" / "ready"
 _MUSIC: dict[str, Any] = {"length": 64, "count": 3, "seed": 1685, "temperature": 1.0}
-_TRIED = range(1, 201)
+_TRIED = range(1, 1001)
 _TEXT = {"length": None, "count": 6, "seed": 1993, "temperature": 0.8}
 
 
