@@ -35,7 +35,7 @@ def take(browser: Browser, name: str, query: str = "", width: int = 1280, scheme
 OTHERS = (
     ("latent", "&dataset=ptb&variant=af-scf&seed=4&step=9", "#cloud .said", "draws"),
     ("inside", "&dataset=jsb&variant=af-scf", "#inside .reachWords", "noise of step"),
-    ("learn", "&lesson=1", "#lesson-1 .seen", "mode"),
+    ("learn", "&lesson=1&preset=two", "#lesson-1 .seen", "mode"),
     ("race", "&dataset=ptb&plain=1", "#race .said", "times as long"),
     ("results", "", "#figures tbody", "Treebank"),
 )
