@@ -36,7 +36,7 @@ def copies(sequences: Sequence[Sequence[Hashable]], training: Iterable[Sequence[
 
     Args:
         sequences: samples or held-out data; the steps of each may be anything hashable: the characters of a string, the
-            rows of a roll as bytes.
+            rows of a roll as bytes. A string holds no NUL.
         training: the sequences a model learnt from, steps of the same kind.
         passage: steps of a passage, at least 2.
 
@@ -48,6 +48,8 @@ def copies(sequences: Sequence[Sequence[Hashable]], training: Iterable[Sequence[
     letters: dict[Hashable, str] = {}  # one character a distinct step, so that Python's own string search can be used
 
     def written(sequence: Sequence[Hashable]) -> str:
+        if isinstance(sequence, str):  # one character a step as it is
+            return sequence
         return "".join(letters.setdefault(step, chr(len(letters) + 1)) for step in sequence)
 
     pieces = [written(sequence) for sequence in sequences]

@@ -5,9 +5,11 @@ import asyncio
 import itertools
 import time
 import wave
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -34,6 +36,12 @@ from lnf_core.music import Performance
 from lnf_core.storage.bundle import save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(answer: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - whatever it answers
+    """In a thread of its own: in this one the loop of a browser opened by an earlier test may still be running."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, answer).result()
 
 
 @pytest.fixture(scope="module")
@@ -235,8 +243,8 @@ def test_sound_waits_for_what_is_drawn_but_not_for_ever(here: Path, tmp_path: Pa
         await asyncio.gather(*waiting)
         return made
 
-    assert asyncio.run(asked(Turns(patience=60.0), [])) == ["drawn", "flac", "wav"]
-    assert asyncio.run(asked(Turns(patience=0.05), [])) == ["flac", "wav", "drawn"]
+    assert run(asked(Turns(patience=60.0), [])) == ["drawn", "flac", "wav"]
+    assert run(asked(Turns(patience=0.05), [])) == ["flac", "wav", "drawn"]
 
     turns, during = Turns(), []
     sampling = Sampling(turns=turns)
@@ -254,8 +262,8 @@ def test_sound_waits_for_what_is_drawn_but_not_for_ever(here: Path, tmp_path: Pa
      {"piece": [["a"], 1], "kind": "flac"}, {"piece": ["a" * 32], "kind": "flac"}],
 )  # fmt: skip
 def test_the_sound_server_serves_pieces_alone(wanted: object) -> None:
-    assert asyncio.run(sound_server(Sound())(wanted)) == {"error": "There is no such piece here."}
-    gone = asyncio.run(sound_server(Sound())({"piece": ["a" * 32, "x.mid"], "kind": "flac"}))
+    assert run(sound_server(Sound())(wanted)) == {"error": "There is no such piece here."}
+    gone = run(sound_server(Sound())({"piece": ["a" * 32, "x.mid"], "kind": "flac"}))
     assert "deleted" in gone["error"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,12 @@ def test_the_table_has_the_engines_side_by_side(tmp_path: Path) -> None:
         ratio = plain["ms_per_sequence"] / jacobi["ms_per_sequence"]
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         assert cells[2:5] == [plain["domain"], "4", str(plain["batch"])]
-        assert cells[6:8] == [f"{plain['ms_per_sequence']:.1f}", f"{jacobi['ms_per_sequence']:.1f} ({ratio:.1f} x)"]
+        written = re.fullmatch(r"([\d.]+) \(([\d.]+) x\)", cells[7])
+        assert written is not None
+        # JSON holds rounded numbers too: the last digit of a table's may be the neighbouring one.
+        assert float(cells[6]) == pytest.approx(plain["ms_per_sequence"], abs=0.06)
+        assert float(written[1]) == pytest.approx(jacobi["ms_per_sequence"], abs=0.06)
+        assert float(written[2]) == pytest.approx(ratio, abs=0.06)
         waits = jacobi["sequential_steps"]
         assert cells[8] == ("4" if waits == 4 else f"4; jacobi {waits}")
 
