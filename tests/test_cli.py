@@ -8,6 +8,7 @@ import subprocess
 import sys
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pretty_midi
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 from tiny_models import SYMBOLS, save_tiny, tiny_model
 from typer.testing import CliRunner, Result
 
+import lnf_core.evaluation
 from lnf_core.cli import app
 from lnf_core.config import BaselineConfig, LatentFlowConfig
 from lnf_core.data import load_dataset
@@ -242,6 +244,19 @@ def test_figures_are_kept_and_test_is_measured_once(chorales: Path) -> None:
         run("evaluate", chorales, "--split", "test", "--samples", 1, "--write", "--seed", 9, "--force").exit_code == 0
     )
     assert json.loads((chorales / "metrics.json").read_text())["test"]["seed"] == 9
+
+
+def test_two_measurements_at_a_time_keep_both_figures(chorales: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure = lnf_core.evaluation.evaluate
+
+    def meanwhile(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - what it is given
+        monkeypatch.setattr(lnf_core.evaluation, "evaluate", measure)
+        assert run("evaluate", chorales, "--split", "valid", "--samples", 1, "--write").exit_code == 0
+        return measure(*arguments, **named)
+
+    monkeypatch.setattr(lnf_core.evaluation, "evaluate", meanwhile)
+    assert run("evaluate", chorales, "--split", "test", "--samples", 1, "--write").exit_code == 0
+    assert {"valid", "test"} <= set(load(chorales).metrics)
 
 
 def test_the_command_that_repeats_a_run_is_kept(

@@ -132,7 +132,9 @@ def _circumstances(seed: int, batch_size: int, precision: Precision, device: obj
 
 def _merged(checkpoint: Checkpoint, dataset: Dataset, measured: dict[str, Any]) -> dict[str, Any]:
     """``metrics.json`` with the figures first, then where model and data come from, then whatever else it held."""
-    everything = {**checkpoint.metrics, **measured}
+    from lnf_core.storage.files import read_metrics
+
+    everything = {**read_metrics(checkpoint.path), **measured}  # as they are by now: measuring takes minutes
     splits: dict[str, Any] = {key: everything[key] for key in ("valid", "test") if key in everything}
     training = checkpoint.training
     about: dict[str, Any] = {

@@ -27,6 +27,7 @@ def modes(
     from lnf_core.data import load_dataset
     from lnf_core.models.latent_flow import LatentFlow
     from lnf_core.storage.bundle import write_metrics
+    from lnf_core.storage.files import read_metrics
     from lnf_core.storage.find import load
     from lnf_core.version import code_version
 
@@ -42,7 +43,7 @@ def modes(
             "date": datetime.now(UTC).date().isoformat(),
             "command": command_line(),
         }
-        write_metrics(loaded.path, {**loaded.metrics, "modes": {**measured, **about}})
+        write_metrics(loaded.path, {**read_metrics(loaded.path), "modes": {**measured, **about}})
     if as_json:
         said = {"checkpoint": checkpoint, "dataset": loaded.dataset, "variant": loaded.variant}
         typer.echo(json.dumps({**said, **measured}))

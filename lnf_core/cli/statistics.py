@@ -44,6 +44,7 @@ def statistics(
     from lnf_core.data import load_dataset
     from lnf_core.storage.bundle import write_metrics
     from lnf_core.storage.card import statistics_table
+    from lnf_core.storage.files import read_metrics
     from lnf_core.storage.find import load
     from lnf_core.version import code_version
 
@@ -76,7 +77,7 @@ def statistics(
             "date": datetime.now(UTC).date().isoformat(),
             "command": command_line(),
         }
-        write_metrics(loaded.path, {**loaded.metrics, "statistics": {**measured, **about}})
+        write_metrics(loaded.path, {**read_metrics(loaded.path), "statistics": {**measured, **about}})
     if as_json:
         said = {"checkpoint": checkpoint, "dataset": loaded.dataset, "variant": loaded.variant}
         typer.echo(json.dumps({**said, **measured}))
