@@ -46,6 +46,13 @@ class Measured:
     full: int = 0
     """Presses that were told the queue is full."""
     errors: list[str] = field(default_factory=list)
+    megabytes: list[int] = field(default_factory=list)
+    """The server's memory after every hundred presses."""
+
+    @property
+    def presses(self) -> int:
+        """Answered so far."""
+        return len(self.shown) + len(self.later)
 
 
 @dataclass(frozen=True)
@@ -130,10 +137,19 @@ async def visit(page: Page, number: int, rounds: int, measured: Measured) -> Non
                 measured.errors.append(f"{type(error).__name__}: {error}")
 
 
-async def crowd(page: Page, visitors: int, rounds: int) -> Measured:
-    """All visitors together."""
+async def crowd(page: Page, visitors: int, rounds: int, server: subprocess.Popen[bytes]) -> Measured:
+    """All visitors together; the server's memory is looked at after every hundred presses."""
     measured = Measured()
+
+    async def weigh() -> None:
+        while True:
+            if measured.presses >= 100 * (len(measured.megabytes) + 1):
+                measured.megabytes.append(round(memory(server)))
+            await asyncio.sleep(0.5)
+
+    weighing = asyncio.ensure_future(weigh())
     await asyncio.gather(*(visit(page, number, rounds, measured) for number in range(1, visitors + 1)))
+    weighing.cancel()
     return measured
 
 
@@ -173,7 +189,7 @@ def main() -> None:
             page = Page.read(address)
             time.sleep(20)  # the compiled engine gets ready in the background
             before = memory(server)
-            measured = asyncio.run(crowd(page, arguments.visitors, arguments.rounds))
+            measured = asyncio.run(crowd(page, arguments.visitors, arguments.rounds, server))
             after = memory(server)
         finally:
             server.terminate()
@@ -186,11 +202,11 @@ def main() -> None:
     }
     report = {
         "visitors": arguments.visitors,
-        "presses": len(measured.shown) + len(measured.later),
+        "presses": measured.presses,
         "seconds": {name: summary(seconds) for name, seconds in rows.items() if seconds},
         "queue_full": measured.full,
         "errors": measured.errors,
-        "memory_mb": {"before": round(before), "after": round(after)},
+        "memory_mb": {"before": round(before), "each_hundred_presses": measured.megabytes, "after": round(after)},
         "machine": machine(),
     }
     if arguments.json:
@@ -201,7 +217,8 @@ def main() -> None:
     for name, found in report["seconds"].items():
         print(f"| {name} | {found['p50']} | {found['p95']} | {found['max']} |")
     print(f"\nQueue full {measured.full} times; {len(measured.errors)} errors {measured.errors[:3]};")
-    print(f"server memory {before:.0f} MB before, {after:.0f} MB after.")
+    hundreds = ", ".join(map(str, measured.megabytes)) or "fewer than a hundred"
+    print(f"server memory {before:.0f} MB before, {hundreds} after every hundred presses, {after:.0f} MB after.")
 
 
 if __name__ == "__main__":
