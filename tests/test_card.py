@@ -147,6 +147,9 @@ def test_results_without_marks_or_files_are_refused(tmp_path: Path) -> None:
         assert done.exit_code == 1
         assert len(done.stderr.strip().splitlines()) == 1
     assert page.read_text() == "nothing to fill\n"
+    page.write_bytes(b"<!-- results -->\xff")
+    refused = CliRunner().invoke(app, ["results", "--write", str(page)])
+    assert refused.exit_code == 1 and "cannot be read and written" in refused.output
 
 
 @pytest.mark.parametrize(

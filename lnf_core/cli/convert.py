@@ -84,7 +84,7 @@ def import_textflow(
 
 def release(
     source: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="Usually RUN/best.")],
-    destination: Annotated[Path, typer.Argument(help="For example checkpoints/jsb/af-scf.")],
+    destination: Annotated[Path, typer.Argument(help="For example mine/jsb/af-scf.")],
     storage: Annotated[Storage, typer.Option("--dtype", help="Storage of the parameters.")] = Storage.float32,
     force: Annotated[bool, typer.Option("--force", help="Replace a checkpoint that has test figures.")] = False,
 ) -> None:

@@ -142,5 +142,6 @@ def write_sections(path: Path, sections: Mapping[str, str]) -> None:
                 )
             text = f"{before}{start}\n{sections[name]}{end}{rest.partition(end)[2]}"
         replace(path, text.encode())
-    except OSError as error:
-        raise InvalidInputError(f"{path} cannot be read and written: {error.strerror or error}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InvalidInputError(f"{path} cannot be read and written: {why}.") from error
