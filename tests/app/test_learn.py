@@ -125,6 +125,7 @@ def test_a_teachers_link_stays_in_the_address_and_a_reload_restores_the_lesson(
     page = open_page(link)
     before = state()
     assert before["title"].startswith(wanted["lesson"])
+    page.wait_for_load_state("networkidle")  # what is under way when a page is left complains
     page.reload()
     assert state() == before
 
