@@ -20,7 +20,7 @@ from app.services.own import read_music, read_text
 from lnf_core.analysis.latents import Past, read_past
 from lnf_core.data import Vocabulary, sounding_shift
 from lnf_core.models.latent_flow import LatentFlow
-from lnf_core.music import note_name
+from lnf_core.music import KEYS, note_name
 
 STEPS = {"music": 32, "text": 60}
 """How long a sampled sequence is."""
@@ -102,7 +102,7 @@ class Studied:
 def chord(keys: Tensor, dataset: str) -> str:
     """The names of the notes that sound in one step ``[88]`` or ``[89]``, lowest first."""
     shift = sounding_shift(dataset)
-    return " ".join(note_name(int(key), shift) for key in keys[-88:].nonzero().flatten()) or "silence"
+    return " ".join(note_name(int(key), shift) for key in keys[-KEYS:].nonzero().flatten()) or "silence"
 
 
 class Sequences:

@@ -11,6 +11,7 @@ import typer
 
 from lnf_core.config import Likelihood
 from lnf_core.errors import CheckpointError, DataError, InvalidInputError
+from lnf_core.storage.metrics import TRAINING_FACTS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,18 +20,7 @@ if TYPE_CHECKING:
 
 VariantName = Literal["af-af", "af-scf", "iaf-scf", "af-only", "hidden-flow-only"]
 _MOST_MEGABYTES = 40
-_OF_THE_TRAINING = (
-    "parameters",
-    "data_sha256",
-    "epochs",
-    "steps",
-    "minutes",
-    "device",
-    "precision",
-    "code_version",
-    "date",
-    "command",
-)
+_OF_THE_TRAINING = ("parameters", "data_sha256", *TRAINING_FACTS)
 """What of ``metrics.json`` stays true of rounded weights."""
 
 

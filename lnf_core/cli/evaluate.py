@@ -13,6 +13,7 @@ import typer
 
 from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, Threads, command_line, resolve_device
 from lnf_core.errors import CheckpointError, LNFError
+from lnf_core.storage.metrics import TRAINING_FACTS
 
 if TYPE_CHECKING:
     from lnf_core.data import Dataset
@@ -140,14 +141,11 @@ def _merged(checkpoint: Checkpoint, dataset: Dataset, measured: dict[str, Any]) 
     about: dict[str, Any] = {
         "parameters": sum(parameter.numel() for parameter in checkpoint.model.parameters()),
         "data_sha256": dataset.sha256,
-        **{key: training[key] for key in _FROM_TRAINING if key in training},
+        **{key: training[key] for key in TRAINING_FACTS if key in training},
     }
     if "command" not in about and (command := _training_command(training, dataset)):
         about["command"] = command
     return {**splits, **about, **{key: value for key, value in everything.items() if key not in splits | about}}
-
-
-_FROM_TRAINING = ("epochs", "steps", "minutes", "device", "precision", "code_version", "date", "command")
 
 
 def _training_command(training: dict[str, Any], dataset: Dataset) -> str | None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from lnf_core.errors import CheckpointError
 
+TRAINING_FACTS = ("epochs", "steps", "minutes", "device", "precision", "code_version", "date", "command")
+"""Keys that tell how the weights were trained, as they also stand in ``config.json``."""
 _NUMBER = (int, float)
 _PARTS: dict[str, dict[str, tuple[type, ...]]] = {
     "valid": {"nll": _NUMBER},
