@@ -14,7 +14,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -274,7 +274,7 @@ def sampling_times(
         sampler: Any = engines.prepare(model, engine)
         for length in lengths:
             for batch in batches:
-                seconds, steps = _timed_draw(model, sampler, batch, length, repeats)
+                seconds, steps = timed_draw(model, sampler, batch, length, repeats)
                 phases = phases_of(model, length)
                 yield SamplingTime(
                     variant=variant,
@@ -291,7 +291,7 @@ def sampling_times(
                 )
 
 
-def _timed_draw(
+def timed_draw(
     model: SequenceModel,
     sampler: Any,  # noqa: ANN401 - of any engine
     batch: int,
@@ -308,40 +308,6 @@ def _timed_draw(
         steps = model.sample(batch, length, generator=generator, engine=sampler, progress=progress).dependent_steps
 
     return median_seconds(draw, repeats), steps
-
-
-@dataclass(frozen=True)
-class Lap:
-    """One sequence drawn by one engine: seeds in, symbols out."""
-
-    engine: str
-    length: int
-    seconds: float
-    """The median of three draws after one that is not counted; of one draw where that took long already."""
-    dependent_steps: int
-    """Passes that had to wait for the one before."""
-
-
-def laps(
-    model: SequenceModel,
-    sampler: Any,  # noqa: ANN401 - of any engine
-    lengths: Iterable[int],
-    *,
-    patience: float = 8.0,
-    progress: Progress | None = None,
-) -> Iterator[Lap]:
-    """Draw one sequence of each length, from the shortest on, and say what it took.
-
-    Ends early where the next length would take more than ``patience`` seconds, going by the one before.
-    ``progress`` is called while a sequence is drawn; what it raises ends the lap.
-    """
-    lap: Lap | None = None
-    for length in sorted(lengths):
-        if lap is not None and lap.seconds * length / lap.length > patience:
-            return
-        seconds, steps = _timed_draw(model, sampler, 1, length, repeats=3, progress=progress)
-        lap = Lap(sampler.engine, length, seconds, steps)
-        yield lap
 
 
 def training_operations(model: SequenceModel, length: int) -> int:

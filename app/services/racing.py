@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,16 +14,12 @@ from app import catalogue
 from app.services.models import LoadedModels
 from app.stops import StoppedError
 from lnf_core import engines
-from lnf_core.benchmark import Lap, laps, machine
-from lnf_core.models.build import SequenceModel
-from lnf_core.progress import Progress
+from lnf_core.benchmark import machine
+from lnf_core.laps import Lap, laps
 
 LENGTHS = {"music": (32, 64, 96, 128), "text": (32, 64, 128, 256)}
 _ENGINE_WORDS = {"eager": "plain PyTorch", "numba_cpu": "compiled", "jacobi": "parallel sweeps"}
 _SHOWN = ("numba_cpu", "eager")
-_WARM_SECONDS = 0.6
-_QUICK = 0.05  # seconds: one disturbed draw of three is seen in a median that short
-_LAPS = 3
 _ALIKE = 1.15  # a ratio of two times below which neither is called the quicker
 
 
@@ -77,9 +70,7 @@ class Racing:
             done = 0
             try:
                 with torch.no_grad():
-                    _warm(model, sampler, lengths[0], report)
-                    for first in laps(model, sampler, lengths, progress=report):
-                        lap = _steady(model, sampler, first, report)
+                    for lap in laps(model, sampler, lengths, progress=report):
                         rows.append(_row(runner, lap))
                         done += 1
                         yield shown(f"{title} drew {lap.length} {_unit(chosen)} in {1e3 * lap.seconds:,.1f} ms")
@@ -120,46 +111,6 @@ def _field(dataset: str) -> tuple[list[catalogue.Entry], list[str]]:
         else:
             left_out.append(f"{entry.variant.title} is left out: only the paper's variants and the baseline race")
     return field, left_out
-
-
-class _WarmError(Exception):
-    """Warm enough."""
-
-
-def _warm(
-    model: SequenceModel,
-    sampler: Any,  # noqa: ANN401 - of any engine
-    length: int,
-    progress: Progress,
-) -> None:
-    """Draw for a moment what is not timed: a model's first draws are slower, whatever their length.
-
-    A slow engine does not get to the end of its sequence.
-    """
-    began = time.perf_counter()
-
-    def until_warm(done: int, total: int) -> None:
-        progress(done, total)
-        if time.perf_counter() - began > _WARM_SECONDS:
-            raise _WarmError
-
-    with suppress(_WarmError):
-        while time.perf_counter() - began < _WARM_SECONDS:
-            generator = torch.Generator().manual_seed(0)
-            model.sample(1, length, generator=generator, engine=sampler, progress=until_warm)
-
-
-def _steady(
-    model: SequenceModel,
-    sampler: Any,  # noqa: ANN401 - of any engine
-    lap: Lap,
-    progress: Progress,
-) -> Lap:
-    """The lap with the median of several like it where it is quick."""
-    if lap.seconds >= _QUICK:
-        return lap
-    again = [next(laps(model, sampler, [lap.length], progress=progress)) for _ in range(_LAPS - 1)]
-    return replace(lap, seconds=statistics.median([lap.seconds, *(other.seconds for other in again)]))
 
 
 def _row(runner: Runner, lap: Lap) -> dict[str, Any]:

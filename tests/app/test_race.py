@@ -17,7 +17,7 @@ import lnf_core
 from app.services.models import LoadedModels
 from app.services.racing import Racing, _said
 from lnf_core import engines
-from lnf_core.benchmark import laps
+from lnf_core.laps import laps
 
 
 def test_every_model_of_the_data_set_takes_part_and_says_how_many_steps_waited(here: Path) -> None:
