@@ -22,7 +22,7 @@ from app.services.sampling import Sampling
 from app.services.sound import Sound
 from app.stops import StoppedError, Stops
 from app.tabs.settings import SettingsFold
-from app.widgets import file_data, widget
+from app.widgets import file_data, for_clients, widget
 from app.widgets.piano_roll.payload import roll_payload
 from app.widgets.status.payload import error_status
 from app.widgets.text_lines.payload import text_payload
@@ -235,8 +235,8 @@ class SampleTab:
         result = self._draw(checkpoint, *values)
         if not isinstance(result, Music):
             payload = text_payload(result)
-            return payload["status"], gr.skip(), payload
-        payload = roll_payload(result)
+            return payload["status"], gr.skip(), for_clients(payload)
+        payload = for_clients(roll_payload(result))
         for sample, piece in zip(payload["samples"], result.pieces, strict=True):
             sample["audio"] = file_data(self._sound.of(piece.midi, "wav"))
         return payload["status"], payload, gr.skip()

@@ -17,7 +17,7 @@ from app.services.latent import LatentViews
 from app.services.sampled import Music
 from app.services.sound import Sound
 from app.tabs.sample import refusal, sound_server
-from app.widgets import widget
+from app.widgets import for_clients, widget
 from app.widgets.piano_roll.payload import roll_payload
 from app.widgets.text_lines.payload import text_payload
 from app.zerogpu import gpu
@@ -115,7 +115,7 @@ class InsideTab:
         @spoken
         def between(checkpoint: str, first: int = 1, second: int = 2, through: str = "noise") -> dict[str, Any]:
             """Two sampled sequences and four on the way from one to the other, as the notes or lines of a sample."""
-            return self._mixed(checkpoint, first, second, through)
+            return for_clients(self._mixed(checkpoint, first, second, through))
 
         gr.api(between, api_name="between", concurrency_id="model")
         page.load(

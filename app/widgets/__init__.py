@@ -38,6 +38,25 @@ def widget(name: str, shared: tuple[str, ...] = (), **options: Any) -> gr.HTML: 
     )
 
 
+def packed(value: Any) -> str:  # noqa: ANN401 - any plain value
+    """Many small values as one text, which ``unpacked`` of common.js reads.
+
+    Gradio copies a component's value one leaf at a time whenever its state changes, a dozen times a press: of thousands
+    of numbers that took longer than drawing them.
+    """
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def for_clients(payload: dict[str, Any]) -> dict[str, Any]:
+    """The value of a roll or of lines for a client of the API: what was packed for the page as lists again."""
+    if "lines" in payload:
+        return {**payload, "lines": json.loads(payload["lines"])}
+    return {
+        **payload,
+        "samples": [{**sample, "notes": json.loads(sample["notes"])} for sample in payload["samples"]],
+    }
+
+
 def file_data(path: Path) -> dict[str, Any]:
     """A file as widgets receive it: the marker makes Gradio serve it, and clients of the API download it."""
     return {"path": str(path), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}

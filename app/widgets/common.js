@@ -11,6 +11,12 @@ const variantColour = (variant) => {
   const style = getComputedStyle(element);
   return style.getPropertyValue("--lnf-" + variant).trim() || style.getPropertyValue("--lnf-ink").trim();
 };
+// What `packed` made, read once; the value it belongs to is asked for at every frame.
+const unpacked = ((read) => (text) => {
+  if (!read.has(text)) read.set(text, JSON.parse(text));
+  if (read.size > 32) read.delete(read.keys().next().value);
+  return read.get(text);
+})(new Map());
 const isWhole = (value) => value && typeof value === "object";
 // Both schemes are told by a class on <body>; canvases must be redrawn when it changes.
 const onThemeChange = (callback) =>

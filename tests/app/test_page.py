@@ -325,13 +325,11 @@ def test_a_link_restores_and_samples(open_page: Open) -> None:
 
 
 def test_nothing_is_drawn_before_a_link_is_read(open_page: Open) -> None:
-    page = open_page()
-    ready(page)  # what is under way when a page is left complains
-    page.wait_for_load_state("networkidle")
-    address = page.url.split("?")[0]
+    first = open_page()
+    page = first.context.new_page()  # what is under way when a page is left complains
     late: list[Any] = []
     page.route("**/queue/join*", lambda route: late.append(route))  # as where the model has yet to be loaded
-    page.goto(f"{address}?dataset=ptb&variant=af-scf&seed=3&length=9")
+    page.goto(f"{first.url.split('?')[0]}?dataset=ptb&variant=af-scf&seed=3&length=9")
     page.wait_for_selector(".lnf-reading #sample-button")
     page.wait_for_timeout(500)
     before = len(late)
@@ -348,6 +346,7 @@ def test_nothing_is_drawn_before_a_link_is_read(open_page: Open) -> None:
     page.wait_for_selector("#roll canvas.notes", state="visible")
     page.click("#sample-button")  # it can be pressed again
     page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('JSB')")
+    page.close()
 
 
 def test_a_link_without_a_seed_leaves_it_open(open_page: Open) -> None:

@@ -28,7 +28,9 @@ from app.services.sampling import Sampling
 from app.services.sound import Sound
 from app.tabs.sample import sound_server
 from app.turns import Turns
+from app.widgets import for_clients
 from app.widgets.piano_roll.payload import roll_payload
+from app.widgets.text_lines.payload import text_payload
 from lnf_core.analysis.statistics import music_statistics
 from lnf_core.engines.numba_cpu.engine import NumbaEngine
 from lnf_core.models.build import build_model
@@ -78,6 +80,25 @@ def test_music_matches_its_midi_and_its_sound(here: Path, sampling: Sampling, tm
             assert sound.getnframes() / 44100 >= piece.seconds
 
 
+@pytest.mark.parametrize("checkpoint", ["jsb/af-scf", "ptb/lstm"])
+def test_what_the_page_holds_does_not_grow_with_the_length(
+    here: Path, sampling: Sampling, tmp_path: Path, checkpoint: str
+) -> None:
+    """Gradio copies a component's value leaf by leaf, a dozen times a press."""
+
+    def leaves(value: object) -> int:
+        if isinstance(value, dict):
+            return sum(leaves(part) for part in value.values())
+        return sum(leaves(part) for part in value) if isinstance(value, (list, tuple)) else 1
+
+    counts = []
+    for length in (4, 12):
+        settings = Settings.check(checkpoint, seed=3, length=length, count=2, draw=True)
+        result = sampling.sample(settings, tmp_path / str(length))
+        counts.append(leaves(roll_payload(result) if isinstance(result, Music) else text_payload(result)))
+    assert counts[0] == counts[1] < 60
+
+
 def test_what_the_visitor_asked_for_reaches_the_model(here: Path, sampling: Sampling, tmp_path: Path) -> None:
     """Each setting changes the result, and the result is that of the package."""
     model = lnf_core.load("jsb/af-scf").model
@@ -117,7 +138,7 @@ def test_the_papers_89_outputs_sound_like_88_keys(
     for piece in result.pieces:
         assert piece.roll.shape == (12, 88)
         assert [pitch for _, _, pitch in piece.notes] == [48]  # C4 on the roll sounds as C3
-    assert roll_payload(result)["samples"][0]["notes"][0][2] == 48
+    assert for_clients(roll_payload(result))["samples"][0]["notes"][0][2] == 48
 
 
 def test_lengths_that_are_drawn_are_lengths_of_the_training_data(here: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.services.sampled import Music
-from app.widgets import file_data
+from app.widgets import file_data, packed
 from app.widgets.status.payload import head
 from lnf_core.analysis.statistics import MusicStatistics
 
@@ -27,7 +27,7 @@ def roll_payload(music: Music, opening: bool = False) -> dict[str, Any]:
         "data_habits": _habits("The music it learnt from", music.data) if music.data else "",
         "samples": [
             {
-                "notes": [[round(start, 4), round(held, 4), pitch] for start, held, pitch in piece.notes],
+                "notes": packed([[round(start, 4), round(held, 4), pitch] for start, held, pitch in piece.notes]),
                 "seconds": round(piece.seconds, 4),
                 "steps": len(piece.roll),
                 "habits": _habits("This piece", piece.statistics),

@@ -15,7 +15,7 @@ const sample = () => (music() ? music().samples[index] : null);
 // Geometry ----------------------------------------------------------------------------------------------------------
 
 function measure() {
-  const pitches = music() ? music().samples.flatMap((item) => item.notes.map((note) => note[2])) : [];
+  const pitches = music() ? music().samples.flatMap((item) => unpacked(item.notes).map((note) => note[2])) : [];
   view.low = pitches.length ? Math.min(...pitches) - 2 : 48;
   view.high = pitches.length ? Math.max(...pitches) + 2 : 84;
   while (view.high - view.low < 23) { view.low -= 1; view.high += 1; }
@@ -84,7 +84,7 @@ function drawNotes(context, colours, width, height, left, scale, now) {
     context.fillRect(x - 1, 0, 2, height);
     context.fillText("the model goes on", x + 5, height - 10);
   }
-  for (const note of sample().notes) {
+  for (const note of unpacked(sample().notes)) {
     if (note[0] >= reveal.seconds - 1e-6) continue;
     const x = note[0] * scale - left, w = Math.min(note[1], reveal.seconds - note[0]) * scale;
     if (x + w < 0 || x > width) continue;
@@ -102,7 +102,7 @@ function drawKeys(context, colours, width, height, now) {
   context.fillStyle = colours.card;
   context.fillRect(0, 0, width, height);
   const row = rowHeight(height);
-  const sounding = new Set(sample() && now !== null ? sample().notes.filter((note) => soundsAt(note, now)).map((note) => note[2]) : []);
+  const sounding = new Set(sample() && now !== null ? unpacked(sample().notes).filter((note) => soundsAt(note, now)).map((note) => note[2]) : []);
   context.font = "11px " + colours.sans;
   context.textBaseline = "middle";
   for (let pitch = view.low; pitch <= view.high; pitch++) {
@@ -150,7 +150,7 @@ function tell() {
   const now = piece ? Math.min(audio.currentTime, piece.seconds) : 0;
   find(".time").textContent = clock(now) + " / " + clock(piece ? piece.seconds : 0);
   notes.setAttribute("aria-valuenow", now.toFixed(1));
-  const sounding = piece ? piece.notes.filter((note) => soundsAt(note, now)).map((note) => noteName(note[2])) : [];
+  const sounding = piece ? unpacked(piece.notes).filter((note) => soundsAt(note, now)).map((note) => noteName(note[2])) : [];
   notes.setAttribute("aria-valuetext", now.toFixed(1) + " seconds, " + (sounding.length ? "sounding " + sounding.join(" ") : "silence"));
   play.textContent = audio.paused ? "Play" : "Pause";
 }
@@ -322,7 +322,7 @@ notes.addEventListener("pointermove", (event) => {
   const inside = sample() && y > RULER && pitch >= view.low;
   tip.hidden = !inside;
   if (!inside) return;
-  const held = sample().notes.find((note) => note[2] === pitch && soundsAt(note, timeAt(event)));
+  const held = unpacked(sample().notes).find((note) => note[2] === pitch && soundsAt(note, timeAt(event)));
   const beats = held ? held[1] / music().seconds_per_beat : 0;
   tip.textContent = noteName(pitch) + (held ? ", " + Number(beats.toFixed(2)) + (beats === 1 ? " beat" : " beats") : "");
   const x = event.clientX - find(".stage").getBoundingClientRect().left;

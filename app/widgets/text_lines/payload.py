@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.services.sampled import Line, Text
-from app.widgets import file_data
+from app.widgets import file_data, packed
 from app.widgets.status.payload import head
 
 _TINT = {
@@ -26,7 +26,7 @@ def text_payload(text: Text, opening: bool = False) -> dict[str, Any]:
         **head(text, opening),
         "caption": _TINT[text.entry.variant.name != "lstm"] + " <unk> stands for a rare word, N for a number.",
         "given": text.given,
-        "lines": [_line(line) for line in text.lines],
+        "lines": packed([_line(line) for line in text.lines]),
         "file": file_data(text.file),
     }
 

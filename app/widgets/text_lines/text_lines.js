@@ -44,7 +44,7 @@ function draw() {
   find(".text").style.setProperty("--tint", "var(--lnf-" + value.variant + ", var(--lnf-ink))");
   find(".title").textContent = value.marker + " " + value.title;
   find(".details").textContent = (value.opening ? "ready-made, " : "") + value.details;
-  find(".lines").replaceChildren(...value.lines.map(lineOf));
+  find(".lines").replaceChildren(...unpacked(value.lines).map(lineOf));
   find(".caption").textContent = value.caption;
   const link = find(".txt");
   link.hidden = false;
