@@ -6,6 +6,9 @@ from typing import Any
 
 import gradio as gr
 import torch
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import Receive, Scope, Send
 
 from app import catalogue
 from app.fields import TABS
@@ -67,6 +70,18 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
     return page
 
 
+class PackedPage(GZipMiddleware):
+    """Compresses the page itself: Gradio does so for files by their names, and what stands at ``/`` has none.
+
+    Nothing else: a stream of events must not wait for a block to fill, and sound is asked for in parts.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        packed = scope["type"] == "http" and scope["path"] == "/"
+        await (super().__call__ if packed else self.app)(scope, receive, send)
+
+
 def _asked_for(request: gr.Request) -> Any:  # noqa: ANN401 - an update
     """The tab a link names."""
     name = dict(request.query_params).get("tab")
@@ -97,6 +112,7 @@ def launch(host: str = "127.0.0.1", port: int = 7860, *, share: bool = False, mc
         css_paths=CSS_FILE,
         run_history=False,
         footer_links=["api"],
+        app_kwargs={"middleware": [Middleware(PackedPage, compresslevel=5)]},
         max_file_size="2mb",
         ssr_mode=False,
         show_error=False,

@@ -107,7 +107,7 @@ def _field(dataset: str) -> tuple[list[catalogue.Entry], list[str]]:
             field.append(entry)
         elif entry.variant.name in catalogue.ABLATIONS:
             of_whom = "it waits as often as AF/SCF, of which it is a variation"
-            left_out.append(f"{entry.variant.title} is left out: {of_whom}")
+            left_out.append(f"“{entry.variant.plain}” ({entry.variant.title}) is left out: {of_whom}")
         else:
             left_out.append(f"{entry.variant.title} is left out: only the paper's variants and the baseline race")
     return field, left_out

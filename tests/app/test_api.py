@@ -5,6 +5,7 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
@@ -36,6 +37,14 @@ def test_music_comes_with_its_files(client: Client) -> None:
 def test_the_same_seed_gives_the_same_music(client: Client) -> None:
     notes = [[piece["notes"] for piece in sample(client)[1]["samples"]] for _ in range(2)]
     assert notes[0] == notes[1]
+
+
+def test_the_page_is_sent_compressed_to_who_can_read_that(server: str) -> None:
+    page = httpx.get(server, headers={"Accept-Encoding": "gzip"})
+    assert page.headers["Content-Encoding"] == "gzip" and "gradio_config" in page.text
+    assert int(page.headers["Content-Length"]) < len(page.content) / 4
+    plain = httpx.get(server, headers={"Accept-Encoding": "identity"})
+    assert "Content-Encoding" not in plain.headers and len(plain.content) == int(plain.headers["Content-Length"])
 
 
 def test_every_model_answers_and_broken_ones_say_why(client: Client) -> None:
