@@ -87,8 +87,9 @@ def test_a_card_describes_its_checkpoint(tmp_path: Path, variant: str, words: st
         assert expected in card
 
 
-def test_a_checkpoint_may_be_called_more_than_its_variant(tmp_path: Path) -> None:
-    folder = tmp_path / "af-scf-beta"
+def test_a_checkpoint_may_be_called_more_than_its_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LNF_CHECKPOINTS", str(tmp_path))
+    folder = tmp_path / "jsb" / "af-scf-beta"
     save_tiny(folder, "af-scf", metrics=FIGURES)
     card = (folder / "README.md").read_text()
     assert "AF/SCF, beta" in card and 'load("jsb/af-scf-beta")' in card

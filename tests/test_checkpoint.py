@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from lnf_core.errors import CheckpointError, InvalidInputError
 from lnf_core.evaluation import probe
 from lnf_core.storage.bundle import find_problem, save_checkpoint, write_metrics
 from lnf_core.storage.bundled import list_checkpoints
+from lnf_core.storage.files import replace
 from lnf_core.storage.find import load
 
 ALL = ["af-af", "af-scf", "iaf-scf", "af-only", "hidden-flow-only", "af-scf-affine", "lstm"]
@@ -233,7 +235,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: _measured(folder, statistics={"samples": {}, "data": {}, "copies": {"samples": {}}}),
         "copies in .* lacks held_out",
     ),
-    "half of the modes": (lambda folder: _measured(folder, modes={"mean": 1.0}), "lacks standard_error, multimodal"),
+    "half of the modes": (lambda folder: _measured(folder, modes={"mean": 1.0}), "lacks multimodal"),
     "a missing tensor": (lambda f: _edit_weights(f, lambda t: t.pop("emission.bias")), "lacks emission.bias"),
     "a foreign tensor": (lambda f: _edit_weights(f, lambda t: t.update(extra=torch.ones(1))), "the foreign extra"),
     "NaN": (lambda folder: _edit_weights(folder, _nan), "emission.bias .* holds NaN"),
@@ -321,6 +323,15 @@ def test_figures_are_added_and_the_card_follows(tmp_path: Path) -> None:
     assert "7.125" in (tmp_path / "README.md").read_text()
     with pytest.raises(CheckpointError, match=r"no config\.json"):
         write_metrics(tmp_path / "elsewhere", {})
+
+
+def test_files_are_replaced_by_many_threads_at_once(tmp_path: Path) -> None:
+    whole = [bytes([at]) * 20_000 for at in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(replace, tmp_path / "file", content) for content in whole * 5]:
+            done.result()
+    assert (tmp_path / "file").read_bytes() in whole
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_import_is_light() -> None:

@@ -106,6 +106,30 @@ def test_two_measurements_at_a_time_keep_both_figures(chorales: Path, monkeypatc
     assert {"valid", "test"} <= set(load(chorales).metrics)
 
 
+def test_figures_of_weights_that_were_replaced_meanwhile_are_printed_and_not_kept(
+    chorales: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = lnf_core.evaluation.evaluate
+
+    def meanwhile(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - what it is given
+        (chorales / "copy").write_bytes((chorales / "model.safetensors").read_bytes())
+        (chorales / "copy").replace(chorales / "model.safetensors")  # as a run that goes on does
+        return measure(*arguments, **named)
+
+    monkeypatch.setattr(lnf_core.evaluation, "evaluate", meanwhile)
+    done = run("evaluate", chorales, "--samples", 1, "--write", "--json")
+    assert done.exit_code == 1 and "were replaced while they were measured" in done.stderr
+    assert json.loads(done.stdout)["nll"] > 0 and not (chorales / "metrics.json").exists()
+
+
+def test_a_folder_that_cannot_be_written_costs_no_figures(chorales: Path) -> None:
+    (chorales / "README.md").unlink()
+    (chorales / "README.md" / "x").mkdir(parents=True)
+    done = run("evaluate", chorales, "--samples", 1, "--write", "--json")
+    assert done.exit_code == 1 and f"cannot write {chorales / 'README.md'}" in done.stderr
+    assert json.loads(done.stdout)["nll"] > 0
+
+
 def test_the_command_that_repeats_a_run_is_kept(
     tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

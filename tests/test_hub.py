@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from hub_server import TOKEN, Hub, running_hub
 from tiny_models import save_tiny
 
 from lnf_core.errors import CheckpointError
+from lnf_core.storage import find
+from lnf_core.storage.bundle import keep_figures
 from lnf_core.storage.find import load
 from lnf_core.storage.hub import download, push
 
@@ -58,6 +61,39 @@ def test_a_revision_is_pinned(hub: tuple[Hub, str], tmp_path: Path) -> None:
     assert variants == ["af-af", "lstm", "lstm", "lstm"]
     with pytest.raises(CheckpointError, match="no revision v9"):
         download(REPOSITORY, revision="v9", endpoint=endpoint, cache_dir=cache)
+
+
+def test_figures_of_other_weights_do_not_stay_beside_new_ones(hub: tuple[Hub, str], tmp_path: Path) -> None:
+    server, endpoint = hub
+    save_tiny(tmp_path / "a", "af-af", metrics={"test": {"nll": 2.1}})
+    save_tiny(tmp_path / "b", "lstm")
+    push(tmp_path / "a", REPOSITORY, endpoint=endpoint, token=TOKEN)
+    commit = push(tmp_path / "b", REPOSITORY, endpoint=endpoint, token=TOKEN)
+    assert set(server.commits[commit]) == {".gitattributes", "model.safetensors", "config.json", "README.md"}
+
+
+def test_the_card_says_how_to_load_what_was_pushed(hub: tuple[Hub, str], tmp_path: Path) -> None:
+    server, endpoint = hub
+    save_tiny(tmp_path / "a")
+    assert 'lnf_core.load("FOLDER")' in (tmp_path / "a" / "README.md").read_text()
+    commit = push(tmp_path / "a", REPOSITORY, endpoint=endpoint, token=TOKEN)
+    assert f'lnf_core.load("{REPOSITORY}")' in server.commits[commit]["README.md"].decode()
+
+
+def test_figures_are_not_added_to_a_commit_of_the_hub(
+    hub: tuple[Hub, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, endpoint = hub
+    save_tiny(tmp_path / "a")
+    commit = push(tmp_path / "a", REPOSITORY, endpoint=endpoint, token=TOKEN)
+    monkeypatch.setattr(
+        find, "download", partial(download, endpoint=endpoint, cache_dir=tmp_path / "cache")
+    )  # the client reads its environment while it is imported
+    loaded = load(REPOSITORY, revision=commit)
+    assert loaded.commit == commit and load(tmp_path / "a").commit is None
+    with pytest.raises(CheckpointError, match="measure without --write"):
+        keep_figures(loaded, {"valid": {"nll": 1.0}})
+    assert not (loaded.path / "metrics.json").exists()
 
 
 def test_only_the_files_of_a_checkpoint_are_fetched(hub: tuple[Hub, str], tmp_path: Path) -> None:

@@ -14,13 +14,11 @@ def card(
     write: Annotated[bool, typer.Option("--write", help="Rewrite the checkpoint's README.md.")] = False,
 ) -> None:
     """Print a checkpoint's model card as its files describe it."""
-    from lnf_core.storage.bundle import write_card
-    from lnf_core.storage.card import model_card
-    from lnf_core.storage.files import read_config, read_metrics
+    from lnf_core.storage.bundle import card_of, write_card
     from lnf_core.storage.find import find_checkpoint
 
     folder = find_checkpoint(checkpoint)
     if write:
         typer.echo(f"wrote {write_card(folder)}")
     else:
-        typer.echo(model_card(read_config(folder), read_metrics(folder), folder.name), nl=False)
+        typer.echo(card_of(folder), nl=False)

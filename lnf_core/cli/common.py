@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -51,6 +52,17 @@ def resolve_device(name: str, threads: int = 0) -> str:
     except (RuntimeError, AssertionError) as error:
         raise InvalidInputError(f"the device {name!r} cannot be used here; choose auto, cpu or cuda.") from error
     return name
+
+
+def provenance() -> dict[str, str]:
+    """What a figure is kept with, so that it can be had again: the version of the code, the date, the command."""
+    from lnf_core.version import code_version
+
+    return {
+        "code_version": code_version(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "command": command_line(),
+    }
 
 
 def command_line() -> str:

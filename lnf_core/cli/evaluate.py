@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, Threads, command_line, resolve_device
+from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, Threads, provenance, resolve_device
 from lnf_core.errors import CheckpointError, LNFError
 from lnf_core.storage.metrics import TRAINING_FACTS
 
@@ -58,11 +57,13 @@ def evaluate(
     from lnf_core.data import load_dataset
     from lnf_core.evaluation import evaluate as measure
     from lnf_core.evaluation import probe, protocol_samples, sequences_for
-    from lnf_core.storage.bundle import write_metrics
+    from lnf_core.storage.bundle import check_keeps_figures, keep_figures
     from lnf_core.storage.find import load
     from lnf_core.training.runtime import check_bfloat16
 
     loaded = load(checkpoint, revision=revision, device=resolve_device(device, threads))
+    if write:
+        check_keeps_figures(loaded)
     if write and split is Split.test and "test" in loaded.metrics and not force:
         raise CheckpointError(
             f"{checkpoint} already has test figures; test is evaluated once for a released checkpoint "
@@ -85,10 +86,6 @@ def evaluate(
         )
     seconds = time.perf_counter() - started
     figures = evaluation.to_dict()
-    if write:
-        record = {**figures, **_circumstances(seed, batch_size, precision, where, seconds)}
-        probed = probe(loaded.model.cpu())
-        write_metrics(loaded.path, _merged(loaded, dataset, {split.value: record, "probe": probed}))
     result = {
         "checkpoint": checkpoint,
         "dataset": loaded.dataset,
@@ -100,6 +97,16 @@ def evaluate(
         typer.echo(json.dumps(result))
     else:
         typer.echo("\n".join(f"{key:>15}  {_said(value)}" for key, value in result.items() if value is not None))
+    if write:  # after they are printed: a folder that cannot be written costs no figures
+        circumstances = {
+            "seed": seed,
+            "batch_size": batch_size,
+            "precision": precision.value,
+            "device": str(where),
+            "seconds": round(seconds, 1),
+        }
+        measured = {split.value: {**figures, **circumstances, **provenance()}, "probe": probe(loaded.model.cpu())}
+        keep_figures(loaded, {**measured, **_about(loaded, dataset)})
 
 
 def _progress() -> Any:  # noqa: ANN401 - a callback around an untyped progress bar
@@ -116,27 +123,8 @@ def _progress() -> Any:  # noqa: ANN401 - a callback around an untyped progress 
     return advance
 
 
-def _circumstances(seed: int, batch_size: int, precision: Precision, device: object, seconds: float) -> dict[str, Any]:
-    from lnf_core.version import code_version
-
-    return {
-        "seed": seed,
-        "batch_size": batch_size,
-        "precision": precision.value,
-        "device": str(device),
-        "seconds": round(seconds, 1),
-        "code_version": code_version(),
-        "date": datetime.now(UTC).date().isoformat(),
-        "command": command_line(),
-    }
-
-
-def _merged(checkpoint: Checkpoint, dataset: Dataset, measured: dict[str, Any]) -> dict[str, Any]:
-    """``metrics.json`` with the figures first, then where model and data come from, then whatever else it held."""
-    from lnf_core.storage.files import read_metrics
-
-    everything = {**read_metrics(checkpoint.path), **measured}  # as they are by now: measuring takes minutes
-    splits: dict[str, Any] = {key: everything[key] for key in ("valid", "test") if key in everything}
+def _about(checkpoint: Checkpoint, dataset: Dataset) -> dict[str, Any]:
+    """Where model and data come from."""
     training = checkpoint.training
     about: dict[str, Any] = {
         "parameters": sum(parameter.numel() for parameter in checkpoint.model.parameters()),
@@ -145,7 +133,7 @@ def _merged(checkpoint: Checkpoint, dataset: Dataset, measured: dict[str, Any]) 
     }
     if "command" not in about and (command := _training_command(training, dataset)):
         about["command"] = command
-    return {**splits, **about, **{key: value for key, value in everything.items() if key not in splits | about}}
+    return about
 
 
 def _training_command(training: dict[str, Any], dataset: Dataset) -> str | None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from lnf_core.cli.common import MAX_SEED, CheckpointName, Json, Revision, Threads, command_line, resolve_device
+from lnf_core.cli.common import MAX_SEED, CheckpointName, Json, Revision, Threads, provenance, resolve_device
 from lnf_core.errors import InvalidInputError
 
 
@@ -25,32 +24,33 @@ def modes(
 ) -> None:
     """Count the modes of p(z_t | z_<t) at steps of real sequences, and average them."""
     from lnf_core.data import load_dataset
+    from lnf_core.evaluation import sequences_for
     from lnf_core.models.latent_flow import LatentFlow
-    from lnf_core.storage.bundle import write_metrics
-    from lnf_core.storage.files import read_metrics
+    from lnf_core.storage.bundle import check_keeps_figures, keep_figures
     from lnf_core.storage.find import load
-    from lnf_core.version import code_version
 
     loaded = load(checkpoint, revision=revision, device=resolve_device("cpu", threads))
     if not isinstance(loaded.model, LatentFlow):
         raise InvalidInputError(f"{checkpoint} has no latent space; give a checkpoint of a flow.")
-    dataset = load_dataset(loaded.dataset).for_network(loaded.model.config.vocab_size)
-    counted = _count(loaded.model, dataset.valid[:sequences], steps, draws, seed)
-    measured = counted | {"split": "valid", "draws": draws, "seed": seed}
     if write:
-        about = {
-            "code_version": code_version(),
-            "date": datetime.now(UTC).date().isoformat(),
-            "command": command_line(),
-        }
-        write_metrics(loaded.path, {**read_metrics(loaded.path), "modes": {**measured, **about}})
+        check_keeps_figures(loaded)
+    valid = sequences_for(loaded, load_dataset(loaded.dataset), "valid")
+    counted = _count(loaded.model, valid[:sequences], steps, draws, seed)
+    measured = counted | {"split": "valid", "draws": draws, "seed": seed}
     if as_json:
         said = {"checkpoint": checkpoint, "dataset": loaded.dataset, "variant": loaded.variant}
         typer.echo(json.dumps({**said, **measured}))
-        return
-    typer.echo(
-        f"{checkpoint}: {measured['mean']:.2f} modes a step (standard error over sequences "
-        f"{measured['standard_error']:.2f}); more than one at {measured['multimodal']:.0%} of "
+    else:
+        typer.echo(_said(checkpoint, measured))
+    if write:  # after they are printed: a folder that cannot be written costs no figures
+        keep_figures(loaded, {"modes": {**measured, **provenance()}})
+
+
+def _said(checkpoint: str, measured: dict[str, Any]) -> str:
+    error = measured["standard_error"]
+    spread = "" if error is None else f" (standard error over sequences {error:.2f})"
+    return (
+        f"{checkpoint}: {measured['mean']:.2f} modes a step{spread}; more than one at {measured['multimodal']:.0%} of "
         f"{measured['steps']} steps of {measured['sequences']} sequences.\n{measured['method']}"
     )
 
@@ -81,7 +81,7 @@ def _count(model: Any, sequences: Any, steps: int, draws: int, seed: int) -> dic
     averages = torch.tensor(means, dtype=torch.float64)
     return {
         "mean": float(averages.mean()),
-        "standard_error": float(averages.std() / len(means) ** 0.5) if len(means) > 1 else 0.0,
+        "standard_error": float(averages.std() / len(means) ** 0.5) if len(means) > 1 else None,
         "multimodal": several / total,
         "sequences": len(means),
         "steps": total,

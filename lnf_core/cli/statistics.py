@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, Threads, command_line, resolve_device
+from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, Threads, provenance, resolve_device
 from lnf_core.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -42,13 +41,13 @@ def statistics(
     import torch
 
     from lnf_core.data import load_dataset
-    from lnf_core.storage.bundle import write_metrics
+    from lnf_core.storage.bundle import check_keeps_figures, keep_figures
     from lnf_core.storage.card import statistics_table
-    from lnf_core.storage.files import read_metrics
     from lnf_core.storage.find import load
-    from lnf_core.version import code_version
 
     loaded = load(checkpoint, revision=revision, device=resolve_device(device, threads))
+    if write:
+        check_keeps_figures(loaded)
     if loaded.domain == "text" and loaded.vocabulary is None:
         raise CheckpointError(
             f"{loaded.path} has no vocabulary, so its words cannot be told; import it again with --vocabulary."
@@ -70,19 +69,13 @@ def statistics(
         "temperature": temperature,
         "argmax": argmax,
     }
-    if write:
-        about = {
-            "engine": drawn.engine,
-            "code_version": code_version(),
-            "date": datetime.now(UTC).date().isoformat(),
-            "command": command_line(),
-        }
-        write_metrics(loaded.path, {**read_metrics(loaded.path), "statistics": {**measured, **about}})
     if as_json:
         said = {"checkpoint": checkpoint, "dataset": loaded.dataset, "variant": loaded.variant}
         typer.echo(json.dumps({**said, **measured}))
     else:
         typer.echo(statistics_table(measured), nl=False)
+    if write:  # after they are printed: a folder that cannot be written costs no figures
+        keep_figures(loaded, {"statistics": {**measured, "engine": drawn.engine, **provenance()}})
 
 
 def _measure(checkpoint: Checkpoint, dataset: Dataset, drawn: Sample) -> dict[str, Any]:

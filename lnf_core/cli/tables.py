@@ -66,7 +66,8 @@ def multimodality(rows: Sequence[Compared]) -> str:
     ]
     for row in rows:
         if isinstance(found := row.metrics.get("modes"), Mapping):
-            counted = f"{found['mean']:.2f} ± {found['standard_error']:.2f} | {found['multimodal']:.0%}"
+            spread = "" if found["standard_error"] is None else f" ± {found['standard_error']:.2f}"
+            counted = f"{found['mean']:.2f}{spread} | {found['multimodal']:.0%}"
             valid = "" if row.valid is None else _short(row.valid)
             lines.append(f"| {row.data} | {row.model} | {counted} | {valid} | {row.unit} | `{found['command']}` |")
     return "\n".join(lines) + "\n"

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,11 +28,13 @@ from lnf_core.storage.files import (
     FORMAT_VERSION,
     METRICS,
     WEIGHTS,
+    bundled_roots,
     json_bytes,
     read_config,
     read_metrics,
     replace,
 )
+from lnf_core.storage.metrics import TRAINING_FACTS
 from lnf_core.storage.weights import fill, open_weights, stored_tensors
 from lnf_core.version import __version__
 
@@ -40,7 +42,12 @@ if TYPE_CHECKING:
     from lnf_core.data import Vocabulary
     from lnf_core.models.build import SequenceModel
 
+Stamp = tuple[int, int, int]
+"""Inode, time of the last change in ns, size: another one, another content."""
 _STORED_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+
+
+_FIGURES_FIRST = ("valid", "test", "parameters", "data_sha256", *TRAINING_FACTS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +66,10 @@ class Checkpoint:
     """Contents of ``metrics.json``; empty when nothing was measured."""
     training: dict[str, Any]
     path: Path
+    commit: str | None = None
+    """The commit of a checkpoint that came from the Hub; None for one of this machine's folders."""
+    stamp: Stamp | None = field(default=None, repr=False)
+    """Of the weights' file as it was read."""
 
 
 # ---------------------------------------------------------------------------------------------------------- writing
@@ -131,22 +142,79 @@ def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
         CheckpointError: the folder holds no checkpoint, or cannot be written.
     """
     read_config(folder)
-    try:
-        replace(folder / METRICS, json_bytes(metrics))
-        write_card(folder)
-    except OSError as error:
-        raise CheckpointError(f"cannot write {folder / METRICS}: {error.strerror or error}.") from error
+    _write(folder / METRICS, json_bytes(metrics))
+    write_card(folder)
 
 
 def write_card(folder: Path) -> Path:
     """Regenerate a checkpoint's ``README.md`` from its other files and return its path.
 
     Raises:
+        CheckpointError: the folder holds no readable checkpoint, or cannot be written.
+    """
+    _write(folder / CARD, card_of(folder).encode())
+    return folder / CARD
+
+
+def card_of(folder: Path, load_as: str | None = None) -> str:
+    """The model card of a checkpoint, from its other files.
+
+    Args:
+        folder: of the checkpoint.
+        load_as: the name under which readers find it; when None its bundled name, if it has one.
+
+    Raises:
         CheckpointError: the folder holds no readable checkpoint.
     """
-    card = model_card(read_config(folder), read_metrics(folder), folder.name)
-    replace(folder / CARD, card.encode())
-    return folder / CARD
+    if load_as is None:
+        place = folder.resolve()
+        named = any(root.resolve() == place.parent.parent for root in bundled_roots())
+        load_as = f"{place.parent.name}/{place.name}" if named else ""
+    return model_card(read_config(folder), read_metrics(folder), folder.name, load_as)
+
+
+def check_keeps_figures(checkpoint: Checkpoint) -> None:
+    """Refuse, before anything is measured, a checkpoint whose figures could not be kept with it.
+
+    Raises:
+        CheckpointError: it came from the Hub: what is fetched is what was pushed, and stays so.
+    """
+    if checkpoint.commit is not None:
+        raise CheckpointError(
+            f"{checkpoint.path} is the Hub client's copy of a commit and is left as it is: measure without --write, or "
+            "put the checkpoint into a folder of your own first (release)."
+        )
+
+
+def keep_figures(checkpoint: Checkpoint, measured: Mapping[str, Any]) -> None:
+    """Add what was measured of a checkpoint to its ``metrics.json``, and regenerate its card.
+
+    Measuring takes minutes: what others have added to the file meanwhile stays.
+
+    Args:
+        checkpoint: as it was loaded to be measured.
+        measured: parts of ``metrics.json`` by their names.
+
+    Raises:
+        CheckpointError: the weights in the folder are others by now, or it cannot be written, or it is the Hub's.
+    """
+    check_keeps_figures(checkpoint)
+    folder = checkpoint.path
+    if stamp_of(folder / WEIGHTS) != checkpoint.stamp:
+        raise CheckpointError(
+            f"the weights in {folder} were replaced while they were measured; these figures are of those before and "
+            "were not kept: measure again once the run has ended, or measure a copy."
+        )
+    everything = {**read_metrics(folder), **measured}
+    first = {key: everything[key] for key in _FIGURES_FIRST if key in everything}
+    write_metrics(folder, {**first, **{key: value for key, value in everything.items() if key not in first}})
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        replace(path, content)
+    except OSError as error:
+        raise CheckpointError(f"cannot write {path}: {error.strerror or error}.") from error
 
 
 # ---------------------------------------------------------------------------------------------------------- reading
@@ -161,6 +229,7 @@ def read_checkpoint(folder: Path, *, device: str | torch.device = "cpu") -> Chec
     values = read_config(folder)
     config = _model_config(values, folder)
     vocabulary = _vocabulary(values, config, folder)
+    stamp = stamp_of(folder / WEIGHTS)  # before they are read: what is replaced meanwhile has another
     model = _build(config, folder)
     fill(model, folder / WEIGHTS)
     return Checkpoint(
@@ -172,6 +241,7 @@ def read_checkpoint(folder: Path, *, device: str | torch.device = "cpu") -> Chec
         metrics=read_metrics(folder),
         training=values["training"],
         path=folder,
+        stamp=stamp,
     )
 
 
@@ -180,10 +250,11 @@ def find_problem(folder: Path) -> str | None:
 
     Files that have not changed since they were looked at are not read again: a server asks with every request.
     """
-    return _find_problem(folder, tuple(_stamp(folder / name) for name in (CONFIG, METRICS, WEIGHTS)))
+    return _find_problem(folder, tuple(stamp_of(folder / name) for name in (CONFIG, METRICS, WEIGHTS)))
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def stamp_of(path: Path) -> Stamp | None:
+    """What tells a file from the one that replaces it; None where there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -192,7 +263,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 
 @lru_cache(maxsize=256)
-def _find_problem(folder: Path, _stamps: tuple[tuple[int, int, int] | None, ...]) -> str | None:
+def _find_problem(folder: Path, _stamps: tuple[Stamp | None, ...]) -> str | None:
     try:
         values = read_config(folder)
         _vocabulary(values, _model_config(values, folder), folder)

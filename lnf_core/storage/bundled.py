@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from lnf_core.storage.bundle import find_problem
-from lnf_core.storage.files import CONFIG, WEIGHTS
-
-CHECKPOINTS_VARIABLE = "LNF_CHECKPOINTS"
+from lnf_core.storage.files import CONFIG, WEIGHTS, bundled_roots
 
 
 @dataclass(frozen=True)
@@ -21,13 +18,6 @@ class CheckpointEntry:
     path: Path
     problem: str | None = None
     """Why it cannot be loaded, in one sentence; None when its files are in order."""
-
-
-def bundled_roots() -> list[Path]:
-    """Folders searched for bundled names: ``$LNF_CHECKPOINTS`` when set, then ``checkpoints/`` of the checkout."""
-    chosen = os.environ.get(CHECKPOINTS_VARIABLE)
-    beside = Path(__file__).resolve().parent.parent.parent / "checkpoints"
-    return [*([Path(chosen).expanduser()] if chosen else []), beside]
 
 
 def list_checkpoints() -> list[CheckpointEntry]:

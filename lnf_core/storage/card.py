@@ -62,13 +62,14 @@ def dataset_title(dataset: str) -> str:
     return DATASETS[dataset].title if dataset in DATASETS else dataset
 
 
-def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any], name: str = "") -> str:
+def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any], name: str = "", load_as: str = "") -> str:
     """The card in Markdown, with the Hub's front matter.
 
     Args:
         config: contents of ``config.json``.
         metrics: contents of ``metrics.json``, empty when nothing was measured.
         name: of the checkpoint's folder; one that begins with the variant's name says what else it is.
+        load_as: the bundled name or Hub id under which :func:`load` finds it; empty where there is only the folder.
     """
     dataset, variant, model = str(config["dataset"]), str(config["variant"]), config["model"]
     released = name if name.startswith(f"{variant}-") else variant
@@ -79,7 +80,7 @@ def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any], name: str 
         f"# {title}\n",
         _what(model, music) + "\n",
         "## Use\n\n```python\nimport lnf_core\n\n"
-        f'checkpoint = lnf_core.load("{dataset}/{released}")  # or this folder, or its id on the Hub\n'
+        f"checkpoint = {_load(load_as)}\n"
         f"sample = checkpoint.model.sample(count=1, lengths={64 if music else 80})\n```\n",
         _figures(metrics, music),
         _samples(metrics.get("statistics"), music),
@@ -89,6 +90,11 @@ def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any], name: str 
         "A small research model for hearing, reading and teaching, not for anything that must be right.\n",
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _load(name: str) -> str:
+    known = f'lnf_core.load("{name}")  # or this folder, or its id on the Hub'
+    return known if name else 'lnf_core.load("FOLDER")  # this folder, or its id on the Hub'
 
 
 def _front_matter(music: bool, dataset: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,15 @@ from lnf_core.storage.metrics import check_metrics
 from lnf_core.version import __version__
 
 FORMAT_VERSION = 1
+CHECKPOINTS_VARIABLE = "LNF_CHECKPOINTS"
 WEIGHTS, CONFIG, METRICS, CARD = "model.safetensors", "config.json", "metrics.json", "README.md"
+
+
+def bundled_roots() -> list[Path]:
+    """Folders searched for bundled names: ``$LNF_CHECKPOINTS`` when set, then ``checkpoints/`` of the checkout."""
+    chosen = os.environ.get(CHECKPOINTS_VARIABLE)
+    beside = Path(__file__).resolve().parent.parent.parent / "checkpoints"
+    return [*([Path(chosen).expanduser()] if chosen else []), beside]
 
 
 def json_bytes(value: Mapping[str, Any]) -> bytes:
@@ -23,15 +32,17 @@ def json_bytes(value: Mapping[str, Any]) -> bytes:
 
 def replace(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path`` so that a reader or a crash sees the old file or the new one, nothing between."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # In the same folder, because os.replace is atomic only within one file system; a name of its own for every call.
+    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
     try:
-        with partial.open("wb") as file:
+        with open(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(partial, 0o644)  # mkstemp gives 0600; what is released must stay readable
         os.replace(partial, path)
     finally:
-        partial.unlink(missing_ok=True)
+        Path(partial).unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:

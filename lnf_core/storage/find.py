@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -30,7 +31,8 @@ def load(name_or_path: str | Path, *, revision: str | None = None, device: str |
     Raises:
         CheckpointError: nothing there, or a checkpoint that is incomplete, foreign or of a newer format.
     """
-    return read_checkpoint(find_checkpoint(name_or_path, revision=revision), device=device)
+    folder, commit = _find(name_or_path, revision)
+    return replace(read_checkpoint(folder, device=device), commit=commit)
 
 
 def find_checkpoint(name_or_path: str | Path, *, revision: str | None = None) -> Path:
@@ -39,17 +41,23 @@ def find_checkpoint(name_or_path: str | Path, *, revision: str | None = None) ->
     Raises:
         CheckpointError: nothing of that name.
     """
+    return _find(name_or_path, revision)[0]
+
+
+def _find(name_or_path: str | Path, revision: str | None) -> tuple[Path, str | None]:
+    """The folder, and the commit where it came from the Hub."""
     text = str(name_or_path)
     near = bundled(text) if _HUB_ID.fullmatch(text) else None
     folder = near or Path(name_or_path).expanduser()
     if folder.is_dir():
         if revision is not None:
             raise CheckpointError(f"{text} is a local checkpoint; revision={revision!r} is for Hub ids: leave it out.")
-        return folder
+        return folder, None
     first = text.split("/")[0]
     if isinstance(name_or_path, Path) or not _HUB_ID.fullmatch(text) or first in DATASETS:
         raise CheckpointError(f"there is no checkpoint {text}; {_what_there_is()}")
-    return download(text, revision=revision)
+    fetched = download(text, revision=revision)
+    return fetched, fetched.name
 
 
 def _what_there_is() -> str:

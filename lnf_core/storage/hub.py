@@ -9,11 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from lnf_core.errors import CheckpointError
-from lnf_core.storage.bundle import read_checkpoint
+from lnf_core.storage.bundle import card_of, read_checkpoint
 from lnf_core.storage.files import CARD, CONFIG, METRICS, WEIGHTS
 
 _FETCHED = ["*.safetensors", "*.json", CARD]
-_PUSHED = [WEIGHTS, CONFIG, METRICS, CARD]
 
 
 def download(
@@ -55,7 +54,8 @@ def push(
 ) -> str:
     """Upload a checkpoint's files to ``repo_id``, which is created when missing.
 
-    The checkpoint is loaded first, so that nothing broken is published.
+    The checkpoint is loaded first, so that nothing broken is published. Figures of what stood there before go, and the
+    card says how to load it from there.
 
     Args:
         folder: a checkpoint's folder.
@@ -72,16 +72,21 @@ def push(
     Raises:
         CheckpointError: a checkpoint that does not load, no right to write, or no network.
     """
-    from huggingface_hub import HfApi
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     checkpoint = read_checkpoint(folder)
     api = HfApi(endpoint=endpoint, token=token)
+    changes: list[CommitOperationAdd | CommitOperationDelete] = [
+        CommitOperationAdd(CARD, card_of(folder, load_as=repo_id).encode()),
+        *(CommitOperationAdd(name, folder / name) for name in (WEIGHTS, CONFIG, METRICS) if (folder / name).exists()),
+    ]
     try:
         api.create_repo(repo_id, private=private, exist_ok=True)
-        commit = api.upload_folder(
-            repo_id=repo_id,
-            folder_path=checkpoint.path,
-            allow_patterns=_PUSHED,
+        if not (folder / METRICS).exists() and api.file_exists(repo_id, METRICS, revision=branch):
+            changes.append(CommitOperationDelete(METRICS))  # figures of the weights that stood there before
+        commit = api.create_commit(
+            repo_id,
+            changes,
             revision=branch,
             commit_message=message or f"Checkpoint {checkpoint.dataset}/{checkpoint.variant}",
         )

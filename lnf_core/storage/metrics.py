@@ -14,7 +14,7 @@ _NUMBER = (int, float)
 _PARTS: dict[str, dict[str, tuple[type, ...]]] = {
     "valid": {"nll": _NUMBER},
     "test": {"nll": _NUMBER},
-    "modes": {"mean": _NUMBER, "standard_error": _NUMBER, "multimodal": _NUMBER, "command": (str,)},
+    "modes": {"mean": _NUMBER, "standard_error": (*_NUMBER, type(None)), "multimodal": _NUMBER, "command": (str,)},
     "statistics": {"samples": (dict,), "data": (dict,)},
 }
 _COPIES = {"passage": (int,), "longest": (int,)}

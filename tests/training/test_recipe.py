@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from lnf_core.cli import app
 from lnf_core.errors import ConfigError, TrainingError
-from lnf_core.storage.bundled import CHECKPOINTS_VARIABLE
+from lnf_core.storage.files import CHECKPOINTS_VARIABLE
 from lnf_core.storage.find import load
 from lnf_core.training.queue import Queue, read_queue
 from lnf_core.training.recipe import first_stage, read_recipe, run_recipe
