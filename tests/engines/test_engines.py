@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from small import ALL, FLOWS, LIKELIHOODS, random_x, small_flow, small_model
+from torch import nn
 
 from lnf_core import engines
 from lnf_core.config import Likelihood
@@ -212,14 +214,32 @@ def test_progress_reaches_the_end_and_may_stop_the_work(engine: str, variant: st
         model.sample(2, 40, generator=generator(), engine=engine, progress=stop)
 
 
+@torch.no_grad()
+def _scale(model: nn.Module) -> None:
+    for parameter in model.parameters():
+        parameter.mul_(1.5)
+
+
+def _scale_unseen(model: nn.Module) -> None:
+    for parameter in model.parameters():
+        parameter.data.mul_(1.5)
+
+
+def _train(model: nn.Module) -> None:
+    """A step of the optimiser that recipes use, which torch does not count as writing."""
+    optimiser = torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimiser.step()
+
+
+@pytest.mark.parametrize("change", [_scale, _scale_unseen, _train])
 @pytest.mark.parametrize("variant", ["af-scf", "lstm"])
-def test_weights_swapped_in_place_are_never_stale(variant: str) -> None:
+def test_weights_changed_in_place_are_never_stale(variant: str, change: Callable[[nn.Module], None]) -> None:
     model = small_model(variant, "bernoulli")
     sampler = engines.prepare(model, "numba_cpu")
     before = model.sample(1, 9, generator=generator(), engine=sampler)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(1.5)
+    change(model)
     with pytest.raises(EngineError, match="prepare it again"):
         model.sample(1, 9, generator=generator(), engine=sampler)
     after = model.sample(1, 9, generator=generator(), engine="numba_cpu")
