@@ -39,7 +39,7 @@ def describe(
         "epochs": round(progress.step / steps_per_epoch, 2),
         "steps": progress.step,
         "minutes": round(minutes, 2),
-        "valid_negative_elbo": progress.best_negative_elbo,
+        "valid_negative_elbo": progress.kept_negative_elbo,
         "device": accelerator.device.type,
         "precision": "bf16" if accelerator.mixed_precision == "bf16" else "fp32",
         "processes": accelerator.num_processes,

@@ -46,7 +46,8 @@ class ValidEvent:
     kl_weight: float
     """The training's weight at that step."""
     best: bool
-    """Whether this is the best selectable one so far (the KL weight has reached 1)."""
+    """Whether ``best/`` holds these weights now: the best so far with the KL weight at 1, or the last of a run that has
+    none of those."""
     learning_rate: float
     minutes: float
     """Training time so far, earlier parts of a resumed run included."""

@@ -46,7 +46,11 @@ class Counters:
     learning_rate_scale: float = 1.0
     """Quartered at each stall."""
     best_negative_elbo: float | None = None
+    """Of the validations that count: those of a run that is never out of time."""
     best_step: int | None = None
+    kept_negative_elbo: float | None = None
+    """Of the weights in ``best/``, which may also be those of a moment when time was up: it counts for nothing else."""
+    kept_step: int | None = None
     since_best: int = 0
     """Validations since the best one."""
     since_cut: int = 0
@@ -54,21 +58,25 @@ class Counters:
     started_from: dict[str, Any] | None = None
     """The checkpoint whose weights the run began with and how it was trained; None for fresh weights."""
 
-    def count_validation(self, negative_elbo: float, stall_patience: int) -> bool:
-        """Take note of a validation that may be selected. Returns whether it is the best so far.
+    def __post_init__(self) -> None:
+        if self.kept_step is None:  # a state from before the two were told apart
+            self.kept_negative_elbo, self.kept_step = self.best_negative_elbo, self.best_step
 
-        After ``stall_patience`` validations in a row that are not (0: never), the learning rate is quartered.
+    def count_validation(self, negative_elbo: float, stall_patience: int) -> None:
+        """Take note of a validation that may be selected.
+
+        After ``stall_patience`` validations in a row that are not the best so far (0: never), the learning rate is
+        quartered.
         """
         if self.best_negative_elbo is None or negative_elbo < self.best_negative_elbo:
             self.best_negative_elbo, self.best_step = negative_elbo, self.step
             self.since_best = self.since_cut = 0
-            return True
+            return
         self.since_best += 1
         self.since_cut += 1
         if 0 < stall_patience <= self.since_cut:
             self.learning_rate_scale /= 4.0
             self.since_cut = 0
-        return False
 
 
 @dataclass(frozen=True)

@@ -169,15 +169,17 @@ class Trainer:
     def _finish(self, reason: StopReason) -> FinishedEvent:
         progress = self._progress
         if reason == "max_minutes":
-            # The newest weights may be the best. The state is saved already, so a resumed run does not see this.
-            self._validate(last=True)
+            # The newest weights may be the best. The state is safe already, and learns no more than what ``best/``
+            # holds: patience and learning rate of a resumed run are those of one that never stopped.
+            self._validate(last=True, counts=False)
+            self._save_state()
         return FinishedEvent(
             step=progress.step,
             epoch=self._epoch,
             reason=reason,
-            best_negative_elbo=progress.best_negative_elbo,
-            best_step=progress.best_step,
-            best_path=self.out / BEST_FOLDER if progress.best_step is not None else None,
+            best_negative_elbo=progress.kept_negative_elbo,
+            best_step=progress.kept_step,
+            best_path=self.out / BEST_FOLDER if progress.kept_step is not None else None,
             minutes=self._minutes,
         )
 
@@ -261,15 +263,16 @@ class Trainer:
 
     # --------------------------------------------------------------------------------- validation, best weights, state
 
-    def _validate(self, *, last: bool = False) -> None:
+    def _validate(self, *, last: bool = False, counts: bool = True) -> None:
         progress = self._progress
         weight = self._kl.weight(progress.step - 1, progress.ramp_start)
         with self.average.applied():
             result = self._validator(self.model, self._accelerator)
-            # Before the KL weight is 1 a low ELBO says little about the model the run is after; at the end there is
-            # nothing else left to choose.
-            selectable = weight == 1.0 or (last and progress.best_step is None)
-            best = selectable and progress.count_validation(result.negative_elbo, self.config.stall_patience)
+            best = self._is_best(result.negative_elbo, weight, last=last)
+            if best:
+                progress.kept_negative_elbo, progress.kept_step = result.negative_elbo, progress.step
+            if counts and weight == 1.0:
+                progress.count_validation(result.negative_elbo, self.config.stall_patience)
             if best and self._accelerator.is_main_process:
                 description = describe(
                     self.config,
@@ -294,6 +297,17 @@ class Trainer:
                 minutes=self._minutes,
             )
         )
+
+    def _is_best(self, negative_elbo: float, weight: float, *, last: bool) -> bool:
+        """Whether the weights of now belong in ``best/``.
+
+        Before the KL weight is 1 a low ELBO says little about the model the run is after; at the end there is nothing
+        else left to choose.
+        """
+        kept, step = self._progress.kept_negative_elbo, self._progress.kept_step
+        if kept is None or step is None or self._kl.weight(step - 1, self._progress.ramp_start) < 1.0:
+            return weight == 1.0 or last
+        return weight == 1.0 and negative_elbo < kept
 
     def _save_state(self) -> None:
         self._progress.seconds = 60 * self._minutes

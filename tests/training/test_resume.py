@@ -9,9 +9,10 @@ import pytest
 from training_runs import Ended, events_of, music_data, run_processes, text_data, tiny_config, without_time
 
 from lnf_core.errors import TrainingError
-from lnf_core.training import Trainer
+from lnf_core.storage.find import load
+from lnf_core.training import Event, Trainer, ValidEvent
 from lnf_core.training.events import MetricsWriter, StepEvent
-from lnf_core.training.state import load_state, state_path
+from lnf_core.training.state import load_state, minutes_spent, state_path
 
 # Saved at steps 1, 2, ...: a kill always loses the step it strikes in.
 EVERY_STEP = {"checkpoint_minutes": 0, "valid_every": 4, "stall_patience": 1, "patience": 50}
@@ -96,6 +97,42 @@ def test_a_run_out_of_time_goes_on_with_more(tmp_path: Path) -> None:
     second = Trainer(more, data, tmp_path, device="cpu", resume=True).run()
     assert second.step > first.step
     assert second.minutes > first.minutes
+
+
+@pytest.mark.parametrize("ramp_steps", [0, 6], ids=["at full weight", "on the ramp"])
+def test_turns_that_end_by_time_never_put_worse_weights_in_best(tmp_path: Path, ramp_steps: int) -> None:
+    data = music_data()
+    ramp = {"kl_ramp_steps": ramp_steps} if ramp_steps else {}
+    config = tiny_config(
+        "lstm", data, learning_rate=2.0, max_epochs=100, valid_every=1000, schedule="constant", ema_decay=0, **ramp
+    )
+    kept: ValidEvent | None = None
+    for _ in range(12):  # turns of one step
+        events: list[Event] = []
+        turn = config.override([f"max_minutes={minutes_spent(tmp_path) + 1e-9}"])
+        finished = Trainer(turn, data, tmp_path, device="cpu", resume=True, callbacks=[events.append]).run()
+        (now,) = (event for event in events if isinstance(event, ValidEvent))
+        chosen = kept is not None and kept.kl_weight == 1.0
+        assert now.best is (not chosen or (kept is not None and now.negative_elbo < kept.negative_elbo))
+        kept = now if now.best else kept
+        assert kept is not None
+        training = load(tmp_path / "best").training
+        assert (training["valid_negative_elbo"], training["steps"]) == (kept.negative_elbo, kept.step)
+        assert (finished.best_negative_elbo, finished.best_step) == (kept.negative_elbo, kept.step)
+    assert kept is not None and kept.step < finished.step  # there were worse ones
+
+
+def test_a_stop_by_time_changes_no_patience(tmp_path: Path) -> None:
+    data = music_data()
+    config = tiny_config("lstm", data, max_steps=12, valid_every=4, stall_patience=1, learning_rate=0.3)
+    Trainer(config, data, tmp_path / "whole", device="cpu").run()
+    for _ in range(12):
+        turn = config.override([f"max_minutes={minutes_spent(tmp_path / 'turns') + 1e-9}"])
+        Trainer(turn, data, tmp_path / "turns", device="cpu", resume=True).run()
+    whole, turns = (load_state(state_path(tmp_path / name)).progress for name in ("whole", "turns"))
+    assert whole.learning_rate_scale < 1.0
+    for name in ("best_negative_elbo", "best_step", "since_best", "since_cut", "learning_rate_scale"):
+        assert getattr(turns, name) == getattr(whole, name)
 
 
 def test_another_preset_or_other_settings_or_data_are_refused(tmp_path: Path) -> None:
