@@ -6,6 +6,7 @@ import math
 import operator
 import warnings
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ MAX_COUNT = 4096
 """Most sequences one call draws: a bound on memory, far above any use."""
 
 
-def _is_whole(value: object) -> bool:
+def is_whole(value: object) -> bool:
     """Whether it is a whole number, Python's, NumPy's or a tensor's; True and False are none."""
     try:
         operator.index(value)  # type: ignore[arg-type]
@@ -30,14 +31,18 @@ def _is_whole(value: object) -> bool:
     return not truth and getattr(value, "ndim", 0) == 0  # a row of one number is a row
 
 
+def is_real(value: object) -> bool:
+    """Whether it is a finite number, Python's or NumPy's; True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def check_temperature(temperature: float) -> float:
     """A finite temperature in (0, 10].
 
     Raises:
         InvalidInputError: anything else.
     """
-    number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
-    if not (number and math.isfinite(temperature) and 0.0 < temperature <= 10.0):
+    if not (is_real(temperature) and 0.0 < temperature <= 10.0):
         raise InvalidInputError(f"temperature is {temperature}; give a number above 0 and at most 10 (1 is the model).")
     return float(temperature)
 
@@ -48,7 +53,7 @@ def check_count(count: int) -> int:
     Raises:
         InvalidInputError: anything else.
     """
-    if not _is_whole(count) or not 1 <= count <= MAX_COUNT:
+    if not is_whole(count) or not 1 <= count <= MAX_COUNT:
         raise InvalidInputError(f"count is {count}; give a whole number from 1 to {MAX_COUNT}.")
     return int(count)
 
@@ -59,7 +64,7 @@ def check_samples(samples: int) -> int:
     Raises:
         InvalidInputError: anything else.
     """
-    if not _is_whole(samples) or samples < 1:
+    if not is_whole(samples) or samples < 1:
         raise InvalidInputError(f"samples is {samples}; give a whole number of at least 1.")
     return int(samples)
 
@@ -96,7 +101,7 @@ def resolve_lengths(
     count = check_count(count)
     if lengths is None:
         return count, None
-    if _is_whole(lengths):
+    if is_whole(lengths):
         lengths = int(lengths)  # type: ignore[arg-type]
         if not 1 <= lengths <= max_length:  # a huge one would not even fit into a tensor
             raise InvalidInputError(f"a length of {lengths} steps was asked for; this model takes 1 to {max_length}.")
@@ -128,7 +133,7 @@ def check_total(known: int, length: int) -> None:
     Raises:
         InvalidInputError: anything else.
     """
-    if not _is_whole(length):
+    if not is_whole(length):
         raise InvalidInputError(f"length is {length}; give the total steps, prefix included, as one whole number.")
     if not 1 <= known < length:
         raise InvalidInputError(f"the prefix has {known} steps; give at least 1 and fewer than the {length} asked for.")

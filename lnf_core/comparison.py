@@ -51,12 +51,14 @@ def compare(measured: Mapping[str, Mapping[str, Any]]) -> list[Compared]:
     Args:
         measured: ``<dataset>/<variant>`` to the contents of ``metrics.json`` and the ``variant``'s name.
     """
+    from lnf_core.data import DATASETS
     from lnf_core.storage.card import dataset_title, model_title
 
     rows = []
     for name, metrics in measured.items():
         dataset, variant = name.split("/")[0], str(metrics["variant"])
-        text = dataset == "ptb"
+        text = any(_figure(metrics.get(split), "bpc") is not None for split in ("valid", "test"))
+        text = text or (dataset in DATASETS and DATASETS[dataset].domain == "text")
         valid, test = (_figure(metrics.get(split), "bpc" if text else "nll") for split in ("valid", "test"))
         rows.append(
             Compared(
@@ -87,7 +89,7 @@ class Spread:
     valid: tuple[float, ...]
     """The released checkpoint first, then the others by seed."""
     commands: tuple[str, ...]
-    """What measured each."""
+    """What measured each, as far as it is known."""
 
     @property
     def mean(self) -> float:
@@ -109,7 +111,8 @@ def compare_seeds() -> list[Spread]:
         rows = [row for row in compare(group) if row.valid is not None]
         if len(rows) > 1:
             values = tuple(row.valid for row in rows if row.valid is not None)
-            found.append(Spread(name, values, tuple(row.metrics["valid"]["command"] for row in rows)))
+            commands = (row.metrics["valid"].get("command") for row in rows)
+            found.append(Spread(name, values, tuple(command for command in commands if command)))
     return found
 
 

@@ -116,6 +116,11 @@ def test_the_comparison_puts_ours_beside_the_papers() -> None:
     assert {len(row) for row in rows} == {6}
 
 
+def test_text_of_any_data_set_is_measured_in_bits() -> None:
+    (row,) = compare({"wiki/lstm": {"variant": "lstm", "valid": {"nll": 1.2, "bpc": 1.73}}})
+    assert (row.unit, row.valid, row.reported) == ("bits/character", 1.73, None)
+
+
 def test_the_details_hold_every_figure() -> None:
     text = details({"jsb/af-scf": {"variant": "af-scf", **FIGURES, "command": "python -m lnf_core train"}})
     assert "| jsb/af-scf | test | 77 | 30 | 6.543 | 6.600 | 6.800 |  | 6.700 |  |" in text
@@ -150,7 +155,7 @@ def test_results_without_marks_or_files_are_refused(tmp_path: Path) -> None:
     assert page.read_text() == "nothing to fill\n"
     page.write_bytes(b"<!-- results -->\xff")
     refused = CliRunner().invoke(app, ["results", "--write", str(page)])
-    assert refused.exit_code == 1 and "cannot be read and written" in refused.output
+    assert refused.exit_code == 1 and "cannot be read: " in refused.output
 
 
 @pytest.mark.parametrize(

@@ -315,6 +315,14 @@ def test_a_folder_without_a_checkpoint_hides_no_released_one(bundled: Path) -> N
     assert listed.path == run and listed.problem is not None
 
 
+def test_the_folder_of_a_run_says_where_its_checkpoints_are(tmp_path: Path) -> None:
+    save_tiny(tmp_path / "run" / "best")
+    save_tiny(tmp_path / "staged" / "1-ramp" / "best")
+    for run, inside in (("run", "best"), ("staged", r"\*/best")):
+        with pytest.raises(CheckpointError, match=f"checkpoints of this run are in .*{run}/{inside}"):
+            load(tmp_path / run)
+
+
 def test_figures_are_added_and_the_card_follows(tmp_path: Path) -> None:
     save_tiny(tmp_path)
     assert "Not measured yet" in (tmp_path / "README.md").read_text()

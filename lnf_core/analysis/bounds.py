@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from lnf_core.checks import check_samples
+from lnf_core.checks import check_samples, is_whole
 from lnf_core.errors import InvalidInputError
 from lnf_core.models.latent_flow import LatentFlow
 from lnf_core.models.results import Bound, Elbo
@@ -166,9 +166,9 @@ def _default_counts(samples: int) -> tuple[int, ...]:
 
 
 def _check_counts(counts: Sequence[int], samples: int) -> tuple[int, ...]:
-    whole = all(isinstance(count, int) and not isinstance(count, bool) for count in counts)
-    if not (whole and counts and counts[0] >= 1 and counts[-1] <= samples and sorted(set(counts)) == list(counts)):
+    whole = all(is_whole(count) for count in counts)
+    if not (whole and len(counts) and counts[0] >= 1 and counts[-1] <= samples and sorted(set(counts)) == list(counts)):
         raise InvalidInputError(
             f"counts are {list(counts)}; give whole numbers that rise from at least 1 to at most samples, {samples}."
         )
-    return tuple(counts)
+    return tuple(int(count) for count in counts)

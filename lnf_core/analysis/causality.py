@@ -11,7 +11,6 @@ The decoder is bidirectional, so the probabilities of x may change at every step
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lnf_core.checks import check_latents
+from lnf_core.checks import check_latents, is_real, is_whole
 from lnf_core.engines import FlowSampler, prepare
 from lnf_core.errors import InvalidInputError
 from lnf_core.models.latent_flow import LatentFlow
@@ -112,8 +111,7 @@ class _Push:
     def __init__(
         self, model: LatentFlow, eps: Tensor, lengths: Tensor, directions: int, engine: str | FlowSampler
     ) -> None:
-        whole = isinstance(directions, int) and not isinstance(directions, bool)
-        if not (whole and 1 <= directions <= MAX_DIRECTIONS):
+        if not (is_whole(directions) and 1 <= directions <= MAX_DIRECTIONS):
             raise InvalidInputError(f"directions is {directions}; give a whole number from 1 to {MAX_DIRECTIONS}.")
         lengths = check_latents(eps, lengths, model.config, model.emission.bias.dtype)
         self._model, self._directions = model, directions
@@ -128,11 +126,11 @@ class _Push:
 
     def change(self, step: int, size: float, generator: torch.Generator | None) -> Influence:
         """Add a direction of norm ``size`` to the noise of ``step``."""
-        if not isinstance(step, int) or isinstance(step, bool) or not 0 <= step < self._shortest:
+        if not is_whole(step) or not 0 <= step < self._shortest:
             raise InvalidInputError(
                 f"step is {step}; give a whole number from 0 to {self._shortest - 1}, a step of the shortest sequence."
             )
-        if not (isinstance(size, int | float) and math.isfinite(size) and size > 0.0):
+        if not (is_real(size) and size > 0.0):
             raise InvalidInputError(f"size is {size}; give a finite number above 0.")
         there = self._eps[step]  # [B * R, D]
         drawn = torch.randn(there.shape, generator=generator, device=there.device, dtype=there.dtype)

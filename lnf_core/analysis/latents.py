@@ -138,7 +138,8 @@ def separating_directions(points: Tensor, labels: Tensor) -> Tensor:
     """Two orthonormal directions in which the labelled classes of ``points`` ``[N, D]`` lie furthest apart, ``[2, D]``.
 
     Fisher's discriminants, of a within-class covariance that is shrunk a little; where the classes span fewer than two
-    directions, the rest are those of largest variance. Each points to where its largest component is positive.
+    directions, the rest are those of largest variance. Each points to where its largest component is positive. Of one
+    dimension there is but one direction, twice.
     """
     values = points.double()
     values = values - values.mean(0)
@@ -162,6 +163,6 @@ def separating_directions(points: Tensor, labels: Tensor) -> Tensor:
     wide = torch.linalg.eigh(values.T @ values).eigenvectors.flip(-1)[:, :2]
     real = strengths.flip(-1)[:2] > 1e-6
     chosen = torch.cat([apart[:, real], wide], 1)
-    directions = torch.linalg.qr(chosen).Q[:, :2].T if size > 1 else chosen[:, :1].T.expand(2, -1)
+    directions = torch.linalg.qr(chosen).Q[:, :2].T if size > 1 else chosen.new_ones(2, 1)
     largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
     return (directions * largest.sign()).to(points.dtype)

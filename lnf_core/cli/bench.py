@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lnf_core.cli.common import Json, Threads, command_line, resolve_device
-from lnf_core.cli.tables import write_sections
+from lnf_core.cli.tables import check_sections, write_sections
 from lnf_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -51,12 +51,21 @@ def bench(
     from lnf_core import benchmark, engines
 
     resolve_device("cpu", threads)
+    if dataset and not checkpoints:
+        raise InvalidInputError("--dataset chooses among checkpoints: give --checkpoints as well.")
+    title = section or ("checkpoints" if checkpoints else "bench")
+    if write is not None:
+        check_sections(write, [title])
+    if plot is not None:
+        _check_picture(plot)
     if "numba_cpu" in (chosen := _known("engine", engine, engines.ENGINES[1:])):
         engines.warm_up()
-    names = _known("variant", variant, benchmark.PAPER_VARIANTS)
+    at_hand = _at_hand(dataset) if checkpoints else []
+    kinds = sorted({name.split("/")[1] for name in at_hand}) if checkpoints else benchmark.PAPER_VARIANTS
+    names = _known("variant", variant, kinds)
     limits = benchmark.measure_limits()
     rows: list[SamplingTime] = []
-    for name, kind, domain, model in _models(names, checkpoints, dataset):
+    for name, kind, domain, model in _models(names, at_hand if checkpoints else None):
         lengths = tuple(length or (_QUICK if quick else _LENGTHS)[domain])
         for row in benchmark.sampling_times(
             model,
@@ -72,6 +81,8 @@ def bench(
             rows.append(row)
             if not as_json:
                 typer.echo(_line(row))
+    if not rows:
+        raise InvalidInputError("no model takes that length: nothing was measured.")
     # The paper's batch; and a larger one, with which bfloat16 begins to pay where the processor has it.
     ways = [("fp32", 5), ("fp32", 20), *([("bf16", 20)] if limits.multiply_gflops_bf16 else [])]
     steps = [
@@ -97,7 +108,7 @@ def bench(
     if write is not None:
         about = benchmark.machine()
         table = _table(rows, steps, f"{about['processor']}, {about['threads']} threads, torch {about['torch']}")
-        write_sections(write, {section or ("checkpoints" if checkpoints else "bench"): table})
+        write_sections(write, {title: table})
     if as_json:
         result = {
             "results": [benchmark.as_row(row) for row in rows],
@@ -117,23 +128,38 @@ def _known(what: str, given: list[str] | None, accepted: Sequence[str]) -> tuple
     return tuple(given or accepted)
 
 
-def _models(names: tuple[str, ...], checkpoints: bool, datasets: list[str] | None) -> Any:  # noqa: ANN401 - an iterator of four things
-    from lnf_core import benchmark
+def _at_hand(datasets: list[str] | None) -> list[str]:
+    """Names of the bundled checkpoints that can be loaded, all of them or those of some data sets."""
     from lnf_core.storage.bundled import list_checkpoints
+
+    found = [entry.name for entry in list_checkpoints() if entry.problem is None]
+    chosen = _known("data set", datasets, sorted({name.split("/")[0] for name in found}))
+    return [name for name in found if name.split("/")[0] in chosen]
+
+
+def _models(variants: tuple[str, ...], checkpoints: list[str] | None) -> Any:  # noqa: ANN401 - an iterator of four things
+    from lnf_core import benchmark
     from lnf_core.storage.find import load
 
-    if not checkpoints:
+    if checkpoints is None:
         for domain in benchmark.DOMAINS:
-            for name in names:
+            for name in variants:
                 yield "paper", name, domain, benchmark.paper_model(name, domain)
         return
-    found = [entry for entry in list_checkpoints() if entry.problem is None]
-    _known("data set", datasets, sorted({entry.name.split("/")[0] for entry in found}))
-    for entry in found:
-        data, variant = entry.name.split("/")
-        if variant in names and (datasets is None or data in datasets):
-            loaded = load(entry.name)
-            yield entry.name, loaded.variant, loaded.domain, loaded.model
+    for name in checkpoints:
+        if name.split("/")[1] in variants:
+            loaded = load(name)
+            yield name, loaded.variant, loaded.domain, loaded.model
+
+
+def _check_picture(path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    kinds = FigureCanvasAgg.get_supported_filetypes()
+    if path.suffix.removeprefix(".").lower() not in kinds:
+        raise InvalidInputError(f"{path} is no kind of picture that can be drawn; end it in .png, .svg or .pdf.")
+    if not path.absolute().parent.is_dir():
+        raise InvalidInputError(f"{path} cannot be written: there is no folder {path.parent}.")
 
 
 def _line(row: SamplingTime) -> str:

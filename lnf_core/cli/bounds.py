@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lnf_core.cli.common import MAX_SEED, Json, Threads, command_line, resolve_device
-from lnf_core.cli.tables import write_sections
+from lnf_core.cli.tables import check_sections, write_sections
 from lnf_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def bounds(
 ) -> None:
     """The negative bound on log p(x, T) on the valid split for K from 1 up, with its standard error."""
     resolve_device("cpu", threads)
+    if write is not None:
+        check_sections(write, ["bounds"])
     curves = {name: _measure(name, samples, batch_size, seed) for name in checkpoints}
     if write is not None:
         write_sections(write, {"bounds": _table(curves, seed)})

@@ -119,6 +119,16 @@ def _short(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
+def check_sections(path: Path, names: Sequence[str]) -> None:
+    """Refuse, before minutes of measuring, a file that :func:`write_sections` would refuse.
+
+    Raises:
+        InvalidInputError: as there.
+    """
+    text = _read(path)
+    _replaced(path, text, dict.fromkeys(names, ""))
+
+
 def write_sections(path: Path, sections: Mapping[str, str]) -> None:
     """Replace what stands between ``<!-- name -->`` and ``<!-- /name -->`` in a Markdown file.
 
@@ -128,21 +138,30 @@ def write_sections(path: Path, sections: Mapping[str, str]) -> None:
     """
     from lnf_core.storage.files import replace
 
+    text = _replaced(path, _read(path), sections)
     try:
-        text = path.read_text(encoding="utf-8")
-        found = [name for name in sections if f"<!-- {name} -->" in text or f"<!-- /{name} -->" in text]
-        if not found:
-            first = next(iter(sections))
-            raise InvalidInputError(f"{path} has no <!-- {first} --> ... <!-- /{first} --> to write between.")
-        for name in found:
-            start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-            before, _, rest = text.partition(start)
-            if text.count(start) != 1 or text.count(end) != 1 or end not in rest:
-                raise InvalidInputError(
-                    f"{path} must hold {start} once and, after it, {end} once; nothing was written."
-                )
-            text = f"{before}{start}\n{sections[name]}{end}{rest.partition(end)[2]}"
         replace(path, text.encode())
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
-        raise InvalidInputError(f"{path} cannot be read and written: {why}.") from error
+        raise InvalidInputError(f"{path} cannot be read: {why}.") from error
+
+
+def _replaced(path: Path, text: str, sections: Mapping[str, str]) -> str:
+    found = [name for name in sections if f"<!-- {name} -->" in text or f"<!-- /{name} -->" in text]
+    if not found:
+        first = next(iter(sections))
+        raise InvalidInputError(f"{path} has no <!-- {first} --> ... <!-- /{first} --> to write between.")
+    for name in found:
+        start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        before, _, rest = text.partition(start)
+        if text.count(start) != 1 or text.count(end) != 1 or end not in rest:
+            raise InvalidInputError(f"{path} must hold {start} once and, after it, {end} once; nothing was written.")
+        text = f"{before}{start}\n{sections[name]}{end}{rest.partition(end)[2]}"
+    return text

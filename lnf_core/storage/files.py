@@ -54,7 +54,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise CheckpointError(f"{path.parent} has no {path.name}: it is not a complete checkpoint.") from error
+        run = [stage for stage in ("best", "*/best") if any(path.parent.glob(stage))]
+        hint = f"; the checkpoints of this run are in {path.parent / run[0]}" if run else ""
+        raise CheckpointError(f"{path.parent} has no {path.name}: it is not a complete checkpoint{hint}.") from error
     except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no JSON, or endless digits
         raise CheckpointError(f"{path} cannot be read as JSON ({error}): fetch or save it again.") from error
     if not isinstance(values, dict):

@@ -56,7 +56,10 @@ def _find(name_or_path: str | Path, revision: str | None) -> tuple[Path, str | N
     first = text.split("/")[0]
     if isinstance(name_or_path, Path) or not _HUB_ID.fullmatch(text) or first in DATASETS:
         raise CheckpointError(f"there is no checkpoint {text}; {_what_there_is()}")
-    fetched = download(text, revision=revision)
+    try:
+        fetched = download(text, revision=revision)
+    except CheckpointError as error:
+        raise CheckpointError(f"there is no folder {text} here, and as a Hub id: {error}") from error
     return fetched, fetched.name
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from tiny_models import SYMBOLS, tiny_model
@@ -85,6 +86,12 @@ def test_default_counts_and_the_lone_group() -> None:
     assert [error is None for error in curve.standard_errors] == [False, False, False, False, True, True]
     assert bound_by_samples(model, x, LENGTHS, 1, seeded()).counts == (1,)
     assert bound_by_samples(model, x, LENGTHS, 30, seeded()) == curve
+
+
+def test_counts_may_be_numpys() -> None:
+    model, x = model_and_batch()
+    curves = [bound_by_samples(model, x, LENGTHS, 6, seeded(), counts=counts) for counts in (np.array([1, 6]), [1, 6])]
+    assert curves[0] == curves[1]
 
 
 @pytest.mark.parametrize("counts", [[], [0, 1], [1, 31], [5, 2], [2, 2], [True], [1.0]])

@@ -74,6 +74,7 @@ def test_the_plane_separates_classes_and_not_what_varies_most() -> None:
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_one_class_and_few_dimensions_still_have_a_plane(size: int) -> None:
     points = torch.randn(50, size, generator=seeded(3))
+    assert separating_directions(points[:, :1], torch.zeros(50, dtype=torch.int64)).tolist() == [[1.0], [1.0]]
     directions = separating_directions(points, torch.zeros(50, dtype=torch.int64))
     assert directions.shape == (2, size) and directions.isfinite().all()
     torch.testing.assert_close(directions.norm(dim=1), torch.ones(2))

@@ -11,8 +11,10 @@ import torch
 from small import small_model
 from typer.testing import CliRunner
 
+from lnf_core import benchmark
 from lnf_core.benchmark import Limits, Phase, median_seconds, paper_model, phases_of, training_operations
 from lnf_core.cli import app
+from lnf_core.cli.bench import _at_hand, _models
 
 
 def test_work_is_counted_from_shapes() -> None:
@@ -115,3 +117,35 @@ def test_an_engine_that_is_none_is_refused() -> None:
     found = CliRunner().invoke(app, ["bench", "--engine", "warp"])
     assert found.exit_code == 1
     assert "no engine 'warp'" in found.output
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--plot", "nowhere/x.png"], "there is no folder nowhere"),
+        (["--plot", "x.foo"], "end it in .png"),
+        (["--write", "{}/empty.md"], "<!-- bench --> ... <!-- /bench --> to write between"),
+        (["--write", "{}/none.md"], "cannot be read"),
+        (["--dataset", "jsb"], "give --checkpoints as well"),
+        (["--checkpoints", "--dataset", "jsb", "--variant", "gru"], "no variant 'gru' to measure; choose from af-af"),
+        (["--variant", "lstm", "--length", "9999"], "no model takes that length"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], words: str
+) -> None:
+    (tmp_path / "empty.md").write_text("")
+    monkeypatch.setattr(benchmark, "sampling_times", None)
+    if "--length" not in options:
+        monkeypatch.setattr(benchmark, "measure_limits", None)
+    else:
+        monkeypatch.setattr(benchmark, "sampling_times", lambda *_, **options: [1 / 0 for _ in options["lengths"]])
+    done = CliRunner().invoke(app, ["bench", *(option.format(tmp_path) for option in options)])
+    assert done.exit_code == 1 and words in done.output, done.output
+    assert isinstance(done.exception, SystemExit)
+
+
+def test_every_checkpoint_at_hand_can_be_chosen() -> None:
+    names = _at_hand(["jsb"])
+    assert {"jsb/af-scf-affine", "jsb/af-scf-beta", "jsb/lstm"} <= set(names)
+    assert [name for name, *_ in _models(("af-scf-beta",), names)] == ["jsb/af-scf-beta"]
