@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from lnf_core.errors import TrainingError
+from lnf_core.errors import InvalidInputError, TrainingError
+
+_METRICS = "metrics.jsonl"
+_PICTURES = (".png", ".svg", ".pdf")
+_PANELS = (  # event, field, title
+    ("valid", "negative_elbo", "validation: negative ELBO (nats a step)"),
+    ("valid", "kl", "validation: KL (nats a step)"),
+    ("step", "reconstruction", "training: reconstruction (nats a step)"),
+    ("step", "kl_weight", "training: KL weight"),
+)
 
 
 def curves(
@@ -20,19 +28,15 @@ def curves(
     # The Figure itself, not pyplot: no window system, no figures kept in module state.
     from matplotlib.figure import Figure
 
-    histories = {label: read_metrics(run) for label, run in zip(_labels(runs), runs, strict=True)}
+    if out.suffix.lower() not in _PICTURES:
+        raise InvalidInputError(f"{out} is no name of a picture; let it end in {', '.join(_PICTURES)}.")
+    histories = {label: _history(run) for label, run in zip(_labels(runs), runs, strict=True)}
     figure = Figure(figsize=(11, 7), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True)
-    panels = (
-        ("valid", "negative_elbo", "validation: negative ELBO (nats a step)"),
-        ("valid", "kl", "validation: KL (nats a step)"),
-        ("step", "reconstruction", "training: reconstruction (nats a step)"),
-        ("step", "kl_weight", "training: KL weight"),
-    )
-    for axis, (event, key, title) in zip(axes.flat, panels, strict=True):
+    for axis, (kind, key, title) in zip(axes.flat, _PANELS, strict=True):
         for label, history in histories.items():
-            lines = [line for line in history if line["event"] == event]
-            axis.plot([line["step"] for line in lines], [line[key] for line in lines], label=label, linewidth=1)
+            points = _points(history, kind, key)
+            axis.plot([step for step, _ in points], [value for _, value in points], label=label, linewidth=1)
         axis.set_title(title, fontsize=10)
         axis.grid(alpha=0.3)
     for axis in axes[-1]:
@@ -46,26 +50,26 @@ def curves(
     typer.echo(str(out))
 
 
-def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """The events of a run, in order; a last line cut off by a kill is left out.
+def _history(run: Path) -> list[dict[str, Any]]:
+    """The events of a run, in order.
 
     Raises:
-        TrainingError: no ``metrics.jsonl``, or nothing of ours in it.
+        TrainingError: no ``metrics.jsonl``, or nothing in it that can be drawn.
     """
-    path = run if run.is_file() else run / "metrics.jsonl"
+    from lnf_core.training.events import read_events
+
+    path = run if run.is_file() else run / _METRICS
     if not path.is_file():
-        raise TrainingError(f"{run} has no metrics.jsonl; give a folder that train wrote.")
-    events = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            event = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(event, dict) and "event" in event and "step" in event:
-            events.append(event)
-    if not events:
-        raise TrainingError(f"{path} holds no training events.")
+        raise TrainingError(f"{run} has no {_METRICS}; give a folder that train wrote.")
+    events = read_events(path)
+    if not any(_points(events, kind, key) for kind, key, _ in _PANELS):
+        raise TrainingError(f"{path} holds no training events; give a folder that train wrote.")
     return events
+
+
+def _points(events: Sequence[dict[str, Any]], kind: str, key: str) -> list[tuple[int, float]]:
+    """``(step, value)`` of the events that have a number there."""
+    return [(e["step"], e[key]) for e in events if e["event"] == kind and isinstance(e.get(key), int | float)]
 
 
 def _labels(runs: Sequence[Path]) -> list[str]:
@@ -76,7 +80,7 @@ def _labels(runs: Sequence[Path]) -> list[str]:
 def _place(run: Path) -> Path:
     """The folder; a file that is not named as train names it stands for itself."""
     folder = run.parent if run.is_file() else run
-    named = run.is_file() and run.name != "metrics.jsonl"
+    named = run.is_file() and run.name != _METRICS
     return folder.resolve() / run.name if named else folder.resolve()
 
 

@@ -6,7 +6,12 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
+
+from lnf_core.errors import TrainingError
+
+METRICS_FILE = "metrics.jsonl"
+"""Where a run keeps its events."""
 
 StopReason = Literal["completed", "early_stop", "max_minutes", "interrupted"]
 
@@ -93,15 +98,19 @@ class MetricsWriter:
 
     Args:
         path: The file, made when missing.
-        resume_step: Steps already done. Lines of later steps, of the end of an earlier part and half-written lines go,
-            so that no step is logged twice. 0 starts an empty file.
+        resume_step: Steps already done. Lines of later steps, of the end of an earlier part and those that are no
+            events go, so that no step is logged twice. 0 starts an empty file.
+
+    Raises:
+        TrainingError: the file is there and cannot be read.
     """
 
     def __init__(self, path: Path, resume_step: int = 0) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept = _lines_until(path, resume_step) if resume_step and path.exists() else []
+        events = read_events(path) if resume_step and path.exists() else []
+        kept = [event for event in events if event["event"] != "finished" and event["step"] <= resume_step]
         scratch = path.with_suffix(".tmp")
-        scratch.write_text("".join(kept), encoding="utf-8")
+        scratch.write_text("".join(json.dumps(event) + "\n" for event in kept), encoding="utf-8")
         scratch.replace(path)
         # Line buffering: a killed run has lost no line that a saved state counts on.
         self._file: IO[str] = path.open("a", encoding="utf-8", buffering=1)
@@ -116,13 +125,25 @@ class MetricsWriter:
         self._file.close()
 
 
-def _lines_until(path: Path, step: int) -> list[str]:
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            continue  # cut off by the kill
-        if line.endswith("\n") and record["event"] != "finished" and record["step"] <= step:
-            kept.append(line)
-    return kept
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """The events in a ``metrics.jsonl``, in order: each has an ``event`` of ours and a whole ``step``.
+
+    Lines that are no events are passed over: foreign ones, and the last one of a run that was killed as it wrote.
+
+    Raises:
+        TrainingError: the file cannot be read.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return [event for event in map(_event, lines) if event is not None]
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):  # ValueError: no UTF-8, no JSON, or endless digits
+        return None
+    named = isinstance(values, dict) and values.get("event") in _NAMES.values()
+    return values if named and type(values.get("step")) is int else None

@@ -22,6 +22,7 @@ from lnf_core.training.checkpoints import BEST_FOLDER, describe, save_best, take
 from lnf_core.training.config import TrainConfig
 from lnf_core.training.ema import WeightAverage
 from lnf_core.training.events import (
+    METRICS_FILE,
     Callback,
     CheckpointEvent,
     Event,
@@ -36,8 +37,6 @@ from lnf_core.training.schedule import KLPlan, learning_rate, running_average
 from lnf_core.training.state import Counters, find_saved, restore, save_state, state_path
 from lnf_core.training.validation import Validator
 from lnf_core.version import code_version
-
-METRICS_FILE = "metrics.jsonl"
 
 
 class Trainer:

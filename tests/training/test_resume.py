@@ -173,11 +173,12 @@ def test_a_damaged_state_is_named(tmp_path: Path, damage: str) -> None:
         load_state(path)
 
 
-def test_the_log_loses_what_comes_after_the_saved_step_and_half_lines(tmp_path: Path) -> None:
+def test_the_log_loses_what_comes_after_the_saved_step_and_what_is_no_event(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     lines = [{"event": "step", "step": n} for n in (1, 2, 3)]
     lines += [{"event": "finished", "step": 2}]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"event": "st')
+    foreign = b'5\n\xff\xfe\n{"step": 1}\n{"event": "step"}\n{"event": "step", "step": "1"}\n{"event": "st'
+    path.write_bytes("".join(json.dumps(line) + "\n" for line in lines).encode() + foreign)
     writer = MetricsWriter(path, resume_step=2)
     writer(StepEvent(3, 0, 9, 1.0, 1.0, 0.0, 1.0, 1e-3, 1.0, 1.0))
     writer.close()

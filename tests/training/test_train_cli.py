@@ -96,10 +96,32 @@ def test_every_run_has_a_curve_of_its_own(tmp_path: Path) -> None:
     assert legend == ["af-scf/1-first", "af-af/1-first", "lstm", "before.jsonl"]
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "has no metrics.jsonl"), ("not ours\n", "no training events")])
-def test_curves_of_nothing_is_one_sentence(tmp_path: Path, content: str | None, said: str) -> None:
+FOREIGN = b'5\n\xff\xfe\n{"event": "valid", "step": 1}\n{"step": 2}\n{"event": ["valid"], "step": null}\n[[1\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "has no metrics.jsonl"), (b"not ours\n", "no training events"), (FOREIGN, "no training events")],
+)
+def test_curves_of_nothing_is_one_sentence(tmp_path: Path, content: bytes | None, said: str) -> None:
     if content is not None:
-        (tmp_path / "metrics.jsonl").write_text(content)
+        (tmp_path / "metrics.jsonl").write_bytes(content)
     result = call("curves", tmp_path, "--out", tmp_path / "a.png")
     assert (result.exit_code, said in result.output) == (1, True)
     assert not (tmp_path / "a.png").exists()
+
+
+def test_foreign_lines_among_the_events_are_passed_over(tmp_path: Path) -> None:
+    ours = [b'{"event": "valid", "step": %d, "negative_elbo": 7.0, "kl": 1.0}\n' % step for step in (1, 2)]
+    (tmp_path / "metrics.jsonl").write_bytes(ours[0] + FOREIGN + ours[1])
+    result = call("curves", tmp_path, "--out", tmp_path / "a.svg")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "a.svg").exists()
+
+
+@pytest.mark.parametrize("name", ["curves", "curves.txt"])
+def test_a_picture_is_named_as_one(tmp_path: Path, name: str) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"event": "valid", "step": 1, "negative_elbo": 7.0, "kl": 1.0}\n')
+    result = call("curves", tmp_path, "--out", tmp_path / name)
+    assert (result.exit_code, "let it end in .png, .svg, .pdf" in result.output) == (1, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
