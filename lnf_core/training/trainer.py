@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -32,6 +33,7 @@ from lnf_core.training.events import (
     StopReason,
     ValidEvent,
 )
+from lnf_core.training.folder import held, set_aside, state_stamp
 from lnf_core.training.runtime import StopRequest, make_accelerator, private_global_generator
 from lnf_core.training.schedule import KLPlan, learning_rate, running_average
 from lnf_core.training.state import Counters, find_saved, restore, save_state, state_path
@@ -72,6 +74,7 @@ class Trainer:
         self.config, self.dataset, self.out = config, dataset, out
         self.stop = StopRequest()
         """Set it to end the run within the next step, state saved; SIGTERM and SIGINT do the same."""
+        self._state_stamp = state_stamp(out)
         saved = find_saved(out, config, dataset, resume=resume)
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -124,8 +127,31 @@ class Trainer:
         """Train until the planned end, an early stop, the time limit or a stop request.
 
         Raises:
-            TrainingError: a loss, gradient or validation that is not finite, or a state that cannot be written.
+            TrainingError: another run has the folder, or the state that belongs to its events is gone; a loss,
+                gradient or validation that is not finite, or a state that cannot be written.
         """
+        with self._folder():
+            finished = self._run()
+        self._accelerator.wait_for_everyone()
+        return finished
+
+    @contextmanager
+    def _folder(self) -> Iterator[None]:
+        """Within the block the folder is this run's own, and as it was when the run was prepared."""
+        if not self._accelerator.is_main_process:
+            yield
+            return
+        with held(self.out):
+            if state_stamp(self.out) != self._state_stamp:
+                raise TrainingError(
+                    f"another run has saved its state in {self.out} since this one was prepared; go on with it "
+                    "(--resume) or choose another folder."
+                )
+            if self._state_stamp is None:
+                set_aside(self.out)
+            yield
+
+    def _run(self) -> FinishedEvent:
         writer = self._metrics_writer()
         self._clock = time.monotonic() - self._progress.seconds
         self._saved_at = time.monotonic()
@@ -137,7 +163,6 @@ class Trainer:
             if writer is not None:
                 self._callbacks.remove(writer)
                 writer.close()
-        self._accelerator.wait_for_everyone()
         return finished
 
     def _metrics_writer(self) -> MetricsWriter | None:
@@ -323,6 +348,7 @@ class Trainer:
             average=self.average,
             optimizer=self._optimizer,
         )
+        self._state_stamp = state_stamp(self.out)
         self._emit(CheckpointEvent(self._progress.step, self._epoch, path, self._minutes))
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -64,9 +65,51 @@ def test_a_signal_saves_the_state_and_the_run_goes_on_from_there(tmp_path: Path,
 
 def test_resuming_where_nothing_was_saved_starts_at_the_beginning(tmp_path: Path) -> None:
     data = text_data()
-    (tmp_path / "metrics.jsonl").write_text('{"event": "step", "step": 1, "loss": 9}\n')  # killed before a save
-    Trainer(tiny_config("lstm", data, max_steps=2), data, tmp_path, device="cpu", resume=True).run()
-    assert [event["step"] for event in events_of(tmp_path)] == [1, 2]
+    killed = [f'{{"event": "step", "step": {step}, "loss": 9}}\n' for step in (1, 7)]  # before a save
+    for number, line in enumerate(killed, start=1):
+        (tmp_path / "metrics.jsonl").write_text(line)
+        config = tiny_config("lstm", data, max_steps=2)
+        Trainer(config, data, tmp_path, device="cpu", resume=number == 1).run()
+        assert [event["step"] for event in events_of(tmp_path)] == [1, 2]
+        shutil.rmtree(tmp_path / "state")
+    assert [(tmp_path / f"metrics-{number}.jsonl").read_text() for number in (1, 2)] == killed
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_the_events_of_a_run_whose_state_is_gone_are_not_overwritten(tmp_path: Path, resume: bool) -> None:
+    uninterrupted(tmp_path, "lstm", max_steps=2)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and "state" not in path.parts}
+    shutil.rmtree(tmp_path / "state")
+    data = music_data()
+    again = Trainer(tiny_config("lstm", data, max_steps=2), data, tmp_path, device="cpu", resume=resume)
+    with pytest.raises(TrainingError, match=r"state/state\.safetensors is gone; put that back"):
+        again.run()
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_two_runs_do_not_share_a_folder(tmp_path: Path, resume: bool) -> None:
+    data = music_data()
+    config = tiny_config("lstm", data, max_steps=4)
+
+    def prepared() -> Trainer:
+        return Trainer(config, data, tmp_path, device="cpu", resume=resume)
+
+    first, late, refused = prepared(), prepared(), []
+
+    def another_one_starts(event: Event) -> None:
+        if isinstance(event, StepEvent) and event.step == 2:
+            with pytest.raises(TrainingError, match="another run is at work in") as error:
+                prepared().run()
+            refused.append(error)
+
+    first._callbacks.append(another_one_starts)
+    first.run()
+    assert refused
+    assert [event["step"] for event in events_of(tmp_path)] == [1, 2, 3, 4]
+    with pytest.raises(TrainingError, match=r"has saved its state in .* since this one was prepared"):
+        late.run()
+    assert len(events_of(tmp_path)) == 4
 
 
 def test_resuming_a_completed_run_adds_no_step(tmp_path: Path) -> None:

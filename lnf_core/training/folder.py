@@ -1,0 +1,71 @@
+"""The folder of a run: one run at a time has it, and what an earlier one wrote is not thrown away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from lnf_core.errors import TrainingError
+from lnf_core.training.events import METRICS_FILE, read_events
+from lnf_core.training.state import state_path
+
+_LOCK = ".lock"
+
+
+@contextmanager
+def held(out: Path) -> Iterator[None]:
+    """Within the block no other run has the folder ``out``, of this process or another.
+
+    The lock goes with the process, however that ends. Where the system or the disk has no locks, nothing is held.
+
+    Raises:
+        TrainingError: another run has the folder, or it cannot be written.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    try:
+        file = (out / _LOCK).open("a")
+    except OSError as error:
+        raise TrainingError(f"{out} cannot be the folder of a run: {error.strerror or error}.") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise TrainingError(
+                f"another run is at work in {out}; stop it, wait for its end, or choose another folder."
+            ) from error
+        except OSError:
+            pass  # a network disk without locks is no reason not to train
+        yield
+
+
+def state_stamp(out: Path) -> tuple[int, int] | None:
+    """What changes whenever a state is saved in ``out``; None while there is none."""
+    try:
+        stat = state_path(out).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return stat.st_mtime_ns, stat.st_size
+
+
+def set_aside(out: Path) -> None:
+    """Give the events of a run that was killed before its first state another name, ``metrics-1.jsonl`` and so on.
+
+    Raises:
+        TrainingError: the run they tell of had a state, which is gone: it was more than a start.
+    """
+    path = out / METRICS_FILE
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    if any(event["event"] == "checkpoint" for event in read_events(path)):
+        raise TrainingError(
+            f"{path} tells of a run whose {state_path(out).relative_to(out)} is gone; put that back, move the folder "
+            "away, or choose another one."
+        )
+    names = (out / f"{path.stem}-{number}{path.suffix}" for number in count(1))
+    path.rename(next(name for name in names if not name.exists()))
