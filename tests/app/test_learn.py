@@ -55,6 +55,26 @@ def test_one_bend_is_the_packages_nlsq(open_page: Callable[..., Any]) -> None:
     assert json.loads(facts(again, 1)["raw"]) == json.loads(facts(page, 1)["raw"])
 
 
+def test_a_second_gap_of_one_bend_is_a_shallow_one(open_page: Callable[..., Any]) -> None:
+    page = open_page("?tab=learn&lesson=1&beta=-2&gamma=8&delta=1.25&f=-4")
+    assert facts(page, 1)["modes"] == "3"
+    # More bends than the sliders reach, each where there is weight.
+    share = torch.rand(5, 300, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    beta, gamma, delta = -8 * share[0], 16 * share[1] - 8, 12 * share[2]
+    place = torch.exp(0.4 * (delta - beta)) * (6 * share[3] - 3)
+    raw = torch.stack([4 * share[4] - 2, beta, gamma, delta, place], -1)
+    eps = torch.linspace(-6, 6, 4001, dtype=torch.float64).expand(300, -1)
+    _, log_slope = NLSq().inverse(eps, raw[:, None])
+    found = set()
+    for heights in torch.exp(-0.5 * eps**2 - log_slope):
+        rising = heights.diff() > 0
+        turns = heights[1:-1][rising[1:] != rising[:-1]].tolist()  # a hill, a valley, a hill
+        hills, valleys = turns[::2], turns[1::2]
+        found.add(len(hills))
+        assert sum(at < 0.5 * min(sides) for at, *sides in zip(valleys, hills, hills[1:], strict=False)) <= 1
+    assert found == {1, 2, 3}
+
+
 def test_a_stack_of_bends_has_many_modes_and_one_of_affine_maps_has_one(open_page: Callable[..., Any]) -> None:
     page = open_page("?tab=learn&lesson=2&layers=5")
     shown = facts(page, 2)
