@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from lnf_core.data import Dataset
 from lnf_core.errors import TrainingError
@@ -33,6 +32,7 @@ from lnf_core.training.events import (
     StopReason,
     ValidEvent,
 )
+from lnf_core.training.finite import require_finite
 from lnf_core.training.folder import held, set_aside, state_stamp
 from lnf_core.training.runtime import StopRequest, make_accelerator, private_global_generator
 from lnf_core.training.schedule import KLPlan, learning_rate, running_average
@@ -367,22 +367,3 @@ class Trainer:
         if self._accelerator.is_main_process:
             for callback in self._callbacks:
                 callback(event)
-
-
-def require_finite(terms: Mapping[str, float], step: int, model: nn.Module) -> None:
-    """Check the loss terms, and the gradient norm once it is known, of a step counted from 0.
-
-    A run that has left the finite numbers ends at once: a skipped step would only hide why.
-
-    Raises:
-        TrainingError: one of them is NaN or infinite; it names the step, all terms and the gradients at fault.
-    """
-    if all(math.isfinite(value) for value in terms.values()):
-        return
-    said = ", ".join(f"{name} {value:g}" for name, value in terms.items())
-    broken = [name for name, p in model.named_parameters() if p.grad is not None and not p.grad.isfinite().all()]
-    where = f" The gradients of {', '.join(broken[:5])} are not finite." if broken else ""
-    raise TrainingError(
-        f"step {step + 1} is not finite: {said}.{where} Resume from the last saved state with a lower "
-        "learning_rate or grad_clip, or in fp32."
-    )

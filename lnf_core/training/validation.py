@@ -12,6 +12,7 @@ from torch import Tensor
 from lnf_core.data import batch_indices, collate
 from lnf_core.errors import TrainingError
 from lnf_core.training.batches import derive_generator, spread
+from lnf_core.training.finite import ADVICE
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -69,5 +70,5 @@ class Validator:
             negative_elbo=(kl - log_px - length) / symbols, reconstruction=-log_px / symbols, kl=kl / symbols
         )
         if not math.isfinite(result.negative_elbo):
-            raise TrainingError(f"the validation is not finite: {result}. Lower the learning rate or grad_clip.")
+            raise TrainingError(f"the validation is not finite: {result}. {ADVICE}")
         return result

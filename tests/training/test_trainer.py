@@ -299,6 +299,19 @@ def test_a_loss_that_is_not_finite_names_step_and_terms(tmp_path: Path) -> None:
     assert len(events_of(tmp_path)) == 3
 
 
+def test_what_to_do_about_a_run_that_is_not_finite_can_be_done(tmp_path: Path) -> None:
+    data = text_data()
+    trainer = Trainer(tiny_config("lstm", data, valid_every=2), data, tmp_path / "first", device="cpu")
+    trainer.model.register_forward_hook(lambda _model, _x, terms: replace(terms, log_px=terms.log_px * math.inf))
+    with pytest.raises(TrainingError, match=r"step 1 .* start another one .*start_from=OUT/best"):
+        trainer.run()
+    with pytest.raises(TrainingError, match=r"the validation is not finite.*start_from=OUT/best"):
+        trainer._validate()
+    run(tmp_path / "first", "lstm", max_steps=2)
+    again = {"start_from": str(tmp_path / "first" / "best"), "learning_rate": 1e-3, "grad_clip": 0.1, "max_steps": 2}
+    assert isinstance(run(tmp_path / "second", "lstm", **again)[-1], FinishedEvent)
+
+
 def test_a_gradient_that_is_not_finite_names_its_parameter(tmp_path: Path) -> None:
     data = text_data()
     trainer = Trainer(tiny_config("lstm", data), data, tmp_path, device="cpu")
