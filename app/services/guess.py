@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,13 @@ class Guess:
             drawn = model.sample(CHOICES - 1, length, argmax=True, generator=torch.Generator().manual_seed(at))
         openings = [roll[:steps].cpu() for roll in drawn]
         openings.insert(self.answer(at), _chorales()[at % len(_chorales())][:steps])
-        return self._sampling.music(Settings.check(_MODEL, count=CHOICES, seed=at), openings, folder)
+        music = self._sampling.music(Settings.check(_MODEL, count=CHOICES, seed=at), openings, folder)
+        # Files of samples bear the model's name, which is not true of Bach's.
+        named = (
+            replace(piece, midi=piece.midi.rename(folder / f"which-is-bach-round{at}-{place}.mid"))
+            for place, piece in enumerate(music.pieces, start=1)
+        )
+        return replace(music, pieces=tuple(named))
 
     def answer(self, number: int) -> int:
         """Which of the three was written by Bach, counted from 0."""

@@ -31,7 +31,10 @@ def test_one_of_three_is_a_piece_no_model_was_trained_on(chorales: None, data_ro
         return any(torch.equal(piece[:24], roll) for piece in pieces)
 
     for number in range(1, 4):
-        rolls = [piece.roll for piece in guess.round(number, tmp_path / str(number)).pieces]
+        pieces = guess.round(number, tmp_path / str(number)).pieces
+        names = [f"which-is-bach-round{number}-{place}.mid" for place in (1, 2, 3)]  # not whose they are
+        assert [piece.midi.name for piece in pieces] == names and all(piece.midi.is_file() for piece in pieces)
+        rolls = [piece.roll for piece in pieces]
         assert [roll.shape for roll in rolls] == [(24, 88)] * CHOICES
         assert [found(roll, data.test) for roll in rolls] == [at == guess.answer(number) for at in range(CHOICES)]
         assert not any(found(roll, data.train) for roll in rolls)
