@@ -66,6 +66,21 @@ def test_each_stage_goes_on_from_the_one_before(tmp_path: Path) -> None:
         run_recipe(read_recipe(path), text_data(), out, device="cpu")
 
 
+def test_a_run_goes_on_after_its_folder_was_moved(tmp_path: Path) -> None:
+    recipe = read_recipe(recipe_file(tmp_path, "max_steps = 2", "max_steps = 4"))
+    old, new = tmp_path / "old" / "run", tmp_path / "new" / "elsewhere"
+    run_recipe(recipe, text_data(), old, device="cpu")
+    (old / "2-b" / "done").unlink()  # as when it was stopped before it was marked
+    new.parent.mkdir()
+    old.rename(new)
+    finished = run_recipe(recipe, text_data(), new, device="cpu")
+    assert finished is not None and (finished.reason, finished.step) == ("completed", 4)
+    shutil.rmtree(new / "1-a" / "best")  # what the second stage began with is in its state
+    (new / "2-b" / "done").unlink()
+    assert run_recipe(recipe, text_data(), new, device="cpu") is not None
+    assert run_recipe(recipe, text_data(), new, device="cpu") is None
+
+
 def test_time_that_is_up_is_given_anew_to_the_next_turn(tmp_path: Path) -> None:
     path = recipe_file(tmp_path, "max_steps = 6", "max_steps = 2")
     out = tmp_path / "run"
