@@ -103,13 +103,18 @@ class Queue:
                 preexec_fn=(lambda: os.nice(_PRIORITY)) if hasattr(os, "nice") else None,
             )
             self._active.add(process)
+        if self._stopped:  # meanwhile: stop() may have looked before there was anything to ask
+            process.terminate()
         assert process.stdout is not None
         for line in process.stdout:
             self._say(f"{entry.name}: {line.rstrip()}")
         status = process.wait()
         with self._lock:
             self._active.discard(process)
-        if status not in (0, 130):
+        # A run that is asked before it listens, while it still loads, ends by the signal: it had nothing to save.
+        asked = self._stopped and status == -signal.SIGTERM
+        if status not in (0, 130) and not asked:
+            self._say(f"{entry.name}: ended with {f'status {status}' if status > 0 else f'signal {-status}'}")
             self._failed.append(entry.name)
 
     def stop(self) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from training_runs import events_of, text_data
@@ -15,7 +19,7 @@ from lnf_core.cli import app
 from lnf_core.errors import ConfigError, TrainingError
 from lnf_core.storage.files import CHECKPOINTS_VARIABLE
 from lnf_core.storage.find import load
-from lnf_core.training.queue import Queue, read_queue
+from lnf_core.training.queue import Entry, Queue, read_queue
 from lnf_core.training.recipe import first_stage, read_recipe, run_recipe
 from lnf_core.training.state import load_state, state_path
 
@@ -168,6 +172,39 @@ def queue_file(tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch)
     queue = tmp_path / "queue.toml"
     queue.write_text("".join(f'[[run]]\nrecipe = "jsb/{n}.toml"\nminutes = 9\n' for n in ("one", "three", "two")))
     return queue
+
+
+def queue_of(code: str, monkeypatch: pytest.MonkeyPatch, started: Callable[[], None] = lambda: None) -> Queue:
+    """A queue of one run that is the Python ``code``; ``started`` is called when its process is there."""
+    real = subprocess.Popen
+
+    def start(_command: list[str], **options: Any) -> subprocess.Popen[str]:  # noqa: ANN401
+        process = real([sys.executable, "-c", code], **options)
+        started()
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    return Queue([Entry(Path("jsb/one.toml"), 1.0)], Path("runs"), say=lambda _line: None)
+
+
+def test_a_run_that_the_queue_starts_as_it_is_stopped_is_asked_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = queue_of("import time; time.sleep(20)", monkeypatch, lambda: queue.stop())
+    began = time.monotonic()
+    queue.run()  # nothing failed: it was asked before it had begun
+    assert time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize(
+    ("code", "ended"), [("raise SystemExit(3)", "status 3"), ("import os; os.kill(os.getpid(), 9)", "signal 9")]
+)
+def test_a_run_of_the_queue_that_fails_without_a_word_has_a_line(
+    code: str, ended: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, said = queue_of(code, monkeypatch), []
+    queue._say = said.append
+    with pytest.raises(TrainingError, match="jsb/one; their lines say why"):
+        queue.run()
+    assert said == [f"jsb/one: ended with {ended}"]
 
 
 @pytest.mark.slow
