@@ -29,7 +29,7 @@ def train(
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Processor threads; 0 leaves torch's choice.")] = 0,
     max_minutes: Annotated[
-        float | None, typer.Option(min=0, help="Stop after so much training time from now on.")
+        float | None, typer.Option(min=0, help="Stop after so much training time from now on; 0: no limit.")
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Every stage of the recipe from scratch, with this seed.")

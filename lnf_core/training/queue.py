@@ -28,7 +28,7 @@ class Entry:
 
     recipe: Path
     minutes: float
-    """Training time of one turn; the next start of the queue gives it another."""
+    """Training time of one turn, 0 for no limit; the next start of the queue gives it another."""
 
     @property
     def name(self) -> str:

@@ -113,7 +113,8 @@ class StopRequest:
 def private_global_generator(device: torch.device) -> Iterator[None]:
     """Within the block the global generators are the run's own; the caller's come back afterwards.
 
-    Dropout and the initial weights can draw from nowhere else, so the trainer seeds them from (seed, step).
+    Dropout and the initial weights can draw from nowhere else, so the trainer seeds them from (seed, step). They are
+    the process's: no other thread may draw from them meanwhile, or enter such a block.
     """
     with torch.random.fork_rng(devices=[device.index or 0] if device.type == "cuda" else []):
         yield

@@ -47,6 +47,10 @@ class Trainer:
     The folder gets ``metrics.jsonl`` (every event), ``state/`` (to resume from) and ``best/`` (a checkpoint of the
     averaged weights with the best validation ELBO).
 
+    A process trains one run at a time. The initial weights and dropout draw from PyTorch's global generators, and
+    Accelerate keeps device and precision for the whole process: of two runs in threads neither can be repeated, nor of
+    one beside which another thread draws from those generators, builds a model or loads one.
+
     Args:
         config: What to do.
         dataset: The data ``config.dataset`` names.
