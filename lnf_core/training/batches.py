@@ -97,19 +97,13 @@ class BatchPlan:
             cuts += [(number, start, stop) for start, stop in pairwise(edges)]
         return cuts
 
-    def indices(self, step: int) -> list[int]:
-        """Sequence numbers of one step, over all processes."""
-        return [self._cuts[passage][0] for passage in self._passages(step)]
-
-    def _passages(self, step: int) -> list[int]:
-        epoch, position = divmod(step, self.steps_per_epoch)
-        return self._plan(epoch)[position]
-
     def batch(self, step: int) -> list[Passage]:
         """The passages of one step, transposed. The shift depends on the step and place, not on the process."""
         generator = derive_generator(self._seed, "transpose", step)
+        epoch, position = divmod(step, self.steps_per_epoch)
         passages = []
-        for number, start, stop in (self._cuts[passage] for passage in self._passages(step)):
+        for passage in self._plan(epoch)[position]:
+            number, start, stop = self._cuts[passage]
             whole = self._sequences[number]
             x = whole[start:stop]
             if self._transpose:
