@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from app.services.sampled import Drawn, Line, Music, Piece, Report, Result, Text
 from app.turns import Turns
 from lnf_core.analysis.statistics import MusicStatistics, music_statistics
 from lnf_core.data import Vocabulary, sounding_shift
+from lnf_core.errors import InvalidInputError
 from lnf_core.models.base import ModelBase
 from lnf_core.models.latent_flow import LatentFlow
 from lnf_core.models.results import Sample
@@ -123,24 +125,29 @@ class Sampling:
     ) -> Music:
         """Turn rolls of 88 or 89 keys into notes and MIDI files."""
         entry = catalogue.describe(settings.checkpoint)
-        folder.mkdir(parents=True, exist_ok=True)
-        performance = Performance(entry.dataset, settings.tempo, INSTRUMENTS[settings.instrument])
-        seconds, shift = performance.seconds_per_step, sounding_shift(entry.dataset)
-        pieces: list[Piece] = []
-        for index, roll in enumerate(map(piano_keys, rolls)):
-            midi = folder / f"{entry.dataset}-{entry.variant.name}-seed{settings.seed}-{index + 1}.mid"
-            performance.write_midi(roll, midi)
-            notes = tuple(
-                (note.start * seconds, (note.end - note.start) * seconds, note.pitch(shift))
-                for note in held_notes(roll)
-            )
-            pieces.append(Piece(roll, notes, len(roll) * seconds, music_statistics([roll]), midi))
+        stem = f"{entry.dataset}-{entry.variant.name}-seed{settings.seed}"
+        files = [folder / f"{stem}-{index + 1}.mid" for index in range(len(rolls))]
+        pieces = _pieces(settings, map(piano_keys, rolls), files)
         data = _data_statistics(settings.checkpoint)
         thin = "" if settings.draw else _thin(pieces, data)
         notes_to_visitor = " ".join(part for part in (remark, thin, self._note) if part)
+        seconds_given = given * Performance(entry.dataset, settings.tempo).seconds_per_step
         return Music(
-            settings, entry, tuple(pieces), 60.0 / settings.tempo, data, notes_to_visitor, drawn, given * seconds
+            settings, entry, tuple(pieces), 60.0 / settings.tempo, data, notes_to_visitor, drawn, seconds_given
         )
+
+    def tuned(self, settings: Settings, midis: Sequence[Path], folder: Path) -> list[Piece]:
+        """Pieces that were drawn before at the tempo and on the instrument of ``settings``, in files of their own.
+
+        Raises:
+            LNFError: a file that is gone.
+        """
+        performance = Performance(settings.checkpoint.split("/")[0])
+        missing = [midi for midi in midis if not midi.is_file()]
+        if missing:
+            raise InvalidInputError("This piece was deleted, as everything is after an hour; sample it again.")
+        rolls = [performance.read(midi).roll for midi in midis]
+        return _pieces(settings, rolls, [folder / midi.name for midi in midis])
 
     def text(
         self, settings: Settings, lines: list[Line], folder: Path, drawn: Drawn | None = None, given: int = 0
@@ -151,6 +158,22 @@ class Sampling:
         file = folder / f"{entry.dataset}-{entry.variant.name}-seed{settings.seed}.txt"
         file.write_text("".join(f"{line.text}\n" for line in lines), encoding="utf-8")
         return Text(settings, entry, tuple(lines), file, drawn, given)
+
+
+def _pieces(settings: Settings, rolls: Iterable[Tensor], files: Sequence[Path]) -> list[Piece]:
+    """Rolls of 88 keys as notes and MIDI files."""
+    dataset = settings.checkpoint.split("/")[0]
+    performance = Performance(dataset, settings.tempo, INSTRUMENTS[settings.instrument])
+    seconds, shift = performance.seconds_per_step, sounding_shift(dataset)
+    pieces = []
+    for roll, midi in zip(rolls, files, strict=True):
+        midi.parent.mkdir(parents=True, exist_ok=True)
+        performance.write_midi(roll, midi)
+        notes = tuple(
+            (note.start * seconds, (note.end - note.start) * seconds, note.pitch(shift)) for note in held_notes(roll)
+        )
+        pieces.append(Piece(roll, notes, len(roll) * seconds, music_statistics([roll]), midi))
+    return pieces
 
 
 def _lengths(model: ModelBase, count: int, seed: int, least: int) -> Tensor:

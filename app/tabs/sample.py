@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import gradio as gr
+from anyio import to_thread
 
 import lnf_core
 from app import catalogue, ready
@@ -23,7 +24,7 @@ from app.services.sound import Sound
 from app.stops import StoppedError, Stops
 from app.tabs.settings import SettingsFold
 from app.widgets import file_data, for_clients, widget
-from app.widgets.piano_roll.payload import roll_payload
+from app.widgets.piano_roll.payload import roll_payload, tuned_payload
 from app.widgets.status.payload import error_status
 from app.widgets.text_lines.payload import text_payload
 from app.zerogpu import gpu
@@ -99,12 +100,12 @@ class SampleTab:
             self._cancel = gr.Button("Cancel", elem_id="sample-cancel", scale=0, min_width=100)
         self.roll = widget(
             "piano_roll",
-            ("piano_roll/reveal.js",),
+            ("piano_roll/reveal.js", "piano_roll/tuning.js"),
             value=roll,
             label="roll",
             elem_id="roll",
             visible=True if is_music else "hidden",
-            server_functions=[sound_server(self._sound)],
+            server_functions=[sound_server(self._sound), tuning_server(self._sampling)],
         )
         self.lines = widget(
             "text_lines", value=lines, label="lines", elem_id="lines", visible="hidden" if is_music else True
@@ -256,6 +257,25 @@ def sound_server(sounds: Sound) -> Callable[[Any], Awaitable[dict[str, str]]]:
             return {"error": "There is no such piece here."}
 
     return sound
+
+
+def tuning_server(sampling: Sampling) -> Callable[[Any], Awaitable[dict[str, Any]]]:
+    """What the roll's script asks where tempo or instrument have changed."""
+
+    async def tuned(wanted: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a browser sends
+        """The pieces of a sample, ``[[folder, file], ...]``, played anew; or an error in words."""
+        try:
+            midis = [drawn_piece(folder, file) for folder, file in wanted["pieces"]][: LIMITS.count[1]]
+            heard = {name: wanted[name] for name in ("tempo", "instrument")}
+            settings = Settings.check(wanted["checkpoint"], **heard)
+            pieces = await to_thread.run_sync(lambda: sampling.tuned(settings, midis, new_folder()))
+            return tuned_payload(pieces, 60.0 / settings.tempo)
+        except lnf_core.LNFError as error:
+            return {"error": words_for(error)}
+        except (TypeError, ValueError, KeyError):
+            return {"error": "There is no such piece here."}
+
+    return tuned
 
 
 def _with_fields(handler: Callable[..., Any]) -> Callable[..., Any]:

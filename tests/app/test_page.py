@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pretty_midi
 import pytest
+import torch
 
-from lnf_core.music import Performance
+from lnf_core.music import INSTRUMENTS, Performance
 
 pytestmark = pytest.mark.browser
 # How many different colours the canvas shows: an empty one has one.
@@ -246,6 +248,30 @@ def test_the_instrument_is_chosen_by_keyboard_and_left_with_tab(open_page: Open)
     assert page.evaluate("() => document.activeElement.closest('#instrument')") is None
     press_sample(page)
     assert "instrument=Celesta" in page.url or "instrument=Church" in page.url
+
+
+def test_the_piece_that_is_shown_is_played_anew_on_another_instrument_and_at_another_tempo(
+    open_page: Open, tmp_path: Path
+) -> None:
+    page = open_page("?dataset=jsb&variant=af-scf&seed=7&length=12&count=2&draw=1")
+    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('seed 7')")
+    page.locator("#roll .tabs button").nth(1).click()
+    ready(page)
+    before = Performance("jsb").read(fetch(page, "#roll .midi"))
+    length = page.evaluate("() => document.querySelector('#roll audio').duration")
+    unfold(page)
+    page.locator("#instrument select").select_option("Church organ")
+    page.locator("#tempo .typed").fill("60")
+    page.wait_for_function("(old) => document.querySelector('#roll audio').duration > 1.2 * old", arg=length)
+    file = fetch(page, "#roll .midi")
+    assert torch.equal(Performance("jsb").read(file).roll, before.roll)
+    (tmp_path / "heard.mid").write_bytes(file)
+    heard = pretty_midi.PrettyMIDI(str(tmp_path / "heard.mid"))
+    assert heard.instruments[0].program == INSTRUMENTS["Church organ"] and heard.get_tempo_changes()[1][0] == 60
+    assert page.get_attribute("#roll .tabs button >> nth=1", "aria-pressed") == "true"
+    assert "tempo=60&instrument=Church+organ" in page.url and "seed=7" in page.url
+    page.locator("#tempo .typed").fill("9000")
+    page.wait_for_function("() => document.querySelector('#roll .sound').textContent.startsWith('The tempo is 9000')")
 
 
 def test_a_tab_there_is_not_is_said(open_page: Open) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from app.services.sampled import Music
+from app.services.sampled import Music, Piece
 from app.widgets import file_data, packed
 from app.widgets.status.payload import head
 from lnf_core.analysis.statistics import MusicStatistics
@@ -27,15 +28,29 @@ def roll_payload(music: Music, opening: bool = False) -> dict[str, Any]:
         "data_habits": _habits("The music it learnt from", music.data) if music.data else "",
         "samples": [
             {
-                "notes": packed([[round(start, 4), round(held, 4), pitch] for start, held, pitch in piece.notes]),
-                "seconds": round(piece.seconds, 4),
+                **_heard(piece),
                 "steps": len(piece.roll),
                 "habits": _habits("This piece", piece.statistics),
                 "midi": file_data(piece.midi),
-                "piece": [piece.midi.parent.name, piece.midi.name],
             }
             for piece in music.pieces
         ],
+    }
+
+
+def tuned_payload(pieces: Sequence[Piece], seconds_per_beat: float) -> dict[str, Any]:
+    """What of the payload is another once pieces are played at another tempo or on another instrument."""
+    return {
+        "seconds_per_beat": seconds_per_beat,
+        "samples": [{**_heard(piece), "midi": str(piece.midi)} for piece in pieces],
+    }
+
+
+def _heard(piece: Piece) -> dict[str, Any]:
+    return {
+        "notes": packed([[round(start, 4), round(held, 4), pitch] for start, held, pitch in piece.notes]),
+        "seconds": round(piece.seconds, 4),
+        "piece": [piece.midi.parent.name, piece.midi.name],
     }
 
 

@@ -358,6 +358,7 @@ onThemeChange(draw);
 show(0);
 find(".way input").addEventListener("input", (event) => drag(Number(event.target.value)));
 watch("value", () => {
+  if (music() && music().tuned) return; // drawn by who set it
   show(0);
   if (music() && !music().opening) startReveal(1);
   if (music() && music().way) { find(".way input").max = music().samples.length - 1; prepareAll(); }

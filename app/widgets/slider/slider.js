@@ -17,6 +17,7 @@ typed.addEventListener("keydown", (event) => {
   const next = Number(typed.value) + by * props.step;
   props.value = String(Number(Math.min(props.most, Math.max(props.least, next)).toFixed(4)));
   draw();
+  typed.dispatchEvent(new Event("input", { bubbles: true })); // as if it had been typed
 });
 
 draw();

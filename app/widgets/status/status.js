@@ -36,7 +36,7 @@ function draw(value) {
   else if (done) goTo(value.query);
   else if (drawn && value.kind === "opening") goTo("");
   if (drawn) mark(value);
-  if (done && drawn && window.innerWidth <= 700)
+  if (done && drawn && !value.tuned && window.innerWidth <= 700)
     find(".status").scrollIntoView({ block: "start", behavior: "smooth" });
   drawn = true;
 }
