@@ -71,9 +71,19 @@ class Guess:
         number = whole("round", "The round", asked.get("round"), ROUNDS)
         choice = whole("choice", "The choice", asked.get("choice"), (0, CHOICES - 1))
         with self._lock:
-            votes = self._votes.setdefault(number, Counter())
-            votes[choice] += 1
-            return {"answer": self.answer(number), "votes": [votes[at] for at in range(CHOICES)]}
+            self._votes.setdefault(number, Counter())[choice] += 1
+        return {"answer": self.answer(number), **self.votes(asked)}
+
+    def votes(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """How all have guessed so far in the ``round`` that is asked for, for who has; not which is right.
+
+        Raises:
+            FieldError: no such round.
+        """
+        number = whole("round", "The round", asked.get("round"), ROUNDS)
+        with self._lock:
+            votes = self._votes.get(number, Counter())
+            return {"votes": [votes[at] for at in range(CHOICES)]}
 
 
 @cache

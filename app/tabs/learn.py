@@ -40,7 +40,10 @@ class LearnTab:
     def render(self) -> None:
         """Place the row and all lessons; the row's script hides those that are not at hand."""
         widget("lesson", titles=[title for _, title in LESSONS], elem_id="lessons")
-        asks = {"annealing": [answers("train", self._annealing.view)], "guess": [answers("vote", self._guess.vote)]}
+        asks = {
+            "annealing": [answers("train", self._annealing.view)],
+            "guess": [answers("vote", self._guess.vote), answers("votes", self._guess.votes)],
+        }
         for number, (name, _title) in enumerate(LESSONS, start=1):
             options = {"server_functions": asks[name]} if name in asks else {}
             if name != "guess":

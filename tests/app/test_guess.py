@@ -47,10 +47,13 @@ def test_guesses_are_counted_for_each_round() -> None:
     for choice in (0, 2, 2):
         told = guess.vote({"round": 4, "choice": choice})
     assert told == {"answer": guess.answer(4), "votes": [1, 0, 2]}
+    assert guess.votes({"round": 4}) == {"votes": [1, 0, 2]} and guess.votes({"round": 6}) == {"votes": [0, 0, 0]}
     assert guess.vote({"round": 5, "choice": 1})["votes"] == [0, 1, 0]
     for wrong in ({"round": 0, "choice": 1}, {"round": 51, "choice": 1}, {"round": 1, "choice": 3}, {"round": 1}, {}):
         with pytest.raises(FieldError):
             guess.vote(wrong)
+    with pytest.raises(FieldError):
+        guess.votes({"round": 51})
 
 
 def test_without_the_chorales_it_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,3 +80,33 @@ def test_a_round_is_played_on_the_page(open_page: Callable[..., Any]) -> None:
     assert page.locator("#guess .tally .right").inner_text().startswith(f"Number {answer + 1}, Bach")
     assert page.locator("#guess .votes button").first.is_disabled()
     page.wait_for_function("() => location.search.includes('lesson=7&round=3')")
+
+
+@pytest.mark.browser
+@pytest.mark.usefixtures("chorales")
+def test_the_tally_grows_on_every_screen_and_a_guess_is_kept(open_page: Callable[..., Any]) -> None:
+    def guess(page: Any, choice: int) -> None:  # noqa: ANN401 - a Playwright page
+        page.locator("#guess .run").press("Enter")
+        page.wait_for_selector("#guess-roll .tabs button >> nth=2")
+        page.locator("#guess .votes button").nth(choice).press("Enter")
+        page.wait_for_selector("#guess .tally li")
+
+    def counts(page: Any) -> list[str]:  # noqa: ANN401
+        found: list[str] = page.locator("#guess .tally output").all_inner_texts()
+        return found
+
+    link = "?tab=learn&lesson=7&round=8"
+    first, second = open_page(link), open_page(link)
+    guess(first, 0)
+    assert counts(first) == ["1", "0", "0"]
+    guess(second, 2)
+    first.wait_for_function("() => document.querySelectorAll('#guess .tally output')[2].textContent === '1'")
+    assert counts(first) == counts(second) == ["1", "0", "1"]
+    assert "1 of 2 guesses" in first.locator("#guess .seen").inner_text() or Guess(Sampling()).answer(8) == 1
+    # What a reload would find: the result, and nothing to press.
+    again = open_page(link)
+    kept = first.evaluate("() => sessionStorage.getItem('lnf-guesses')")
+    again.evaluate("(kept) => sessionStorage.setItem('lnf-guesses', kept)", kept)
+    again.locator("#guess .run").press("Enter")
+    again.wait_for_selector("#guess .tally li")
+    assert counts(again) == ["1", "0", "1"] and again.locator("#guess .votes button").first.is_disabled()

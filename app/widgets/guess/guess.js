@@ -1,6 +1,6 @@
 // The rounds and their order are the server's; the guess is sent to it and it says how all have guessed.
-const LEAST = 1, MOST = 50;
-let playing = 0, answered = false;
+const LEAST = 1, MOST = 50, EVERY = 2000, PATIENCE = 300;
+let playing = 0, guessed = null, sending = false, following = 0;
 const wanted = Math.round(askedNumber("round", 0, LEAST, MOST));
 const next = () => wanted || LEAST + Math.floor(Math.random() * MOST);
 const votes = find(".votes"), tally = find(".tally"), run = find(".run");
@@ -14,32 +14,83 @@ votes.prepend(make("span", "", "Bach is"));
 run.addEventListener("click", () => {
   const number = playing ? 1 + (playing % MOST) : next();
   run.disabled = true;
+  guessed = null;
   tell("Drawing two openings …");
   trigger("select", { round: number });
 });
+
+// A browser's guesses by their round, kept over a reload: nobody is counted twice. Some browsers forbid it in a frame.
+const KEPT = "lnf-guesses";
+function guesses() {
+  try { return JSON.parse(sessionStorage.getItem(KEPT)) || {}; } catch { return {}; }
+}
+function keep(guess) {
+  try { sessionStorage.setItem(KEPT, JSON.stringify({ ...guesses(), [guess.round]: guess })); } catch { /* then it is forgotten */ }
+}
+
 async function vote(choice) {
-  if (!playing || answered) return;
-  answered = true;
+  if (!playing || guessed || sending) return;
+  sending = true;
+  const round = playing;
   let answer;
-  try { answer = await server.vote({ round: playing, choice }); }
+  try { answer = await server.vote({ round, choice }); }
   catch { answer = { error: "The server did not answer; please try again." }; }
-  if (answer.error) { answered = false; tell(answer.error); return; }
+  sending = false;
+  if (answer.error) { tell(answer.error); return; }
+  const guess = { round, choice, answer: answer.answer };
+  keep(guess);
+  if (round === playing) reveal(guess, answer.votes);
+}
+// What was guessed and, once the server has said so, how the others did.
+function reveal(guess, counts) {
+  guessed = guess;
   buttons.forEach((button) => { button.disabled = true; });
-  const most = Math.max(...answer.votes), all = answer.votes.reduce((sum, count) => sum + count, 0);
-  tally.hidden = false;
-  tally.replaceChildren(...answer.votes.map((count, at) => {
-    const row = make("li", at === answer.answer ? "right" : ""), bar = make("span");
-    bar.style.width = (100 * count) / most + "%";
-    row.append(make("b", "", "Number " + (at + 1) + (at === answer.answer ? ", Bach" : ", the flow")), bar, make("output", "", count));
+  section.dataset.right = String(guess.choice === guess.answer);
+  ask(true);
+  tell(show(counts));
+  follow(counts ? EVERY : 0);
+}
+// Draws the tally and returns what to say of it.
+function show(counts) {
+  const { round, choice, answer } = guessed, all = counts ? counts.reduce((sum, count) => sum + count, 0) : 0;
+  tally.hidden = !all;
+  tally.replaceChildren(...(all ? counts : []).map((count, at) => {
+    const row = make("li", at === answer ? "right" : ""), bar = make("span");
+    bar.style.width = (100 * count) / Math.max(...counts) + "%";
+    row.append(make("b", "", "Number " + (at + 1) + (at === answer ? ", Bach" : ", the flow")), bar, make("output", "", count));
     return row;
   }));
-  const right = choice === answer.answer;
-  tell((right ? "Yes: " : "No: ") + "number " + (answer.answer + 1) + " is Bach's. " + answer.votes[answer.answer] + " of " + all + (all === 1 ? " guess was" : " guesses were") + " right.");
-  section.dataset.right = String(right);
-  ask(true);
+  return (choice === answer ? "Yes: number " + (answer + 1) + " is Bach's." : "No: number " + (answer + 1) + " is Bach's, not number " + (choice + 1) + ".") +
+    (all ? " " + counts[answer] + " of " + all + (all === 1 ? " guess was" : " guesses were") + " right." : "") +
+    (round === playing ? "" : " You guessed in round " + round + " before; press Play a round to hear it again.");
 }
+// The tally grows while others guess: the server is asked as long as it is in sight, though not for ever.
+const inSight = () => !document.hidden && section.getClientRects().length > 0;
+async function follow(pause) {
+  const mine = ++following, on = () => mine === following && guessed && inSight();
+  let last = "";
+  for (let quiet = 0; quiet < PATIENCE && on(); quiet++, pause = EVERY) {
+    await new Promise((done) => setTimeout(done, pause));
+    if (!on()) return;
+    const found = await server.votes({ round: guessed.round }).catch(() => ({}));
+    if (!on()) return;
+    if (!found.votes || String(found.votes) === last) continue;
+    last = String(found.votes);
+    quiet = 0;
+    find(".seen").textContent = show(found.votes); // not read aloud each time
+  }
+}
+const goOn = () => { if (guessed && inSight()) follow(0); };
+document.addEventListener("visibilitychange", goOn);
+new ResizeObserver(goOn).observe(section);
+
 // The question gives hints, so it waits for the guess.
 function ask(on) { find(".question").hidden = find("details").hidden = !on; }
+// Who opens or plays a round again sees how it went.
+function recall(round) {
+  const guess = guesses()[round];
+  if (guess) reveal(guess);
+}
 function arrived() {
   const value = props.value;
   run.disabled = false;
@@ -47,7 +98,7 @@ function arrived() {
   if (!isWhole(value)) { tell("Press Play a round."); return; }
   if (value.error) { tell(value.error); return; }
   playing = value.round;
-  answered = false;
+  guessed = null;
   run.textContent = "Another round";
   votes.hidden = false;
   tally.hidden = true;
@@ -56,7 +107,9 @@ function arrived() {
   section.dataset.round = playing;
   remember({ round: playing });
   tell("Round " + playing + ": listen to all three, then guess.");
+  recall(playing);
 }
 arrived();
+if (wanted) recall(wanted);
 opened(wanted ? { round: wanted } : {});
 watch("value", arrived);
