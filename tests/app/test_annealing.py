@@ -53,6 +53,21 @@ def test_both_models_are_trained_in_front_of_the_visitor(open_page: Callable[...
     assert float(shown["annealed"]) < 1.2 < 2.0 < float(shown["full"]) and float(shown["kl"]) < 0.02
     assert page.locator("#lesson-6 .written code").count() == 8
     assert "Step 240 of 240" in page.locator("#lesson-6 .seen").inner_text()
+    # Another visitor's run is known at once, and still seen to grow, but where motion is not wanted.
+    shown_at = "[...document.querySelectorAll('#lesson-6 .lesson')].map((it) => +it.dataset.points)[0]"
+    page.locator("#lesson-6 .run").press("Enter")
+    page.wait_for_function(f"() => {shown_at} > 2 && {shown_at} < 60")
+    assert page.locator("#lesson-6 .run").inner_text() == "Showing …"
+    assert page.locator("#lesson-6 .seen").inner_text().startswith("Trained before")
+    assert page.locator("#lesson-6 .written code").count() == 0
+    page.wait_for_function(f"() => {shown_at} === 80")
+    page.emulate_media(reduced_motion="reduce")
+    page.evaluate(f"""() => {{ window.seen = new Set(); const look = () => {{ seen.add({shown_at});
+        requestAnimationFrame(look); }}; look(); }}""")
+    page.locator("#lesson-6 .run").press("Enter")
+    page.wait_for_function(f"() => seen.has(0) && {shown_at} === 80")
+    assert page.evaluate("() => [...seen].sort()") == [0, 80]
+    page.emulate_media(reduced_motion="no-preference")
     page.locator("#lesson-6 input[name=seed]").press("End")
     page.wait_for_function("() => location.search.includes('seed=9')")
     assert page.locator("#lesson-6 .run").inner_text() == "Train both"
