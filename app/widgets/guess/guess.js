@@ -61,7 +61,7 @@ function show(counts) {
     return row;
   }));
   return (choice === answer ? "Yes: number " + (answer + 1) + " is Bach's." : "No: number " + (answer + 1) + " is Bach's, not number " + (choice + 1) + ".") +
-    (all ? " " + counts[answer] + " of " + all + (all === 1 ? " guess was" : " guesses were") + " right." : "") +
+    (all ? " " + counts[answer] + " of " + all + (all === 1 ? " guess " : " guesses ") + (counts[answer] === 1 || all === 1 ? "was" : "were") + " right." : "") +
     (round === playing ? "" : " You guessed in round " + round + " before; press Play a round to hear it again.");
 }
 // The tally grows while others guess: the server is asked as long as it is in sight, though not for ever.
