@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import lnf_core
-from lnf_core.data import DATASETS
+from lnf_core.data import DATASETS, steps_per_beat
 from lnf_core.storage.card import dataset_title
 
 
@@ -102,6 +102,13 @@ class Entry:
         """For example ``AF/SCF · JSB Chorales``, of an ablation ``AF/SCF, affine · JSB Chorales``."""
         model = f"AF/SCF, {self.variant.title}" if self.variant.name in ABLATIONS else self.variant.title
         return f"{model} · {self.dataset_title}"
+
+    @property
+    def unit(self) -> str:
+        """What one step of its sequences is called: a length is a number of these."""
+        if self.domain == "text":
+            return "characters"
+        return "beats" if steps_per_beat(self.dataset) == 1 else "half beats"
 
 
 def catalogue() -> list[Entry]:

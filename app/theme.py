@@ -58,10 +58,12 @@ def theme() -> gr.themes.Base:
         input_text_size="15px",
         checkbox_border_color="var(--lnf-edge)",
         checkbox_border_color_dark="var(--lnf-edge)",
-        checkbox_border_color_selected="var(--lnf-ink)",
-        checkbox_border_color_selected_dark="var(--lnf-ink)",
-        checkbox_background_color_selected="var(--lnf-ink)",
-        checkbox_background_color_selected_dark="var(--lnf-ink)",
+        # Gradio's tick is white in either scheme.
+        # Gradio's tick is white in either scheme.
+        checkbox_border_color_selected="var(--lnf-ticked)",
+        checkbox_border_color_selected_dark="var(--lnf-ticked)",
+        checkbox_background_color_selected="var(--lnf-ticked)",
+        checkbox_background_color_selected_dark="var(--lnf-ticked)",
         checkbox_label_background_fill="var(--lnf-card)",
         checkbox_label_background_fill_dark="var(--lnf-card)",
         checkbox_label_background_fill_hover="var(--lnf-card)",

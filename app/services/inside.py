@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +41,8 @@ class InsideViews:
             model, x = studied.model, studied.x
             lengths = torch.tensor([len(x)])
             terms = step_terms(model, x, _DRAWS, torch.Generator().manual_seed(request.seed))
-            seen = bool(model.length_prior.log_prob(lengths).isfinite().all())
+            stop = -float(model.length_prior.log_prob(lengths))
+            seen = math.isfinite(stop)
             curve = bound_by_samples(
                 model,
                 x[:, None],
@@ -56,6 +58,7 @@ class InsideViews:
             "kl": [round(float(value), 4) for value in terms.kl],
             "draws": _DRAWS,
             "length_seen": seen,
+            "length_nats": round(stop, 4) if seen else None,
             "bound": [
                 {"draws": count, "nats": round(-bound, 4), "error": None if spread is None else round(spread, 4)}
                 for count, bound, spread in zip(curve.counts, curve.bounds, curve.standard_errors, strict=True)

@@ -21,6 +21,9 @@ from lnf_core.errors import UnknownSymbolError
 from lnf_core.models.base import ModelBase
 from lnf_core.music import KEYS, Performance
 
+_MANY_MOVED = 0.1
+"""Of the notes, off the model's grid, from which on a visitor should know."""
+
 
 @dataclass(frozen=True)
 class Own:
@@ -86,8 +89,13 @@ def read_music(path: str, entry: Entry, model: ModelBase, longest: int, field: s
     roll = found.roll[int(sounding[0]) :]  # a rest before the first note would be read as part of the music
     remarks = []
     if len(roll) > longest:
-        remarks.append(f"of its {len(roll)} steps the first {longest} are used")
+        remarks.append(f"of its {len(roll)} {entry.unit} the first {longest} are used")
         roll = roll[:longest]
+    if found.moved_notes > _MANY_MOVED * found.notes:
+        remarks.append(
+            f"{found.moved_notes} of its {found.notes} notes begin between the {entry.unit} this model counts in and "
+            "were moved to the nearest, so some sound together"
+        )
     left_out = [
         f"{count} {what}{'s' if count > 1 else ''}"
         for count, what in ((found.dropped_notes, "note outside the 88 keys"), (found.drum_notes, "drum note"))

@@ -73,7 +73,7 @@ class Racing:
                     for lap in laps(model, sampler, lengths, progress=report):
                         rows.append(_row(runner, lap))
                         done += 1
-                        yield shown(f"{title} drew {lap.length} {_unit(chosen)} in {1e3 * lap.seconds:,.1f} ms")
+                        yield shown(f"{title} drew {lap.length} {chosen.unit} in {1e3 * lap.seconds:,.1f} ms")
             except StoppedError:
                 yield shown("Stopped", running=False)
                 return
@@ -126,10 +126,6 @@ def _row(runner: Runner, lap: Lap) -> dict[str, Any]:
     }
 
 
-def _unit(entry: catalogue.Entry) -> str:
-    return "characters" if entry.domain == "text" else "steps"
-
-
 def _payload(
     entry: catalogue.Entry, rows: list[dict[str, Any]], now: str, left_out: list[str], running: bool, plain: bool
 ) -> dict[str, Any]:
@@ -143,11 +139,11 @@ def _payload(
         "dataset": entry.dataset,
         "dataset_title": entry.dataset_title,
         "server": server,
-        "unit": _unit(entry),
+        "unit": entry.unit,
         "rows": list(rows),
         "running": running,
         "now": now,
-        "said": _said(rows, _unit(entry)) if not running else "",
+        "said": _said(rows, entry.unit) if not running else "",
         "left_out": list(left_out),
         "machine": (
             f"Measured on this server: {server}. Each time is the median of three draws of one sequence, of nine where "

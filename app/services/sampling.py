@@ -203,12 +203,13 @@ def _total(model: ModelBase, settings: Settings, entry: catalogue.Entry, own: Ow
     Raises:
         FieldError: there is no room.
     """
-    given, longest = len(own.x), model.config.max_length
+    given, longest, unit = len(own.x), model.config.max_length, entry.unit
     if given >= longest:
-        raise FieldError("begin", f"The beginning has {given} steps, and {longest} are all this model takes.")
+        said = f"The beginning has {given} {unit}, and {longest} are all this model takes: give {longest - 1} at most."
+        raise FieldError("begin", said)
     if settings.length is not None:
         if settings.length <= given:
-            said = f"The length is {settings.length} and the beginning already has {given} steps; ask for more."
+            said = f"The length is {settings.length} and the beginning already has {given} {unit}; ask for more."
             raise FieldError("length", said)
         return settings.length
     least = min(longest, max(model.length_prior.shortest_trained, given + _FURTHER[entry.domain]))

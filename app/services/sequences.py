@@ -123,6 +123,10 @@ class Sequences:
             FieldError: the model has no latents, or it cannot read the text or the file.
         """
         entry = catalogue.find(asked.checkpoint)
+        misplaced = asked.text if entry.domain == "music" else asked.midi
+        if misplaced:
+            what = "text" if entry.domain == "music" else "midi"
+            raise FieldError(what, f"{entry.title} makes {entry.domain}; leave {what} out, or choose another model.")
         own = asked.text if entry.domain == "text" else asked.midi
         return self._once((entry.name, asked.seed, own), lambda: self._study(entry, asked.seed, own))
 

@@ -16,7 +16,7 @@ from app import catalogue, ready
 from app.cache import drawn_piece, new_folder
 from app.errors import spoken, words_for
 from app.fields import FIELDS, LINK_NAMES, Settings, read_query
-from app.limits import LIMITS, FieldError
+from app.limits import LIMITS, FieldError, empty
 from app.model_bar import ModelBar
 from app.services.sampled import Music, Result
 from app.services.sampling import Sampling
@@ -62,6 +62,8 @@ _UNTIL_READ = """() => {
     document.removeEventListener("click", hold, true);
   }, { once: true });
 }"""
+
+_PRESS = """() => { document.querySelector("#sample-button").click(); return []; }"""
 
 _CANCELLED = """() => {
   document.querySelector("#status .status").dispatchEvent(new CustomEvent("lnf-cancelled", { bubbles: true }));
@@ -191,6 +193,7 @@ class SampleTab:
             self._stops.stop, None, None, api_visibility="private", show_progress="hidden", queue=False, js=_CANCELLED
         )
         self._cancel.click(None, None, None, api_visibility="private", cancels=[sampling])
+        settings.below.click(None, None, None, api_visibility="private", js=_PRESS)
         self.status.select(keep_seed, None, settings.seed, api_visibility="private", show_progress="hidden")
         page.load(None, None, None, js=_UNTIL_READ)
         page.load(
@@ -233,6 +236,12 @@ class SampleTab:
         return payload["status"], gr.update(visible="hidden"), gr.update(value=payload, visible=True)
 
     def _for_clients(self, checkpoint: object, *values: Any) -> tuple[Any, ...]:  # noqa: ANN401
+        entry, given = catalogue.find(checkpoint), dict(zip((field.name for field in FIELDS), values[0], strict=True))
+        for (
+            field
+        ) in FIELDS:  # the page keeps what was typed for the other kind of model; a client meant something by it
+            if field.name in ("begin", "midi") and field.domain != entry.domain and not empty(given[field.name]):
+                raise FieldError(field.name, f"{entry.title} makes {entry.domain}; {field.name} is for {field.domain}.")
         result = self._draw(checkpoint, *values)
         if not isinstance(result, Music):
             payload = text_payload(result)

@@ -12,7 +12,6 @@ from app.fields import FIELDS, Settings
 from app.limits import LIMITS
 from app.services.sampling import Sampling
 from app.widgets import widget
-from lnf_core.data import steps_per_beat
 from lnf_core.music import INSTRUMENTS
 
 _BY_NAME = {field.name: field for field in FIELDS}
@@ -27,6 +26,8 @@ class SettingsFold:
     music_part: gr.Column
     text_part: gr.Column
     hint: gr.HTML
+    below: gr.Button
+    """Samples too: on a phone the settings stand two screens below the button."""
 
     def __init__(self, sampling: Sampling) -> None:
         self._sampling = sampling
@@ -42,7 +43,7 @@ class SettingsFold:
                 made["temperature"] = self._slider("temperature", LIMITS.temperature, 0.05)
                 made["count"] = self._slider("count", LIMITS.count, 1)
                 # Text fields, because a number field of Gradio shows 0 where it should be empty.
-                made["length"] = self._text("length", "as in the training data", **self._length_words(entry))
+                made["length"] = self._text("length", "left to the model", **self._length_words(entry))
                 made["seed"] = self._text("seed", "new each time", label="Seed")
             music = entry is None or entry.domain == "music"
             with gr.Column(visible=music, elem_id="music-settings") as self.music_part:
@@ -64,7 +65,7 @@ class SettingsFold:
                     container=False,
                 )
                 made["midi"] = gr.File(
-                    label=f"Go on from a MIDI file of your own, its first {LIMITS.own_steps} steps at most",
+                    label="Go on from the beginning of a MIDI file of your own",
                     file_types=[".mid", ".midi"],
                     height=110,
                     elem_id="midi",
@@ -75,6 +76,7 @@ class SettingsFold:
                 )
             words = entry.variant.temperature if entry else ""
             self.hint = gr.HTML(_hint(words), elem_id="temperature-words", apply_default_css=False)
+            self.below = gr.Button("Sample", variant="primary", elem_id="sample-below")
         self.inputs = [made[field.name] for field in FIELDS]
         self.dataset = gr.Textbox(entry.dataset if entry else "", visible="hidden", label="data set of the settings")
 
@@ -141,8 +143,7 @@ class SettingsFold:
     def _length_words(self, entry: catalogue.Entry | None) -> dict[str, str]:
         if entry is None:
             return {"label": "Length"}
-        beats = {1: "beats", 2: "half beats"}
-        unit = beats[steps_per_beat(entry.dataset)] if entry.domain == "music" else "characters"
+        unit = entry.unit
         try:
             shortest, longest = self._sampling.bounds(entry.name)
         except lnf_core.LNFError:

@@ -28,6 +28,7 @@ from benchmarks.gpu.record import Call, PlanError, Record, utilisation
 from lnf_core.errors import TrainingError
 from lnf_core.storage.bundle import read_checkpoint, save_checkpoint
 from lnf_core.training.checkpoints import BEST_FOLDER
+from lnf_core.training.events import read_events
 from lnf_core.training.queue import Entry, Queue
 from lnf_core.training.recipe import Recipe, stage_folder
 from lnf_core.training.trainer import METRICS_FILE
@@ -119,8 +120,7 @@ def _stages_done(run: Run, folder: Path) -> int:
 
 def _events(stage: Path) -> list[dict[str, Any]]:
     path = stage / METRICS_FILE
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return [json.loads(line) for line in lines if line.endswith("}")]
+    return read_events(path) if path.is_file() else []
 
 
 def _epoch_seconds(run: Run, folder: Path) -> float | None:

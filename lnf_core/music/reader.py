@@ -47,6 +47,10 @@ class MidiRoll:
     """Notes outside the 88 keys."""
     drum_notes: int
     """Notes of drum kits, which have no pitch."""
+    notes: int
+    """Notes that are on the roll."""
+    moved_notes: int
+    """Those of them that begin more than a quarter of a step from the step they were moved to."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +236,13 @@ def _quantise(score: _Score, steps_per_beat: int, lowest: int, max_steps: int) -
     array = roll.numpy()  # a view; much faster to index than the tensor
     for key, start, end in steps:
         array[start:end, key] = 1.0
-    return MidiRoll(roll, dropped, score.drum_notes)
+    moved = sum(_is_moved(first, score.ticks_per_beat, steps_per_beat) for _, first, _ in in_keys)
+    return MidiRoll(roll, dropped, score.drum_notes, len(in_keys), moved)
+
+
+def _is_moved(tick: int, ticks_per_beat: int, steps_per_beat: int) -> bool:
+    after = tick * steps_per_beat % ticks_per_beat
+    return 4 * min(after, ticks_per_beat - after) > ticks_per_beat
 
 
 def _nearest_step(tick: int, ticks_per_beat: int, steps_per_beat: int) -> int:

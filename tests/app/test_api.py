@@ -56,6 +56,11 @@ def test_every_model_answers_and_broken_ones_say_why(client: Client) -> None:
                 sample(client, checkpoint=model["name"], length="5", count=1)
 
 
+def test_a_beginning_of_the_other_kind_is_refused(client: Client) -> None:
+    with pytest.raises(AppError, match="makes music; begin is for text"):
+        sample(client, begin="hello")
+
+
 def test_lines_come_with_their_probabilities(client: Client) -> None:
     _, _, lines = sample(client, checkpoint="ptb/lstm", length="9", count=3)
     assert [len(line["symbols"]) for line in lines["lines"]] == [9, 9, 9]
@@ -123,6 +128,7 @@ def test_every_tab_answers_by_name(client: Client) -> None:
         ("/inside", ("ptb/af-scf", 0, "Ω"), "character 1"),
         ("/inside", ("ptb/af-scf", 0, "a" * 100_000), "give at most"),
         ("/between", ("jsb/af-scf", 1, 2, "walls"), "choose one of: noise, vectors"),
+        ("/latent", ("jsb/af-scf", 3, 4, "abba"), "makes music; leave text out"),
         ("/race", ("../../etc/passwd", False), "There is no checkpoint"),
     ],
 )

@@ -22,7 +22,7 @@ from app.services.sampling import Sampling
 from app.services.sequences import Sequences
 from lnf_core.analysis.keys import likeliest_key
 from lnf_core.data import Vocabulary
-from lnf_core.music import Performance
+from lnf_core.music import Performance, roll_to_midi
 from lnf_core.storage.find import load
 
 
@@ -58,7 +58,17 @@ def test_music_goes_on_from_a_file(here: Path, sampling: Sampling, midi: Path, t
     assert "midi" not in settings.query()
     # half of what is asked for is the model's
     shorter = sampling.sample(Settings.check(f"jsb/{variant}", length=8, midi=str(midi)), tmp_path / "short")
-    assert isinstance(shorter, Music) and "of its 6 steps the first 4 are used" in shorter.note
+    assert isinstance(shorter, Music) and "of its 6 beats the first 4 are used" in shorter.note
+
+
+def test_notes_faster_than_the_models_grid_are_told_of(here: Path, sampling: Sampling, tmp_path: Path) -> None:
+    roll = torch.zeros(12, 88)
+    roll[torch.arange(12), 39 + torch.arange(12)] = 1.0
+    midi = roll_to_midi(roll, steps_per_beat=2)  # eighths
+    midi.write(str(tmp_path / "eighths.mid"))
+    settings = Settings.check("jsb/af-scf", length=12, seed=4, midi=str(tmp_path / "eighths.mid"))
+    result = sampling.sample(settings, tmp_path / "out")
+    assert isinstance(result, Music) and "6 of its 12 notes begin between the beats" in result.note
 
 
 @pytest.mark.parametrize("variant", ["af-scf", "lstm"])
@@ -100,7 +110,7 @@ def test_what_cannot_be_gone_on_from_is_said(here: Path, sampling: Sampling, tmp
         ("a" * 13, "begin", "give at most 12"),
         ("a" * 12, "begin", "all this model takes"),
         ("aΩ", "begin", r"“Ω” \(character 2\); it knows"),
-        ("abcabc", "length", "already has 6 steps"),
+        ("abcabc", "length", "already has 6 characters"),
     ):
         with pytest.raises(FieldError, match=words) as caught:
             sampling.sample(Settings.check("ptb/af-scf", begin=text, length=5 if field == "length" else None), tmp_path)

@@ -113,7 +113,7 @@ def test_a_race_is_run_on_the_page(open_page: Callable[..., Any]) -> None:
     assert download.value.suggested_filename == "lnf-race-jsb.csv"
     with Path(download.value.path()).open(newline="") as file:
         table = list(csv.DictReader(file))
-    columns = "data set,model,engine,length in steps,milliseconds,steps in turn,machine"
+    columns = "data set,model,engine,length in beats,milliseconds,steps in turn,machine"
     assert len(table) > 3 and ",".join(table[0]) == columns
     assert {row["data set"] for row in table} == {"JSB Chorales"}
     assert "plain PyTorch" in {row["engine"] for row in table} <= {"plain PyTorch", "compiled"}

@@ -87,6 +87,13 @@ def test_a_release_written_after_a_strike_of_the_same_tick_ends_the_note_before(
     assert keys_by_step(midi_to_roll(pretty_midi.PrettyMIDI(io.BytesIO(data)))) == [[39]] * 3
 
 
+def test_notes_between_the_steps_are_counted() -> None:
+    data = messages(*note(60, 240), *note(62, 240, wait=60), *note(64, 240, wait=1), *note(66, 120, wait=119))
+    for steps, moved in ((2, 1), (1, 1)):  # they begin at 0, 300, 541 and 900 ticks; a beat has 480
+        found = read_midi(data, steps_per_beat=steps)
+        assert (found.notes, found.moved_notes) == (4, moved)
+
+
 def test_drums_and_notes_outside_the_keys_are_left_out_and_counted() -> None:
     data = messages(*note(60, 240), *note(20, 240), *note(109, 240), *note(127, 240), *note(40, 240, channel=9))
     read = read_midi(data)

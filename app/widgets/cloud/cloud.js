@@ -4,7 +4,9 @@ const DARK = ["#66b2ee", "#f2935a", "#4fcca3", "#c39be6", "#e3bd4f", "#f48fb1", 
 const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "bar", "down", "ring"];
 const shape = (at) => SHAPES[at % SHAPES.length];
 const dark = () => document.body.classList.contains("dark");
-const colourOf = (at, view = shown) => (view && at < view.symbols.length ? (dark() ? DARK : LIGHT)[at % 8] : getComputedStyle(element).getPropertyValue("--lnf-edge").trim());
+const colourOf = (at) => (shown && at < shown.symbols.length ? (dark() ? DARK : LIGHT)[at % 8] : getComputedStyle(element).getPropertyValue("--lnf-edge").trim());
+// A symbol has one colour and one shape, in whichever cloud it stands; what the list does not name is "anything else".
+const ranks = (view) => view.symbols.map((item) => shown.symbols.findIndex((other) => other.name === item.name)).map((at) => (at < 0 ? 99 : at));
 
 let asking = false, again = false, frame = 0, plain = null; // plain: the same steps in the model without bends
 const compare = find(".compare input");
@@ -37,7 +39,7 @@ function take(answer) {
   find(".compare").hidden = !answer.beside;
   plain = answer.beside && answer.beside.points ? unpacked(answer.beside) : null;
   find(".plain").hidden = find(".other").hidden = !plain;
-  if (plain) find(".other").textContent = plain.title + ", given the same steps, in colours of its own: " + plain.said;
+  if (plain) find(".other").textContent = plain.title + ", given the same steps: " + plain.said + " Without bends each number has one hill given the others; as its place hangs on theirs, all of them together may have more.";
   introduce(answer, "");
   layer.max = answer.layers;
   layer.value = kept;
@@ -76,6 +78,7 @@ function mark(context, kind, x, y, size) {
   context.fill();
 }
 
+const percent = (share, others) => (others && share > 0.99 ? "over 99 %" : (100 * share).toFixed(share < 0.1 ? 1 : 0) + " %");
 function legend() {
   const rest = 1 - shown.symbols.reduce((sum, item) => sum + item.share, 0);
   const items = [...shown.symbols.filter((item) => item.share >= 0.001), ...(rest > 0.0005 ? [{ name: "anything else", share: rest, other: true }] : [])];
@@ -86,7 +89,7 @@ function legend() {
     context.fillStyle = colourOf(item.other ? 99 : at);
     mark(context, item.other ? "circle" : shape(at), 14, 14, item.other ? 5 : 9);
     const name = spaced(item.name);
-    row.append(icon, make("b", "", name), make("span", "share", (100 * item.share).toFixed(item.share < 0.1 ? 1 : 0) + " %"));
+    row.append(icon, make("b", "", name), make("span", "share", percent(item.share, items.length > 1)));
     return row;
   }));
 }
@@ -116,14 +119,15 @@ function draw() {
   if (plain) { paint(find(".plain"), plain); find(".plain").setAttribute("aria-label", find(".other").textContent); }
 }
 function paint(canvas, view) {
-  const xy = positions(view), { context, width, height } = sized(canvas), all = view.symbols.length;
+  const xy = positions(view), { context, width, height } = sized(canvas), all = view.symbols.length, ranked = ranks(view);
   const { span, x: middleX, y: middleY } = frameOf(view), unit = 0.46 * Math.min(width, height);
   const X = (value) => width / 2 + ((value - middleX) / span) * unit, Y = (value) => height / 2 - ((value - middleY) / span) * unit;
   context.globalAlpha = 0.6;
   for (let label = all; label >= 0; label--) {
-    context.fillStyle = colourOf(label, view);
+    const rank = label < all ? ranked[label] : 99, listed = rank < 99;
+    context.fillStyle = colourOf(rank);
     for (let i = 0; i < view.draws; i++)
-      if (view.labels[i] === label) mark(context, label < all ? shape(label) : "circle", X(xy[2 * i]), Y(xy[2 * i + 1]), label < all ? 1.8 : 1.1);
+      if (view.labels[i] === label) mark(context, listed ? shape(rank) : "circle", X(xy[2 * i]), Y(xy[2 * i + 1]), listed ? 1.8 : 1.1);
   }
   context.globalAlpha = 1;
   names(context, view, xy, X, Y);
@@ -162,14 +166,14 @@ function names(context, view, xy, X, Y) {
   context.font = "600 14px " + style.getPropertyValue("--lnf-sans");
   context.textAlign = "center";
   context.textBaseline = "middle";
-  const taken = [];
+  const taken = [], ranked = ranks(view);
   view.symbols.forEach((item, label) => {
     let x = 0, y = 0, count = 0;
     for (let i = 0; i < view.draws; i++) if (view.labels[i] === label) { x += xy[2 * i]; y += xy[2 * i + 1]; count += 1; }
     if (count < 12 || (shown.domain === "music" && label > (plain ? 1 : 3))) return;
     context.lineWidth = 4;
     context.strokeStyle = style.getPropertyValue("--lnf-card");
-    context.fillStyle = colourOf(label, view);
+    context.fillStyle = colourOf(ranked[label]);
     const name = spaced(item.name), half = context.measureText(name).width / 2, at = { x: X(x / count), y: Y(y / count), half };
     if (taken.some((other) => Math.abs(other.y - at.y) < 16 && Math.abs(other.x - at.x) < other.half + half + 4)) return; // the legend has it
     taken.push(at);

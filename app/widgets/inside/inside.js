@@ -97,9 +97,10 @@ function drawReach() {
   find(".stepWords").textContent = "Step " + place.step + " of " + shown.names.length;
   stepInput.setAttribute("aria-valuetext", "step " + place.step);
   if (!reach) return;
-  const scale = Math.max(1e-9, ...reach.z) / Math.max(1e-9, ...reach.x);
-  bars(find(".reach"), [{ values: reach.z, fill: variantColour(shown.variant) }, { values: reach.x.map((value) => value * scale), fill: colour("soft"), outlined: true }], "distance moved", reach.step - 1);
-  find(".reachWords").textContent = reach.said + " Filled: how far each hidden vector moves (mean over its numbers); outlined: how far what is read moves, drawn to the same height.";
+  const most = Math.max(...reach.x), moves = most >= 1e-3, scale = moves ? Math.max(...reach.z) / most : 0;
+  const outlined = { values: reach.x.map((value) => value * scale), fill: colour("soft"), outlined: true };
+  bars(find(".reach"), [{ values: reach.z, fill: variantColour(shown.variant) }, ...(moves ? [outlined] : [])], "distance moved", reach.step - 1);
+  find(".reachWords").textContent = reach.said + " Filled: how far each hidden vector moves (mean over its numbers)" + (moves ? "; outlined: how far the probabilities of what is read move, at most " + most.toFixed(most < 0.1 ? 3 : 2) + ", drawn to the same height." : ". What is read does not move: no probability changes by a thousandth.");
   find(".reach").setAttribute("aria-label", reach.said);
 }
 function drawBound() {
@@ -124,7 +125,7 @@ function drawBound() {
   context.fillText("nats a step", 4, 12);
   context.fillText(nats(most), 6, Y(most) + 4);
   if (room > 0.02) context.fillText(nats(least), 6, Y(least) + 4);
-  const words = "Nats a step against the number of draws: from " + nats(values[0]) + " with one draw (the ELBO) to " + nats(values.at(-1)) + " with " + points.at(-1).draws + ". More draws of the hidden vectors bring the bound nearer to the true likelihood of this sequence; upright lines are one standard error." + (shown.length_seen ? "" : " The choice of where to stop is left out: no training sequence has this length.");
+  const words = "Nats a step against the number of draws: from " + nats(values[0]) + " with one draw (the ELBO) to " + nats(values.at(-1)) + " with " + points.at(-1).draws + ". More draws of the hidden vectors bring the bound nearer to the true likelihood of this sequence; upright lines are one standard error, and points without one are single estimates, which may lie above the one before." + (shown.length_seen ? " It holds the choice of where to stop as well, " + nats(shown.length_nats) + " nats here, and is shared out over the " + shown.names.length + " steps and that choice." : " The choice of where to stop is left out: no training sequence has this length.");
   find(".boundWords").textContent = words;
   find(".bound").setAttribute("aria-label", words);
 }

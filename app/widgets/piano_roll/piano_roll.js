@@ -82,7 +82,8 @@ function drawNotes(context, colours, width, height, left, scale, now) {
     context.fillRect(0, RULER, Math.max(0, x), height);
     context.globalAlpha = 1;
     context.fillRect(x - 1, 0, 2, height);
-    context.fillText("the model goes on", x + 5, height - 10);
+    const words = "the model goes on", wide = context.measureText(words).width; // on the other side where it would be cut off
+    context.fillText(words, x + 5 + wide > width ? x - 5 - wide : x + 5, height - 10);
   }
   for (const note of unpacked(sample().notes)) {
     if (note[0] >= reveal.seconds - 1e-6) continue;

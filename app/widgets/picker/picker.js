@@ -59,7 +59,9 @@ function draw() {
   const reasons = new Map();
   for (const option of here) if (option.problem) reasons.set(option.problem, [...(reasons.get(option.problem) || []), option.title]);
   const about = current ? current.plain + ": " + current.blurb + "." : "No model can be used here yet: train one, or fetch the bundled checkpoints.";
-  find(".reason").textContent = [about, ...[...reasons].map(([reason, titles]) => titles.join(", ") + ": " + reason)].join(" ");
+  const problems = [...reasons].map(([reason, titles]) => titles.join(", ") + ": " + reason);
+  // On a phone, where the paper's names would not fit beside the plain ones, that of the chosen model.
+  find(".reason").replaceChildren(make("span", "brief", current ? current.plain + " (" + current.title + ")" : ""), make("span", "whole", [about, ...problems].join(" ")));
   if (focused) {
     const again = [...element.querySelectorAll("input")].find((input) => input.dataset.key === focused);
     if (again) again.focus();
