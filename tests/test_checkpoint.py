@@ -343,7 +343,8 @@ def test_files_are_replaced_by_many_threads_at_once(tmp_path: Path) -> None:
 
 
 def test_import_is_light() -> None:
-    probe = "import sys, lnf_core; print('torch' in sys.modules, lnf_core.__version__, 'load' in dir(lnf_core))"
+    said = "'torch' in sys.modules, lnf_core.__version__, 'load' in dir(lnf_core)"
+    probe = f"import sys, lnf_core, lnf_core.cli; print({said})"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", lnf_core.__version__, "True"]
 

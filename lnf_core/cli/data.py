@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
-from lnf_core.data import DATASETS, data_root, dataset_info, download, verify
 from lnf_core.errors import LNFError
 
 app = typer.Typer(help="Download and check the data sets.", no_args_is_help=True)
 
 _Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAMES]...", help=f"Some of {', '.join(DATASETS)}; all of them by default."),
+    typer.Argument(metavar="[NAMES]...", help="Names of data sets (jsb, ptb); all of them by default."),
 ]
 _Root = Annotated[
     Path | None,
@@ -31,6 +30,8 @@ def download_command(
     ] = None,
 ) -> None:
     """Fetch the data sets from their public copies and check their SHA-256."""
+    from lnf_core.data import DATASETS, data_root, dataset_info, download
+
     try:
         for info in [dataset_info(name) for name in names or DATASETS]:
             typer.echo(f"{info.title}: fetching into {data_root(root)}")
@@ -45,6 +46,8 @@ def download_command(
 @app.command("verify")
 def verify_command(names: _Names = None, root: _Root = None) -> None:
     """Check the SHA-256 of the data files on this machine."""
+    from lnf_core.data import DATASETS, verify
+
     failed = False
     for name in names or DATASETS:
         try:
