@@ -21,9 +21,6 @@ class Header:
             )
             widget("tour", label="tour", elem_id="tour")
 
-    def listen(self) -> None:
-        """Nothing to do."""
-
 
 class Footer:
     """Credits; nothing to listen to."""
@@ -37,6 +34,3 @@ class Footer:
             elem_classes="lnf-foot",
             apply_default_css=False,
         )
-
-    def listen(self) -> None:
-        """Nothing to do."""

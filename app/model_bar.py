@@ -23,6 +23,3 @@ class ModelBar:
             label="checkpoint",
             elem_id="model-bar",
         )
-
-    def listen(self) -> None:
-        """Nothing of its own: the sample view follows ``picker.change``."""
