@@ -40,8 +40,7 @@ def spoken(handler: Handler) -> Handler:
         except gr.Error:
             raise
         except Exception as error:
-            # Messages are shown as HTML, and a message may quote what the visitor sent.
-            raise _say(html.escape(words_for(error), quote=False)) from None
+            raise refused(error) from None
 
     return wrapped  # type: ignore[return-value]
 
@@ -59,5 +58,8 @@ def answers(name: str, view: Callable[[Mapping[str, Any]], dict[str, Any]]) -> C
     return answer
 
 
-def _say(text: str) -> gr.Error:
+def refused(error: Exception) -> gr.Error:
+    """What is raised to tell a visitor of ``error``."""
+    # Messages are shown as HTML, and a message may quote what the visitor sent.
+    text = html.escape(words_for(error), quote=False)
     return gr.Error(text, duration=15, title="That did not work", print_exception=False)

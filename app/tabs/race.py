@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.errors import spoken, words_for
+from app.errors import refused, spoken
 from app.model_bar import ModelBar
 from app.services.racing import Racing
 from app.stops import Stops
@@ -69,7 +69,7 @@ class RaceTab:
             try:
                 yield from self._racing.run(name, plain is True, stop)
             except Exception as error:
-                raise gr.Error(words_for(error), title="That did not work", print_exception=False) from None
+                raise refused(error) from None
 
 
 def _asked_plain(request: gr.Request) -> Any:  # noqa: ANN401 - an update

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 import torch
 from tiny_models import tiny_model
@@ -16,6 +17,7 @@ from tiny_models import tiny_model
 import lnf_core
 from app.services.models import LoadedModels
 from app.services.racing import Racing, _said
+from app.tabs.race import RaceTab
 from lnf_core import engines
 from lnf_core.laps import laps
 
@@ -90,6 +92,14 @@ def test_a_race_ends_within_a_step(here: Path) -> None:
 def test_a_checkpoint_there_is_not_is_refused(here: Path) -> None:
     with pytest.raises(lnf_core.CheckpointError, match="no checkpoint 'nobody'"):
         next(Racing(LoadedModels()).run("nobody", False, threading.Event()))
+
+
+def test_a_name_with_markup_reaches_the_page_as_text(here: Path) -> None:
+    assert here.is_dir()
+    pressed = RaceTab(Racing(LoadedModels()))._race("<img src=x>", False, gr.Request(session_hash="one"))
+    with pytest.raises(gr.Error) as caught:
+        next(pressed)
+    assert "&lt;img src=x&gt;" in caught.value.message and "<" not in caught.value.message
 
 
 def test_laps_stop_before_one_that_would_take_too_long() -> None:
