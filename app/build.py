@@ -11,6 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Receive, Scope, Send
 
 from app import catalogue
+from app.cache import AGE, kept_by, sweep_always
 from app.fields import TABS
 from app.frame import Footer, Header
 from app.limits import LIMITS
@@ -43,7 +44,7 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
     sampling = Sampling(sound.note, turns)
     if warm:
         sampling.models.warm_up([entry.name for entry in catalogue.catalogue() if entry.problem is None])
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, int(AGE))) as page:
         Header().render()
         bar = ModelBar()
         bar.render()
@@ -101,6 +102,7 @@ def launch(host: str = "127.0.0.1", port: int = 7860, *, share: bool = False, mc
     torch.set_num_threads(1)
     share_heaps()
     page = build_app(warm=True)
+    sweep_always(kept_by(page))
     if mcp:
         _name_tools(page)
     page.launch(

@@ -1,0 +1,101 @@
+"""Everything a visitor made is deleted after a while; what the opening page shows stays."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from app import build, cache
+from app.fields import Settings
+from app.services.models import LoadedModels
+from app.services.sampled import Music
+from app.services.sampling import Sampling
+from app.services.sound import Sound
+from app.tabs.sample import sound_server
+
+
+@pytest.fixture
+def lying(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where files of the samples lie."""
+    assert here.is_dir()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def drawn() -> Music:
+    """A piece in a folder of its own."""
+    result = Sampling().sample(Settings.check("jsb/af-scf", length=12, seed=1), cache.new_folder())
+    assert isinstance(result, Music)
+    return result
+
+
+def folders(lying: Path) -> set[str]:
+    return {folder.name for folder in lying.iterdir()}
+
+
+def aged(folder: Path, seconds: float) -> None:
+    """As if its files had been written that long ago."""
+    for file in folder.iterdir():
+        os.utime(file, (time.time() - seconds, time.time() - seconds))
+
+
+def test_samples_go_with_their_sound_and_their_folder(lying: Path) -> None:
+    old, young = (drawn().pieces[0].midi for _ in range(2))
+    aged(old.parent, 2 * cache.AGE)
+    assert Sound().of(old, "wav").is_file()  # young, beside an old piece
+    (lying / ("f" * 64)).mkdir()  # an upload of Gradio's, which it keeps account of
+    cache.sweep(())
+    assert folders(lying) == {young.parent.name, "f" * 64}
+    answer = asyncio.run(sound_server(Sound())({"piece": [old.parent.name, old.name], "kind": "wav"}))
+    assert "deleted" in answer["error"]
+
+
+def test_emptied_folders_go(lying: Path) -> None:
+    folder = drawn().pieces[0].midi.parent
+    for file in folder.iterdir():
+        file.unlink()
+    cache.sweep((), age=-1.0)
+    assert not folders(lying)
+
+
+def test_what_every_opening_page_shows_stays(lying: Path) -> None:
+    page = build.build_app()
+    kept = cache.kept_by(page)
+    assert kept == folders(lying) and len(kept) == 2  # music and text
+    for name in kept:
+        aged(lying / name, 2 * cache.AGE)
+    cache.sweep(kept)
+    assert folders(lying) == kept
+    cache.sweep(())  # another server's on the same cache
+    assert folders(lying) == kept
+
+
+def test_a_sweep_that_fails_is_not_the_last(lying: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed, swept = threading.Event(), threading.Event()
+
+    def fails_once(_kept: object) -> None:
+        if failed.is_set():
+            swept.set()
+        failed.set()
+        raise OSError("no such disk")
+
+    monkeypatch.setattr(cache, "sweep", fails_once)
+    monkeypatch.setattr(cache, "_EVERY", 0.01)
+    cache.sweep_always(())
+    assert swept.wait(10)
+    monkeypatch.setattr(cache, "_EVERY", cache.AGE)
+
+
+def test_the_served_page_is_swept(lying: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[set[str]] = []
+    monkeypatch.setattr(build, "sweep_always", begun.append)
+    monkeypatch.setattr(build, "share_heaps", lambda: None)
+    monkeypatch.setattr(LoadedModels, "warm_up", lambda *_arguments: None)
+    monkeypatch.setattr(build.gr.Blocks, "launch", lambda *_arguments, **_named: None)
+    build.launch()
+    assert begun == [folders(lying)]
