@@ -14,6 +14,7 @@ from lnf_core.errors import InvalidInputError
 from lnf_core.music import Synthesizer, write_compressed, write_wav
 
 FORMATS = ("flac", "wav")
+_LOCKS = 16
 # Not every system knows the first, and a browser plays nothing of a kind it was not told.
 mimetypes.add_type("audio/flac", ".flac")
 
@@ -25,6 +26,8 @@ class Sound:
         self._synthesizer = Synthesizer()
         self._turns = turns or Turns()
         self._at_once = threading.BoundedSemaphore(LIMITS.sounds_at_once)
+        # A file has one of these: who asks for what is being made waits for it. Files that share one only wait.
+        self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
 
     @property
     def note(self) -> str:
@@ -44,7 +47,7 @@ class Sound:
         if kind not in FORMATS:
             raise InvalidInputError(f"Sound comes as {' or '.join(FORMATS)}, not as {kind[:20]!r}.")
         made = midi.with_suffix(f".{kind}")
-        with self._at_once:
+        with self._locks[hash(made) % _LOCKS], self._at_once:
             if made.is_file():
                 return made
             if not midi.is_file():
