@@ -32,7 +32,7 @@ from app.tabs.results import ResultsTab
 from app.tabs.sample import SampleTab
 from app.tabs.views import InsideTab, LatentTab
 from app.theme import CSS_FILE, theme
-from app.turns import Turns
+from app.turns import Places, Turns
 
 TITLE = "Latent flows"
 
@@ -48,12 +48,12 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
         Header().render()
         bar = ModelBar()
         bar.render()
-        sequences = Sequences(sampling.models)
+        sequences, places = Sequences(sampling.models), Places()
         tabs = [
             SampleTab(sampling, sound),
             RaceTab(Racing(sampling.models)),
-            LatentTab(LatentViews(sequences)),
-            InsideTab(InsideViews(sequences), Between(sampling, sequences), sound),
+            LatentTab(LatentViews(sequences), places),
+            InsideTab(InsideViews(sequences), places, Between(sampling, sequences), sound),
             LearnTab(Annealing(), Guess(sampling), sound),
             ResultsTab(),
         ]

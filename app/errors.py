@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import html
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import gradio as gr
 
 import lnf_core
+from app.turns import CrowdedError, Places
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 _LOG = logging.getLogger("app")
@@ -56,6 +57,22 @@ def answers(name: str, view: Callable[[Mapping[str, Any]], dict[str, Any]]) -> C
 
     answer.__name__ = name
     return answer
+
+
+def answers_in_turn(
+    name: str, view: Callable[[Mapping[str, Any]], dict[str, Any]], places: Places
+) -> Callable[[Any], Awaitable[dict[str, Any]]]:
+    """:func:`answers` for what takes its time, in one of ``places``."""
+    answer = answers(name, view)
+
+    async def in_turn(asked: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a browser sends
+        try:
+            return await places.run(lambda: answer(asked))
+        except CrowdedError as error:
+            return {"error": words_for(error)}
+
+    in_turn.__name__ = name
+    return in_turn
 
 
 def refused(error: Exception) -> gr.Error:

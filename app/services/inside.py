@@ -36,7 +36,7 @@ class InsideViews:
         """
         request = Request.read(asked)
         started = time.perf_counter()
-        with self._sequences.turns, torch.no_grad():
+        with torch.no_grad():
             studied = self._sequences.get(request)
             model, x = studied.model, studied.x
             lengths = torch.tensor([len(x)])
@@ -75,7 +75,7 @@ class InsideViews:
             LNFError: a value that cannot be used; says which.
         """
         request = Request.read(asked)
-        with self._sequences.turns, torch.no_grad():
+        with torch.no_grad():
             studied = self._sequences.get(request)
             head = studied.head("inside", request)
             changed = influence(

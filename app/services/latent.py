@@ -32,17 +32,16 @@ class LatentViews:
         """
         request = Request.read(asked)
         started = time.perf_counter()
-        with self._sequences.turns:
-            studied = self._sequences.get(request)
-            head = studied.head("latent", request, **({"beside": 1} if asked.get("beside") else {}))
-            found = _cloud(studied, request.seed, head["step"])
-            other = self._sequences.beside(studied, request)
-            if other is None:
-                found["beside"] = None
-            elif not asked.get("beside"):
-                found["beside"] = {"title": other.entry.title}
-            else:
-                found["beside"] = {"title": other.entry.title} | _cloud(other, request.seed, head["step"])
+        studied = self._sequences.get(request)
+        head = studied.head("latent", request, **({"beside": 1} if asked.get("beside") else {}))
+        found = _cloud(studied, request.seed, head["step"])
+        other = self._sequences.beside(studied, request)
+        if other is None:
+            found["beside"] = None
+        elif not asked.get("beside"):
+            found["beside"] = {"title": other.entry.title}
+        else:
+            found["beside"] = {"title": other.entry.title} | _cloud(other, request.seed, head["step"])
         return head | found | {"milliseconds": round(1e3 * (time.perf_counter() - started))}
 
 

@@ -110,8 +110,6 @@ class Sequences:
 
     def __init__(self, models: LoadedModels) -> None:
         self._models = models
-        self.turns = threading.BoundedSemaphore(LIMITS.at_once)
-        """Held by whoever looks into a sequence: a server function has no queue of Gradio's before it."""
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[Hashable, ...], Studied] = OrderedDict()
 

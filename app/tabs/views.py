@@ -9,7 +9,7 @@ import gradio as gr
 
 from app import catalogue
 from app.cache import new_folder
-from app.errors import answers, spoken
+from app.errors import answers_in_turn, spoken
 from app.model_bar import ModelBar
 from app.services.between import SPACES, STOPS, Between
 from app.services.inside import InsideViews
@@ -17,6 +17,7 @@ from app.services.latent import LatentViews
 from app.services.sampled import Music
 from app.services.sound import Sound
 from app.tabs.sample import refusal, sound_server
+from app.turns import Places
 from app.widgets import for_clients, widget
 from app.widgets.piano_roll.payload import roll_payload
 from app.widgets.text_lines.payload import text_payload
@@ -40,12 +41,12 @@ class LatentTab:
     name = "latent"
     title = "Latent space"
 
-    def __init__(self, views: LatentViews) -> None:
-        self._views = views
+    def __init__(self, views: LatentViews, places: Places) -> None:
+        self._views, self._places = views, places
 
     def render(self) -> None:
         """Place the picture."""
-        self._picture = _placed("cloud", {"view": self._views.view})
+        self._picture = _placed("cloud", self._places, {"view": self._views.view})
 
     def listen(self, page: gr.Blocks, bar: ModelBar) -> None:
         """Follow the choice of a model; clients of the API ask by name."""
@@ -68,12 +69,12 @@ class InsideTab:
     name = "inside"
     title = "Inside a sequence"
 
-    def __init__(self, views: InsideViews, between: Between, sound: Sound) -> None:
-        self._views, self._between, self._sound = views, between, sound
+    def __init__(self, views: InsideViews, places: Places, between: Between, sound: Sound) -> None:
+        self._views, self._places, self._between, self._sound = views, places, between, sound
 
     def render(self) -> None:
         """Place the picture, and below it the way between two sequences."""
-        self._picture = _placed("inside", {"view": self._views.view, "poke": self._views.poke})
+        self._picture = _placed("inside", self._places, {"view": self._views.view, "poke": self._views.poke})
         gr.HTML(
             "<h3>Between two sequences</h3><p>Two samples as the model reads them back, and four stops on the way "
             "between them: press Play and drag from one to the other. Through the noise "
@@ -172,7 +173,7 @@ def _asked_way(request: gr.Request) -> tuple[Any, Any, Any]:
     )
 
 
-def _placed(name: str, views: Mapping[str, _View]) -> gr.HTML:
+def _placed(name: str, places: Places, views: Mapping[str, _View]) -> gr.HTML:
     """A widget whose value is the name of a checkpoint, and what its script may ask for."""
     entry = catalogue.first()
     return widget(
@@ -181,7 +182,7 @@ def _placed(name: str, views: Mapping[str, _View]) -> gr.HTML:
         value=entry.name if entry else None,
         label=name,
         elem_id=name,
-        server_functions=[answers(called, view) for called, view in views.items()],
+        server_functions=[answers_in_turn(called, view, places) for called, view in views.items()],
     )
 
 
