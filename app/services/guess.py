@@ -18,14 +18,15 @@ from app.fields import Settings
 from app.limits import whole
 from app.services.sampled import Music
 from app.services.sampling import Sampling
-from lnf_core.data import load_dataset
-from lnf_core.errors import DataError, InvalidInputError
+from lnf_core.data import download, load_dataset
+from lnf_core.errors import DataError, InvalidInputError, LNFError
 
 ROUNDS = (1, 50)
 CHOICES = 3
 _STEPS = 24  # of each opening: six bars
 _DRAWN = 64  # steps of the pieces whose openings are taken, so that none has to end
 _MODEL = "jsb/af-scf"
+_PATIENCE = 10.0  # seconds the chorales' server may stay silent
 
 
 class Guess:
@@ -60,7 +61,7 @@ class Guess:
 
     def answer(self, number: int) -> int:
         """Which of the three was written by Bach, counted from 0."""
-        return int(torch.randint(CHOICES, (), generator=torch.Generator().manual_seed(7919 * number)))
+        return _order()[number - 1]
 
     def vote(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Count a guess and tell the answer and how all have guessed so far; ``asked``: ``round`` and ``choice``.
@@ -87,15 +88,27 @@ class Guess:
 
 
 @cache
+def _order() -> list[int]:
+    """The place of Bach's opening in each round: in every three rounds each of the three, in some order."""
+    generator = torch.Generator().manual_seed(7919)
+    blocks = [torch.randperm(CHOICES, generator=generator) for _ in range(ROUNDS[1] // CHOICES + 1)]
+    return [int(place) for place in torch.cat(blocks)]
+
+
+@cache
 def _chorales() -> tuple[Tensor, ...]:
-    """The test split of the chorales, pieces the models never saw.
+    """The test split of the chorales, pieces the models never saw; fetched when somebody first plays a round.
 
     Raises:
-        InvalidInputError: it is not on this machine.
+        InvalidInputError: it is not on this machine, and cannot be fetched.
     """
     try:
         pieces = load_dataset("jsb").test
-    except DataError as error:
-        said = "The chorales are not on this machine; fetch them with: python -m lnf_core data download jsb."
-        raise InvalidInputError(said) from error
+    except DataError:
+        try:
+            download("jsb", timeout=_PATIENCE)
+            pieces = load_dataset("jsb").test
+        except LNFError as error:
+            said = f"The chorales are not on this machine. {error}"
+            raise InvalidInputError(said) from error
     return tuple(piece for piece in pieces if len(piece) >= _STEPS)

@@ -20,11 +20,11 @@ from app.services.sampled import Drawn, Line, Music, Piece, Report, Result, Text
 from app.turns import Turns
 from lnf_core.analysis.statistics import MusicStatistics, music_statistics
 from lnf_core.data import Vocabulary, sounding_shift
-from lnf_core.errors import InvalidInputError
+from lnf_core.errors import InvalidInputError, MidiError
 from lnf_core.models.base import ModelBase
 from lnf_core.models.latent_flow import LatentFlow
 from lnf_core.models.results import Sample
-from lnf_core.music import INSTRUMENTS, Performance, held_notes, piano_keys
+from lnf_core.music import INSTRUMENTS, KEYS, Performance, held_notes, piano_keys
 from lnf_core.storage.files import read_metrics
 
 _FURTHER = {"music": 24, "text": 40}
@@ -136,18 +136,25 @@ class Sampling:
             settings, entry, tuple(pieces), 60.0 / settings.tempo, data, notes_to_visitor, drawn, seconds_given
         )
 
-    def tuned(self, settings: Settings, midis: Sequence[Path], folder: Path) -> list[Piece]:
+    async def tuned_in_turn(self, *given: Any) -> list[Piece]:  # noqa: ANN401 - those of tuned
+        """:meth:`tuned`, after what others are drawing, for a page that shows its picture already."""
+        return await self._turns.after_drawing(lambda: self.tuned(*given))
+
+    def tuned(self, settings: Settings, drawn: Sequence[tuple[Path, int]], folder: Path) -> list[Piece]:
         """Pieces that were drawn before at the tempo and on the instrument of ``settings``, in files of their own.
+
+        Args:
+            settings: of the model they are from.
+            drawn: the MIDI file of each and its steps.
+            folder: where the new files go.
 
         Raises:
             LNFError: a file that is gone.
         """
-        performance = Performance(settings.checkpoint.split("/")[0])
-        missing = [midi for midi in midis if not midi.is_file()]
-        if missing:
+        if not all(midi.is_file() for midi, _ in drawn):
             raise InvalidInputError("This piece was deleted, as everything is after an hour; sample it again.")
-        rolls = [performance.read(midi).roll for midi in midis]
-        return _pieces(settings, rolls, [folder / midi.name for midi in midis])
+        rolls = [_read_back(settings.checkpoint.split("/")[0], midi, steps) for midi, steps in drawn]
+        return _pieces(settings, rolls, [folder / midi.name for midi, _ in drawn])
 
     def text(
         self, settings: Settings, lines: list[Line], folder: Path, drawn: Drawn | None = None, given: int = 0
@@ -174,6 +181,14 @@ def _pieces(settings: Settings, rolls: Iterable[Tensor], files: Sequence[Path]) 
         )
         pieces.append(Piece(roll, notes, len(roll) * seconds, music_statistics([roll]), midi))
     return pieces
+
+
+def _read_back(dataset: str, midi: Path, steps: int) -> Tensor:
+    """The roll of a file that was written here; one without a note, which no stranger's file may be, is silence."""
+    try:
+        return Performance(dataset).read(midi).roll
+    except MidiError:
+        return torch.zeros(steps, KEYS)
 
 
 def _lengths(model: ModelBase, count: int, seed: int, least: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import gradio as gr
@@ -27,6 +28,8 @@ LESSONS = (
 )
 """The widget of each lesson and its title, in the order they are numbered in links."""
 
+_REFUSED = """() => { document.querySelector("#guess .lesson").dispatchEvent(new Event("lnf-refused")); }"""
+
 
 class LearnTab:
     """A row of buttons and the lessons below it, of which one is shown."""
@@ -36,6 +39,7 @@ class LearnTab:
 
     def __init__(self, annealing: Annealing, guess: Guess, sound: Sound) -> None:
         self._annealing, self._guess, self._sound = annealing, guess, sound
+        self._turns = itertools.count()  # a page takes notice of an answer that differs from the one before
 
     def render(self) -> None:
         """Place the row and all lessons; the row's script hides those that are not at hand."""
@@ -63,7 +67,7 @@ class LearnTab:
 
     def listen(self, page: gr.Blocks, bar: Any) -> None:  # noqa: ANN401 - the bar of models, which no lesson needs
         """A round is drawn when its lesson asks; the other lessons ask the server themselves or not at all."""
-        self._question.select(
+        asked = self._question.select(
             self._round,
             None,
             [self._question, self._roll],
@@ -71,15 +75,16 @@ class LearnTab:
             show_progress="hidden",
             concurrency_id="model",
         )
+        asked.failure(None, None, None, js=_REFUSED)
 
     def _round(self, event: gr.EventData) -> tuple[Any, Any]:
         number = getattr(event, "round", None)
         try:
             payload = roll_payload(self._guess.round(number, new_folder()))
         except Exception as error:
-            return {"error": words_for(error)}, gr.skip()
+            return {"error": words_for(error), "turn": next(self._turns)}, gr.skip()
         # nothing that gives the answer away
         payload |= {"title": "Which one is Bach?", "marker": "♪", "details": f"round {number}"}
         payload |= {"data_habits": "", "status": {}}
         payload["samples"] = [sample | {"habits": ""} for sample in payload["samples"]]
-        return {"round": number}, gr.update(value=payload, visible=True)
+        return {"round": number, "turn": next(self._turns)}, gr.update(value=payload, visible=True)

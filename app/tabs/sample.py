@@ -9,14 +9,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import gradio as gr
-from anyio import to_thread
 
 import lnf_core
 from app import catalogue, ready
 from app.cache import drawn_piece, new_folder
 from app.errors import spoken, words_for
 from app.fields import FIELDS, LINK_NAMES, Settings, read_query
-from app.limits import LIMITS, FieldError, empty
+from app.limits import LIMITS, FieldError, empty, whole
 from app.model_bar import ModelBar
 from app.services.sampled import Music, Result
 from app.services.sampling import Sampling
@@ -33,7 +32,7 @@ _LOG = logging.getLogger("app")
 # A link with settings samples by itself, unless it asks for something that cannot be; a bare address keeps the
 # ready-made sample. Enter in any of the settings samples too.
 _ON_LOAD = """() => {
-  document.documentElement.dispatchEvent(new Event("lnf-read"));
+  document.documentElement.dispatchEvent(new CustomEvent("lnf-read", { detail: "read" }));
   const asked = new URLSearchParams(window.location.search);
   const press = () => document.querySelector("#sample-button").click();
   const here = (asked.get("tab") || "sample") === "sample";
@@ -57,11 +56,15 @@ _UNTIL_READ = """() => {
   };
   root.classList.add("lnf-reading");
   document.addEventListener("click", hold, true);
-  root.addEventListener("lnf-read", () => {
+  root.addEventListener("lnf-read", (event) => {
     root.classList.remove("lnf-reading");
     document.removeEventListener("click", hold, true);
+    const busy = "Too many are waiting just now to follow this link; reload the page in a moment.";
+    if (!event.detail) document.querySelector("#status .words").textContent = busy;
   }, { once: true });
 }"""
+# In place of what follows a link, where the queue was full.
+_NOT_READ = """() => { document.documentElement.dispatchEvent(new CustomEvent("lnf-read")); }"""
 
 _PRESS = """() => { document.querySelector("#sample-button").click(); return []; }"""
 
@@ -196,13 +199,15 @@ class SampleTab:
         settings.below.click(None, None, None, api_visibility="private", js=_PRESS)
         self.status.select(keep_seed, None, settings.seed, api_visibility="private", show_progress="hidden")
         page.load(None, None, None, js=_UNTIL_READ)
-        page.load(
+        restored = page.load(
             restore,
             None,
             [bar.picker, *settings.inputs, self.status, settings.dataset],
             api_visibility="private",
             show_progress="hidden",
-        ).success(None, None, None, js=_ON_LOAD)
+        )
+        restored.success(None, None, None, js=_ON_LOAD)
+        restored.failure(None, None, None, js=_NOT_READ)
         gr.api(list_models, api_name="models")
 
     def _draw(
@@ -237,9 +242,8 @@ class SampleTab:
 
     def _for_clients(self, checkpoint: object, *values: Any) -> tuple[Any, ...]:  # noqa: ANN401
         entry, given = catalogue.find(checkpoint), dict(zip((field.name for field in FIELDS), values[0], strict=True))
-        for (
-            field
-        ) in FIELDS:  # the page keeps what was typed for the other kind of model; a client meant something by it
+        # The page keeps what was typed for the other kind of model; a client meant something by it.
+        for field in FIELDS:
             if field.name in ("begin", "midi") and field.domain != entry.domain and not empty(given[field.name]):
                 raise FieldError(field.name, f"{entry.title} makes {entry.domain}; {field.name} is for {field.domain}.")
         result = self._draw(checkpoint, *values)
@@ -272,12 +276,15 @@ def tuning_server(sampling: Sampling) -> Callable[[Any], Awaitable[dict[str, Any
     """What the roll's script asks where tempo or instrument have changed."""
 
     async def tuned(wanted: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a browser sends
-        """The pieces of a sample, ``[[folder, file], ...]``, played anew; or an error in words."""
+        """The pieces of a sample, ``[[folder, file, steps], ...]``, played anew; or an error in words."""
         try:
-            midis = [drawn_piece(folder, file) for folder, file in wanted["pieces"]][: LIMITS.count[1]]
             heard = {name: wanted[name] for name in ("tempo", "instrument")}
             settings = Settings.check(wanted["checkpoint"], **heard)
-            pieces = await to_thread.run_sync(lambda: sampling.tuned(settings, midis, new_folder()))
+            drawn = [
+                (drawn_piece(folder, file), whole("length", "The length", steps, LIMITS.length))
+                for folder, file, steps in wanted["pieces"][: LIMITS.count[1]]
+            ]
+            pieces = await sampling.tuned_in_turn(settings, drawn, new_folder())
             return tuned_payload(pieces, 60.0 / settings.tempo)
         except lnf_core.LNFError as error:
             return {"error": words_for(error)}

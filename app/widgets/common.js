@@ -56,6 +56,8 @@ function openTab(name) {
   const folded = [...document.querySelectorAll("#tabs .overflow-dropdown button")].find((one) => one.textContent === words);
   if (folded) folded.click();
 }
+// What a server function answers. Where the server is gone or refuses, Gradio gives nothing back or throws.
+const fromServer = async (name, wanted) => (await server[name](wanted).catch(() => null)) || { error: "The server did not answer; please try again." };
 const tabOf = () => element.closest('[role="tabpanel"]') || document;
 // Until somebody has done something, the page is opening: what it says and its address are those it was opened with.
 if (!("lnfTouched" in window)) {

@@ -56,10 +56,13 @@ def test_guesses_are_counted_for_each_round() -> None:
         guess.votes({"round": 51})
 
 
-def test_without_the_chorales_it_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_chorales_and_a_network_it_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LNF_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody answers there
     service._chorales.cache_clear()
-    with pytest.raises(InvalidInputError, match="lnf_core data download jsb"):
+    with pytest.raises(InvalidInputError, match=r"chorales are not on this machine.*could not be downloaded"):
         Guess(Sampling()).round(1, tmp_path)
 
 
@@ -102,7 +105,7 @@ def test_the_tally_grows_on_every_screen_and_a_guess_is_kept(open_page: Callable
     guess(second, 2)
     first.wait_for_function("() => document.querySelectorAll('#guess .tally output')[2].textContent === '1'")
     assert counts(first) == counts(second) == ["1", "0", "1"]
-    assert "1 of 2 guesses" in first.locator("#guess .seen").inner_text() or Guess(Sampling()).answer(8) == 1
+    assert "1 of 2 guesses" in first.locator("#guess .seen").inner_text()
     # What a reload would find: the result, and nothing to press.
     again = open_page(link)
     kept = first.evaluate("() => sessionStorage.getItem('lnf-guesses')")

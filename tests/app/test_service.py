@@ -99,6 +99,16 @@ def test_what_the_page_holds_does_not_grow_with_the_length(
     assert counts[0] == counts[1] < 60
 
 
+def test_a_silent_piece_stays_silent_at_another_tempo(here: Path, sampling: Sampling, tmp_path: Path) -> None:
+    rolls = [torch.zeros(8, 88), torch.nn.functional.one_hot(torch.arange(30, 38), 88).float()]
+    settings = Settings.check("jsb/af-scf", seed=3, count=2)
+    drawn = sampling.music(settings, rolls, tmp_path / "drawn").pieces
+    slow = Settings.check("jsb/af-scf", tempo=50)
+    tuned = sampling.tuned(slow, [(piece.midi, 8) for piece in drawn], tmp_path / "tuned")
+    assert all(torch.equal(piece.roll, roll) for piece, roll in zip(tuned, rolls, strict=True))
+    assert [piece.seconds for piece in tuned] == pytest.approx([8 * 60 / 50] * 2)
+
+
 def test_what_the_visitor_asked_for_reaches_the_model(here: Path, sampling: Sampling, tmp_path: Path) -> None:
     """Each setting changes the result, and the result is that of the package."""
     model = lnf_core.load("jsb/af-scf").model

@@ -28,9 +28,7 @@ async function run() {
   const mine = state.turn;
   reveal(mine, performance.now());
   while (!state.trained) {
-    let answer;
-    try { answer = await server.train({ seed: state.seed, after: state.known[0].length }); }
-    catch { answer = { error: "The server did not answer; please try again." }; }
+    const answer = await fromServer("train", { seed: state.seed, after: state.known[0].length });
     if (mine !== state.turn) return;
     if (answer.error) { Object.assign(state, { problem: answer.error, running: false }); redraw(); return; }
     state.before = answer.done && !state.known[0].length;

@@ -18,18 +18,16 @@ async function fetchView() {
   find(".cloud").setAttribute("aria-busy", "true");
   const wanted = { ...place, beside: compare.checked };
   if (!shown) say("Drawing 4,096 hidden vectors …");
-  try {
-    const answer = await server.view(wanted);
-    if (answer.error) say(answer.error, true);
-    else take(answer);
-  } catch (error) { say("The server did not answer; please try again.", true); }
+  const answer = await fromServer("view", wanted);
+  if (answer.error) say(answer.error, true);
+  else take(answer, wanted);
   asking = false;
   find(".cloud").removeAttribute("aria-busy");
   if (again) { again = false; fetchView(); }
 }
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
-function take(answer) {
+function take(answer, wanted) {
   const kept = shown && shown.layers === answer.layers ? Number(layer.value) : answer.layers;
   const unpacked = (view) => {
     const whole = { ...view, points: new Int16Array(bytes(view.points).buffer), labels: bytes(view.labels) };
@@ -40,7 +38,7 @@ function take(answer) {
   plain = answer.beside && answer.beside.points ? unpacked(answer.beside) : null;
   find(".plain").hidden = find(".other").hidden = !plain;
   if (plain) find(".other").textContent = plain.title + ", given the same steps: " + plain.said + " Without bends each number has one hill given the others; as its place hangs on theirs, all of them together may have more.";
-  introduce(answer, "");
+  introduce(answer, wanted, "");
   layer.max = answer.layers;
   layer.value = kept;
   find(".choice").textContent = shown.domain === "text"

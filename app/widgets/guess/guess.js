@@ -32,9 +32,7 @@ async function vote(choice) {
   if (!playing || guessed || sending) return;
   sending = true;
   const round = playing;
-  let answer;
-  try { answer = await server.vote({ round, choice }); }
-  catch { answer = { error: "The server did not answer; please try again." }; }
+  const answer = await fromServer("vote", { round, choice });
   sending = false;
   if (answer.error) { tell(answer.error); return; }
   const guess = { round, choice, answer: answer.answer };
@@ -72,7 +70,7 @@ async function follow(pause) {
   for (let quiet = 0; quiet < PATIENCE && on(); quiet++, pause = EVERY) {
     await new Promise((done) => setTimeout(done, pause));
     if (!on()) return;
-    const found = await server.votes({ round: guessed.round }).catch(() => ({}));
+    const found = await fromServer("votes", { round: guessed.round });
     if (!on()) return;
     if (!found.votes || String(found.votes) === last) continue;
     last = String(found.votes);
@@ -113,3 +111,5 @@ arrived();
 if (wanted) recall(wanted);
 opened(wanted ? { round: wanted } : {});
 watch("value", arrived);
+// The round was not taken: too many wait.
+section.addEventListener("lnf-refused", () => { run.disabled = false; tell("Too many are waiting just now; please try again in a moment."); });

@@ -9,25 +9,20 @@ async function ask(kind) {
   asking = true;
   find(".inside").setAttribute("aria-busy", "true");
   if (!shown) say("Taking a sequence apart …");
-  try {
-    if (kind === "view") {
-      const answer = await server.view({ ...place });
-      if (answer.error) { say(answer.error, true); } else { take(answer); again = again || "poke"; }
-    } else {
-      const answer = await server.poke({ ...place });
-      if (answer.error) say(answer.error, true); else { reach = answer; drawReach(); tellAddress(answer.status.query); }
-    }
-  } catch (error) { say("The server did not answer; please try again.", true); }
+  const wanted = { ...place }, answer = await fromServer(kind, wanted);
+  if (answer.error) say(answer.error, true);
+  else if (kind === "view") { take(answer, wanted); again = again || "poke"; }
+  else { reach = answer; drawReach(); tellAddress(answer.status.query); }
   asking = false;
   find(".inside").removeAttribute("aria-busy");
   const next = again;
   again = null;
   if (next) ask(next);
 }
-function take(answer) {
+function take(answer, wanted) {
   shown = answer;
   reach = null;
-  introduce(answer, ", " + answer.names.length + (answer.domain === "text" ? " characters" : " steps"));
+  introduce(answer, wanted, ", " + answer.names.length + (answer.domain === "text" ? " characters" : " steps"));
   find(".body").hidden = false;
   say(answer.remark);
   drawAll();

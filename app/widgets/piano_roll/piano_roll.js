@@ -187,7 +187,7 @@ const addressOf = (path) => { const url = sample().midi.url; return url.slice(0,
 let waiting = null;
 const sounds = new WeakMap(); // addresses of what was made
 async function ask(kind, piece = sample()) {
-  const answer = await server.sound({ piece: piece.piece, kind });
+  const answer = await fromServer("sound", { piece: piece.piece, kind });
   if (answer.error) throw new Error(answer.error);
   return addressOf(answer.path);
 }

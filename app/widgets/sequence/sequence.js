@@ -11,10 +11,11 @@ function say(words, bad) {
 const spaced = (name) => (name === " " ? "space" : name);
 
 // What both say of an answer: title, whose sequence it is, and the steps there are.
-function introduce(answer, more) {
-  place.step = answer.step;
+function introduce(answer, wanted, more) {
+  // Where the hand has moved on meanwhile, its step is the one to be asked for next.
+  place.step = place.step === wanted.step ? answer.step : Math.min(place.step, answer.names.length);
   stepInput.max = answer.names.length;
-  stepInput.value = answer.step;
+  stepInput.value = place.step;
   find(".title").textContent = answer.marker + " " + answer.title;
   find(".details").textContent = (place.text ? "your text" : place.midi ? "your music" : "seed " + answer.seed) + more + ", computed in " + answer.milliseconds + " ms";
   find(".typed").hidden = answer.domain !== "text";

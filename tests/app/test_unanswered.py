@@ -1,0 +1,107 @@
+"""The page where the server does not answer, answers late, or has no room: it says so, and goes on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.services.annealing import Annealing
+from app.services.guess import CHOICES, ROUNDS, Guess
+from app.services.sampling import Sampling
+from app.services.sound import Sound
+from app.tabs.learn import LearnTab
+
+Route = Any  # of Playwright
+JOIN, SERVER = re.compile("/queue/join"), re.compile("/component_server")
+
+
+@pytest.fixture
+def fresh(browser: Any, server: str) -> Any:  # noqa: ANN401 - a maker of Playwright pages, whose failures are the point
+    """Opens the app in a window of its own, in which requests to some paths are refused."""
+    context = browser.new_context()
+
+    def opened(query: str, path: re.Pattern[str] | None = None, answer: Callable[[Route], None] | None = None) -> Any:  # noqa: ANN401
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        if path is not None:
+            page.route(path, answer)
+        page.goto(server + query)
+        page.wait_for_selector("#roll canvas.notes, #lines .lines", state="attached")
+        return page
+
+    yield opened
+    context.close()
+
+
+def full(route: Route) -> None:
+    route.fulfill(status=503, json={"detail": "Queue is full."})
+
+
+def says(page: Any, selector: str, words: str) -> None:  # noqa: ANN401
+    page.wait_for_function(
+        "([selector, words]) => document.querySelector(selector)?.textContent.includes(words)", arg=[selector, words]
+    )
+
+
+@pytest.mark.browser
+def test_a_link_that_finds_the_queue_full_is_told_so_and_the_page_can_be_used(fresh: Any) -> None:  # noqa: ANN401
+    page = fresh("?dataset=ptb&variant=lstm&seed=3&length=9", JOIN, full)
+    says(page, "#status .words", "Too many are waiting just now to follow this link")
+    page.unroute(JOIN)
+    page.click("#sample-button")
+    says(page, "#status .words", "seed ")
+
+
+@pytest.mark.browser
+def test_a_round_that_finds_the_queue_full_can_be_asked_for_again(fresh: Any) -> None:  # noqa: ANN401
+    page = fresh("?tab=learn&lesson=7")
+    page.wait_for_selector("#guess .run", state="visible")
+    page.route(JOIN, full)
+    page.click("#guess .run")
+    says(page, "#guess .seen", "Too many are waiting")
+    assert page.locator("#guess .run").is_enabled()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("failure", [lambda route: route.abort(), lambda route: route.fulfill(status=500)])
+def test_a_server_that_does_not_answer_is_told_of(fresh: Any, failure: Callable[[Route], None]) -> None:  # noqa: ANN401
+    page = fresh("", SERVER, failure)
+    says(page, "#roll .sound", "The server did not answer; please try again.")
+    page.locator("#tabs button[data-tab-id=learn]").click()
+    page.locator("#lessons button").nth(5).click()
+    page.click("#lesson-6 .run")
+    says(page, "#lesson-6 .seen", "The server did not answer")
+    assert page.locator("#lesson-6 .run").is_enabled()
+
+
+@pytest.mark.browser
+def test_answers_that_come_late_do_not_take_the_hand_back(fresh: Any) -> None:  # noqa: ANN401
+    page = fresh("?tab=latent&dataset=ptb&variant=af-scf&text=abcabcab&step=1")
+    says(page, "#cloud .stepWords", "Step 1 of 8")
+
+    def late(route: Route) -> None:
+        page.wait_for_timeout(100)
+        route.continue_()
+
+    page.route(SERVER, late)
+    for _ in range(6):
+        page.locator("#cloud .step").press("ArrowRight")
+    says(page, "#cloud .stepWords", "Step 7 of 8")
+    assert page.locator("#cloud .step").input_value() == "7"
+
+
+def test_the_same_refusal_twice_is_two_answers() -> None:
+    tab = LearnTab(Annealing(), Guess(Sampling()), Sound())
+    first, second = (tab._round(SimpleNamespace(round=99))[0] for _ in range(2))  # type: ignore[arg-type]
+    assert first["error"] == second["error"] and first != second
+
+
+def test_no_place_is_bachs_for_long() -> None:
+    guess = Guess(Sampling())
+    places = [guess.answer(number) for number in range(ROUNDS[0], ROUNDS[1] + 1)]
+    assert all(set(places[at : at + CHOICES]) == set(range(CHOICES)) for at in range(0, ROUNDS[1] - CHOICES, CHOICES))
+    assert len({tuple(places[at : at + CHOICES]) for at in range(0, ROUNDS[1] - CHOICES, CHOICES)}) > 3
