@@ -70,8 +70,8 @@ def _yes(value: Any, _bounds: Bounds) -> bool:  # noqa: ANN401
 
 def _typed(value: Any, _bounds: Bounds) -> str:  # noqa: ANN401
     text = "" if value is None else str(value)
-    if len(text) > LIMITS.typed:
-        raise FieldError("begin", f"The beginning has {len(text)} characters; give at most {LIMITS.typed}.")
+    if len(text) >= LIMITS.typed:  # it is gone on from: there must be room for one more
+        raise FieldError("begin", f"The beginning has {len(text)} characters; give at most {LIMITS.typed - 1}.")
     return text
 
 

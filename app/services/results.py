@@ -73,7 +73,8 @@ def figures() -> dict[str, Any]:
             "to stop, in nats a step of music or bits a character; the LSTM's is exact. Models were chosen on the "
             "validation split; test was looked at once. The paper's figures are as reported, for larger models. Bold: "
             "below the paper's. AF-only has a flow over time alone, hidden flow only has one over the hidden numbers, "
-            "to see what each part is worth. To repeat one: python -m lnf_core evaluate jsb/af-scf --split test."
+            "to see what each part is worth. To repeat one: python -m lnf_core evaluate jsb/af-scf --split test; "
+            "each checkpoint's metrics.json has its own command."
         ),
         "status": {"kind": "done", "text": "", "query": "tab=results"},
     }
@@ -108,7 +109,7 @@ def habits() -> list[dict[str, Any]]:
                     "rows": rows,
                     "caption": (
                         f"Of samples at temperature 1; the nearer to the data's line the better. {said} "
-                        "in the data's line it is the share for pieces that the models never saw. "
+                        "in the data's line it is the share for pieces or lines that the models never saw. "
                         "To repeat: python -m lnf_core statistics NAME, NAME being jsb/af-scf or another."
                     ),
                 }

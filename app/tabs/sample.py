@@ -287,7 +287,7 @@ def tuning_server(sampling: Sampling) -> Callable[[Any], Awaitable[dict[str, Any
             pieces = await sampling.tuned_in_turn(settings, drawn, new_folder())
             return tuned_payload(pieces, 60.0 / settings.tempo)
         except lnf_core.LNFError as error:
-            return {"error": words_for(error)}
+            return {"error": words_for(error), "field": error.field if isinstance(error, FieldError) else None}
         except (TypeError, ValueError, KeyError):
             return {"error": "There is no such piece here."}
 

@@ -58,6 +58,20 @@ function openTab(name) {
 }
 // What a server function answers. Where the server is gone or refuses, Gradio gives nothing back or throws.
 const fromServer = async (name, wanted) => (await server[name](wanted).catch(() => null)) || { error: "The server did not answer; please try again." };
+// The field a refusal is about says so itself; the next answer, or another value, takes it back.
+function markRefusal(name, words) {
+  document.querySelectorAll(".lnf-refusal").forEach((old) => old.remove());
+  document.querySelectorAll("[aria-invalid]").forEach((old) => old.removeAttribute("aria-invalid"));
+  const field = name && document.getElementById(name);
+  if (!field) return;
+  const note = make("p", "lnf-refusal", words);
+  field.append(note);
+  const input = field.querySelector("input, select");
+  if (!input) return;
+  input.setAttribute("aria-invalid", "true");
+  input.focus();
+  input.addEventListener("input", () => { note.remove(); input.removeAttribute("aria-invalid"); }, { once: true });
+}
 const tabOf = () => element.closest('[role="tabpanel"]') || document;
 // Until somebody has done something, the page is opening: what it says and its address are those it was opened with.
 if (!("lnfTouched" in window)) {

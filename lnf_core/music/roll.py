@@ -21,7 +21,7 @@ LOWEST_PITCH = 21
 
 MAX_SHIFT = LOWEST_PITCH - 2
 """Largest shift either way that leaves every key a MIDI number: 108 + 19 is the last one."""
-_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+_NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 
 
 def check_shift(sounding_shift: SupportsIndex) -> int:

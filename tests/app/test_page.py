@@ -271,7 +271,13 @@ def test_the_piece_that_is_shown_is_played_anew_on_another_instrument_and_at_ano
     assert page.get_attribute("#roll .tabs button >> nth=1", "aria-pressed") == "true"
     assert "tempo=60&instrument=Church+organ" in page.url and "seed=7" in page.url
     page.locator("#tempo .typed").fill("9000")
-    page.wait_for_function("() => document.querySelector('#roll .sound').textContent.startsWith('The tempo is 9000')")
+    page.wait_for_selector("#tempo .lnf-refusal")
+    assert page.locator("#tempo .lnf-refusal").inner_text().startswith("The tempo is 9000")
+    page.locator("#tempo .typed").fill("60")  # as it is heard: nothing to be played anew, and nothing wrong
+    page.wait_for_function("() => document.querySelectorAll('.lnf-refusal').length === 0")
+    page.locator("#tempo .typed").fill("150")
+    press_sample(page)  # before it was asked for: the new pieces are played as the fields say
+    page.wait_for_function("() => location.search.includes('tempo=150&instrument=Church')")
 
 
 def test_a_tab_there_is_not_is_said(open_page: Open) -> None:

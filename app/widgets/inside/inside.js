@@ -132,7 +132,7 @@ function drawAll() {
 stepInput.addEventListener("input", () => { mine = true; place.step = Number(stepInput.value); find(".stepWords").textContent = "Step " + place.step + " of " + shown.names.length; ask("poke"); });
 onThemeChange(drawAll);
 function load(used) {
-  if (used) mine = true;
+  if (used || shown) mine = true;
   ask("view");
 }
 follow("inside", load, (again) => { if (again) tellAddress((reach || shown).status.query); drawAll(); });

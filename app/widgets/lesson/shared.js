@@ -45,7 +45,7 @@ function tell(words) {
 function slider({ name, label, term, least, most, step, value, shown, onInput }) {
   const row = make("label", "slide"), head = make("span", "slide-head");
   const input = Object.assign(make("input"), { type: "range", min: least, max: most, step, value, name });
-  const words = make("span", "slide-words", label + " "), number = make("output", "slide-number");
+  const words = make("span", "slide-words", label + " "), number = make("span", "slide-number");
   if (term) words.append(make("span", "term", term));
   head.append(words, number);
   row.append(head, input);

@@ -1,19 +1,4 @@
 // Says what was done, offers its seed and its link, and keeps the address of the page in step with it.
-// The field a refusal is about says so itself; the next answer takes it back.
-function mark(value) {
-  document.querySelectorAll(".lnf-refusal").forEach((old) => old.remove());
-  document.querySelectorAll("[aria-invalid]").forEach((old) => old.removeAttribute("aria-invalid"));
-  const field = value.kind === "error" && value.field && document.getElementById(value.field);
-  if (!field) return;
-  const note = Object.assign(document.createElement("p"), { className: "lnf-refusal", textContent: value.text });
-  field.append(note);
-  const input = field.querySelector("input, select");
-  if (!input) return;
-  input.setAttribute("aria-invalid", "true");
-  input.focus();
-  input.addEventListener("input", () => { note.remove(); input.removeAttribute("aria-invalid"); }, { once: true });
-}
-
 let drawn = false, shown = null;
 // What is shown may be another model's than the one that is chosen by now.
 function say() {
@@ -35,7 +20,7 @@ function draw(value) {
   if (!element.getClientRects().length) { /* its tab says so when it comes into sight */ }
   else if (done) goTo(value.query);
   else if (drawn && value.kind === "opening") goTo("");
-  if (drawn) mark(value);
+  if (drawn) markRefusal(value.kind === "error" && value.field, value.text);
   if (done && drawn && !value.tuned && window.innerWidth <= 700)
     find(".status").scrollIntoView({ block: "start", behavior: "smooth" });
   drawn = true;

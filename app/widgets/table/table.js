@@ -36,7 +36,8 @@ function draw() {
 find(".csv").addEventListener("click", () => {
   const quote = (text) => '"' + String(text).replaceAll('"', '""') + '"';
   const lines = [props.value.columns.map((column) => column.label), ...props.value.rows.map((row) => row.cells)];
-  save(new Blob([lines.map((line) => line.map(quote).join(",")).join("\r\n") + "\r\n"], { type: "text/csv" }), props.value.file);
+  // The mark before the first line tells Excel that this is UTF-8.
+  save(new Blob(["\ufeff" + lines.map((line) => line.map(quote).join(",")).join("\r\n") + "\r\n"], { type: "text/csv" }), props.value.file);
 });
 
 draw();
