@@ -11,6 +11,7 @@ from typing import Any
 
 import lnf_core
 from app.limits import LIMITS
+from app.memory import give_back
 from lnf_core import engines
 
 _LOG = logging.getLogger("app")
@@ -72,6 +73,7 @@ class LoadedModels:
         with self._lock:
             for name, loaded in self._loaded.items():
                 self._loaded[name] = Loaded(loaded.checkpoint, engines.prepare(loaded.checkpoint.model))
+        give_back()
 
     def __len__(self) -> int:
         """How many are in memory."""
