@@ -33,6 +33,7 @@ from app.tabs.sample import SampleTab
 from app.tabs.views import InsideTab, LatentTab
 from app.theme import CSS_FILE, theme
 from app.turns import Places, Turns
+from app.zerogpu import let_start
 
 TITLE = "Latent flows"
 
@@ -101,6 +102,7 @@ def launch(host: str = "127.0.0.1", port: int = 7860, *, share: bool = False, mc
     # Several visitors are served at a time: one thread each does more than all of them on all cores.
     torch.set_num_threads(1)
     share_heaps()
+    let_start()
     page = build_app(warm=True)
     sweep_always(kept_by(page))
     if mcp:

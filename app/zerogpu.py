@@ -1,4 +1,8 @@
-"""Marks handlers for Spaces with borrowed GPUs; everywhere else the mark does nothing."""
+"""Spaces that lend GPUs: the page starts there and borrows none.
+
+The models stay on the CPU, where a sample is there sooner than a GPU is lent; a borrowed one would only spend what a
+visitor has of it.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,21 @@ from typing import Any, TypeVar
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 try:
-    import spaces
+    import spaces  # before anything asks for a GPU
 except ImportError:
+    spaces = None
 
-    def gpu(handler: Handler) -> Handler:
-        """Hand the handler back as it is."""
-        return handler
 
-else:
+def let_start() -> None:
+    """Mark a function that nobody calls: such a Space refuses an app without any that may borrow a GPU."""
+    if spaces is not None:
+        spaces.GPU(_nothing)
 
-    def gpu(handler: Handler) -> Handler:
-        """Run the handler with a GPU on such a Space."""
-        marked: Handler = spaces.GPU(handler)
-        return marked
+
+def _nothing() -> None:
+    """Runs nowhere."""
+
+
+def gpu(handler: Handler) -> Handler:
+    """Hand the handler back as it is."""
+    return handler

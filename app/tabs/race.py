@@ -13,7 +13,6 @@ from app.model_bar import ModelBar
 from app.services.racing import Racing
 from app.stops import Stops
 from app.widgets import widget
-from app.zerogpu import gpu
 
 # Nothing more of a race arrives once it is left, so the page says so itself; the laps driven stay.
 _STOPPED = "(shown) => (shown && shown.running ? { ...shown, running: false, now: 'Stopped' } : shown)"
@@ -42,7 +41,7 @@ class RaceTab:
     def listen(self, page: gr.Blocks, bar: ModelBar) -> None:
         """Start, stop, and the plain engine a link asks for."""
         race = self._start.click(
-            gpu(self._race),
+            self._race,
             [bar.picker, self._plain],
             self._picture,
             api_visibility="private",

@@ -21,7 +21,6 @@ from app.turns import Places
 from app.widgets import for_clients, widget
 from app.widgets.piano_roll.payload import roll_payload
 from app.widgets.text_lines.payload import text_payload
-from app.zerogpu import gpu
 
 # A link with two seeds mixes by itself, once the page has taken up the link's model.
 _MIX_IF_ASKED = """() => {
@@ -104,7 +103,7 @@ class InsideTab:
         """Follow the choice of a model; clients of the API ask by name."""
         _follow(bar, self._picture)
         self._mix.click(
-            gpu(self._show),
+            self._show,
             [bar.picker, self._first, self._second, self._through],
             [self._said, self._roll, self._lines],
             api_visibility="private",
