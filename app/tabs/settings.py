@@ -67,7 +67,7 @@ class SettingsFold:
                 made["midi"] = gr.File(
                     label="Go on from the beginning of a MIDI file of your own",
                     file_types=[".mid", ".midi"],
-                    height=110,
+                    height=130,
                     elem_id="midi",
                 )
             with gr.Column(visible=not music, elem_id="text-settings") as self.text_part:
