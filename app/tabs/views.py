@@ -23,6 +23,7 @@ from app.widgets.piano_roll.payload import roll_payload
 from app.widgets.text_lines.payload import text_payload
 
 # A link with two seeds mixes by itself, once the page has taken up the link's model.
+_MIX = """() => { document.querySelector("#mix").click(); return []; }"""
 _MIX_IF_ASKED = """() => {
   const asked = new URLSearchParams(window.location.search), root = document.documentElement;
   if (asked.get("tab") !== "inside" || !(asked.has("first") || asked.has("second"))) return;
@@ -111,6 +112,8 @@ class InsideTab:
             trigger_mode="once",
             concurrency_id="model",
         )
+        for seed in (self._first, self._second):  # Enter in a field mixes, as it samples on the first tab
+            seed.submit(None, None, None, js=_MIX, api_visibility="private")
 
         @spoken
         def between(checkpoint: str, first: int = 1, second: int = 2, through: str = "noise") -> dict[str, Any]:

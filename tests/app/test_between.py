@@ -74,6 +74,6 @@ def test_two_pieces_are_mixed_on_the_page_and_can_be_heard(open_page: Callable[.
         sound = page.evaluate(f"() => {audio}.src")
     assert way.get_attribute("aria-valuetext") == f"stop {STOPS} of {STOPS}"
     page.fill("#second textarea, #second input", "many")
-    page.click("#mix")
+    page.press("#second textarea, #second input", "Enter")
     page.wait_for_selector("#second .lnf-refusal")
     assert page.locator("#way-roll canvas.notes").is_visible()
