@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,9 @@ def test_samples_go_with_their_sound_and_their_folder(lying: Path) -> None:
     (lying / ("f" * 64)).mkdir()  # an upload of Gradio's, which it keeps account of
     cache.sweep(())
     assert folders(lying) == {young.parent.name, "f" * 64}
-    answer = asyncio.run(sound_server(Sound())({"piece": [old.parent.name, old.name], "kind": "wav"}))
+    asked = sound_server(Sound())({"piece": [old.parent.name, old.name], "kind": "wav"})
+    with ThreadPoolExecutor(1) as pool:  # here the loop of a browser opened by an earlier test may still be running
+        answer = pool.submit(asyncio.run, asked).result()
     assert "deleted" in answer["error"]
 
 
