@@ -6,11 +6,6 @@ visitor has of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-Handler = TypeVar("Handler", bound=Callable[..., Any])
-
 try:
     import spaces  # before anything asks for a GPU
 except ImportError:
@@ -25,8 +20,3 @@ def let_start() -> None:
 
 def _nothing() -> None:
     """Runs nowhere."""
-
-
-def gpu(handler: Handler) -> Handler:
-    """Hand the handler back as it is."""
-    return handler

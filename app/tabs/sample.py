@@ -26,7 +26,6 @@ from app.widgets import file_data, for_clients, widget
 from app.widgets.piano_roll.payload import roll_payload, tuned_payload
 from app.widgets.status.payload import error_status
 from app.widgets.text_lines.payload import text_payload
-from app.zerogpu import gpu
 
 _LOG = logging.getLogger("app")
 # A link with settings samples by itself, unless it asks for something that cannot be; a bare address keeps the
@@ -171,7 +170,7 @@ class SampleTab:
         outputs = [self.status, self.roll, self.lines]
         shared: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": LIMITS.at_once}
         sampling = self.button.click(
-            gpu(_with_fields(self._for_page)),
+            _with_fields(self._for_page),
             [bar.picker, *settings.inputs],
             outputs,
             api_visibility="private",
@@ -180,7 +179,7 @@ class SampleTab:
             **shared,
         )
         self._api.click(
-            gpu(spoken(_with_fields(self._for_clients))),
+            spoken(_with_fields(self._for_clients)),
             [bar.picker, *settings.inputs],
             outputs,
             api_name="sample",
