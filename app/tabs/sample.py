@@ -212,11 +212,11 @@ class SampleTab:
     def _draw(
         self, checkpoint: object, values: tuple[object, ...], progress: gr.Progress, request: gr.Request
     ) -> Result:
-        name = catalogue.find(checkpoint).name
-        named = {field.name: value for field, value in zip(FIELDS, values, strict=True)}
-        settings = Settings.check(name, self._sampling.bounds(name), **named)
-
+        # The mark before all else: the model may have to be loaded first, and who cancels then means it.
         with self._stops.of(request) as stop:
+            name = catalogue.find(checkpoint).name
+            named = {field.name: value for field, value in zip(FIELDS, values, strict=True)}
+            settings = Settings.check(name, self._sampling.bounds(name), **named)
 
             def report(fraction: float, words: str) -> None:
                 if stop.is_set():

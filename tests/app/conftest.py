@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,16 @@ ARGUMENTS = [
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 ]
+
+PAGES = pytest.StashKey[list[Any]]()
+SEEN = """() => {
+  const words = ["#status .words", "#sample-button", "#sample-cancel", "#race .now"].map((at) => {
+    const found = document.querySelector(at);
+    const state = found && (found.disabled ? " disabled" : "") + (found.checkVisibility() ? "" : " hidden");
+    return found && at + state + ": " + found.textContent;
+  });
+  return [location.search, ...words, "focus: " + document.activeElement.id].join("\\n");
+}"""
 
 
 def quiet_model(variant: str) -> SequenceModel:
@@ -110,8 +120,29 @@ def pages(browser: Any) -> Iterator[Callable[[int], Any]]:  # noqa: ANN401 - pla
         context.close()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A browser that starves on a busy machine gets a second try, which the summary names; everything else has one."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What the pages showed is part of the report of a test that failed."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for number, page in enumerate(item.stash.get(PAGES, [])):
+            try:
+                seen = page.evaluate(SEEN)
+            except Exception as error:
+                seen = repr(error)
+            report.sections.append((f"page {number}", str(seen)))
+    return report
+
+
 @pytest.fixture
-def open_page(pages: Callable[[int], Any], server: str) -> Iterator[Callable[..., Any]]:
+def open_page(pages: Callable[[int], Any], server: str, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     """Opens the app anew, as nobody has seen it; after the test, nothing it did may have made the browser complain."""
     complaints: list[str] = []
     listeners = {
@@ -120,6 +151,7 @@ def open_page(pages: Callable[[int], Any], server: str) -> Iterator[Callable[...
         "request": lambda request: complaints.append(request.url) if _elsewhere(request.url, server) else None,
     }
     used: list[Any] = []
+    request.node.stash[PAGES] = used
 
     def opened(query: str = "", width: int = 1280, height: int = 900, scheme: str = "light") -> Any:  # noqa: ANN401
         page = pages(len(used))

@@ -68,6 +68,19 @@ def test_drawing_ends_with_the_step_in_which_cancel_was_pressed(here: Path, monk
     assert status["kind"] == "done" and "drawn in" in status["text"]
 
 
+def test_cancel_counts_while_the_model_is_loaded(here: Path) -> None:
+    assert here.is_dir()
+
+    class Slow(Sampling):
+        def bounds(self, name: str) -> tuple[int, int]:
+            tab._stops.stop(visitor("one"))
+            return super().bounds(name)
+
+    tab = SampleTab(Slow(), Sound())
+    shown = tab._for_page("jsb/af-af", tuple(field.default for field in FIELDS), lambda *_, **__: None, visitor("one"))
+    assert all(update == gr.skip() for update in shown), "it was drawn"
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page with the released checkpoints and the plain engine, which takes many seconds."""

@@ -111,5 +111,6 @@ def test_the_tally_grows_on_every_screen_and_a_guess_is_kept(open_page: Callable
     kept = first.evaluate("() => sessionStorage.getItem('lnf-guesses')")
     again.evaluate("(kept) => sessionStorage.setItem('lnf-guesses', kept)", kept)
     again.locator("#guess .run").press("Enter")
+    again.wait_for_selector("#guess-roll .tabs button >> nth=2")
     again.wait_for_selector("#guess .tally li")
     assert counts(again) == ["1", "0", "1"] and again.locator("#guess .votes button").first.is_disabled()

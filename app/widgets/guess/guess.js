@@ -39,8 +39,9 @@ async function vote(choice) {
   keep(guess);
   if (round === playing) reveal(guess, answer.votes);
 }
-// What was guessed and, once the server has said so, how the others did.
-function reveal(guess, counts) {
+// What was guessed and, once the server has said so, how the others did; played again, what it said last stands.
+const tallies = {};
+function reveal(guess, counts = tallies[guess.round]) {
   guessed = guess;
   buttons.forEach((button) => { button.disabled = true; });
   section.dataset.right = String(guess.choice === guess.answer);
@@ -50,7 +51,9 @@ function reveal(guess, counts) {
 }
 // Draws the tally and returns what to say of it.
 function show(counts) {
-  const { round, choice, answer } = guessed, all = counts ? counts.reduce((sum, count) => sum + count, 0) : 0;
+  const { round, choice, answer } = guessed;
+  if (counts) tallies[round] = counts;
+  const all = counts ? counts.reduce((sum, count) => sum + count, 0) : 0;
   tally.hidden = !all;
   tally.replaceChildren(...(all ? counts : []).map((count, at) => {
     const row = make("li", at === answer ? "right" : ""), bar = make("span");
