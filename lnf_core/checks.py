@@ -123,7 +123,7 @@ def warn_of_short(lengths: Tensor, prior: LengthPrior) -> None:
         warnings.warn(
             f"a length of {int(lengths.min())} was asked for; the shortest this model was trained on is {shortest}, "
             "and below it samples are noise.",
-            stacklevel=4,  # the caller of sample, past the decorator of torch
+            stacklevel=5,  # the caller of sample, past _begin and the decorator of torch
         )
 
 

@@ -281,7 +281,10 @@ def test_bundled_names_are_found(bundled: Path) -> None:
         load("muse/af-scf", revision="main")
 
 
-@pytest.mark.parametrize("name", ["muse/af-only", "nowhere", "./a/b", "/nowhere/at/all", "a/b/c", "", "jsb/../jsb"])
+@pytest.mark.parametrize(
+    "name",
+    ["muse/af-only", "nowhere", "./a/b", "/nowhere/at/all", "a/b/c", "", "jsb/../jsb", "n" * 300, "~no-such-user/a"],
+)
 def test_what_is_not_there_says_what_is(bundled: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     save_tiny(bundled / "muse" / "af-scf")
     monkeypatch.chdir(bundled)

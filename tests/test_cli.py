@@ -130,6 +130,13 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     failed(run("sample", tmp_path / "c", "--length", 3, "--out", tmp_path / "file"), "name another folder")
 
 
+def test_a_warning_is_one_sentence(tmp_path: Path) -> None:
+    save_tiny(tmp_path / "c", domain="text")
+    result = run("sample", tmp_path / "c", "--length", 2, "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    assert len(result.stderr.splitlines()) == 1 and result.stderr.startswith("Warning: a length of 2 was asked for")
+
+
 def test_a_missing_checkpoint_is_one_sentence(tmp_path: Path) -> None:
     failed(run("evaluate", tmp_path / "none", "--json"), "there is no checkpoint")
     failed(run("sample", "jsb/no-such", "--out", tmp_path), "there is no checkpoint jsb/no-such")

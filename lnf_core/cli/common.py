@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import warnings
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -24,15 +25,29 @@ MAX_SEED = 2**63 - 1  # the largest a torch.Generator takes
 
 
 class Commands(TyperGroup):
-    """A group whose commands end with one sentence and status 1 where the package raises one of its errors."""
+    """A group whose commands end with one sentence and status 1 on an error of the package, or of a file or folder.
+
+    Warnings are one sentence as well, without the line of code they come from.
+    """
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # noqa: ANN401 - what the command returns
         """Run the command that was asked for."""
-        try:
-            return super().invoke(ctx)
-        except LNFError as error:
-            typer.echo(" ".join(str(error).split()), err=True)
-            raise typer.Exit(1) from error
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            try:
+                return super().invoke(ctx)
+            except LNFError as error:
+                typer.echo(" ".join(str(error).split()), err=True)
+                raise typer.Exit(1) from error
+            except OSError as error:
+                if error.filename is None:  # a pipe that was closed, say: click knows what to do about it
+                    raise
+                typer.echo(f"{error.filename} cannot be used: {error.strerror}.", err=True)
+                raise typer.Exit(1) from error
+
+
+def _warn(message: Warning | str, *_: Any) -> None:  # noqa: ANN401 - what warnings.showwarning is given
+    typer.echo(f"Warning: {message}", err=True)
 
 
 def resolve_device(name: str, threads: int = 0) -> str:

@@ -100,9 +100,9 @@ def _watched(run: Callable[[], FinishedEvent | None], bar: ProgressBar) -> Finis
 def _config(name: str, dataset: Dataset, out: Path, resume: bool) -> TrainConfig:
     """The preset's configuration, or that of the run to go on with, so that --set need not be repeated."""
     from lnf_core.training import preset
-    from lnf_core.training.state import load_state, state_path
+    from lnf_core.training.state import load_state, state_path, state_stamp
 
-    if resume and state_path(out).exists():
+    if resume and state_stamp(out) is not None:
         saved = load_state(state_path(out)).config
         if saved.preset != name:
             raise TrainingError(

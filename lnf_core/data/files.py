@@ -17,10 +17,10 @@ ENVIRONMENT_VARIABLE = "LNF_DATA_DIR"
 def data_root(root: Path | str | None = None) -> Path:
     """The folder that holds ``ptb/`` and ``music/``: ``root``, else ``LNF_DATA_DIR``, else the user's cache."""
     if root is not None:
-        return Path(root).expanduser()
+        return Path(os.path.expanduser(root))  # the one of os leaves ~nobody as it stands
     named = os.environ.get(ENVIRONMENT_VARIABLE)
     if named:
-        return Path(named).expanduser()
+        return Path(os.path.expanduser(named))
     return Path(platformdirs.user_cache_dir("lnf_core", appauthor=False)) / "data"
 
 

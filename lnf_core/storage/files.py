@@ -22,7 +22,7 @@ def bundled_roots() -> list[Path]:
     """Folders searched for bundled names: ``$LNF_CHECKPOINTS`` when set, then ``checkpoints/`` of the checkout."""
     chosen = os.environ.get(CHECKPOINTS_VARIABLE)
     beside = Path(__file__).resolve().parent.parent.parent / "checkpoints"
-    return [*([Path(chosen).expanduser()] if chosen else []), beside]
+    return [*([Path(os.path.expanduser(chosen))] if chosen else []), beside]
 
 
 def json_bytes(value: Mapping[str, Any]) -> bytes:
@@ -92,6 +92,10 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: the file is there and unreadable, or holds something else.
     """
-    values = read_json(folder / METRICS) if (folder / METRICS).exists() else {}
-    check_metrics(values, folder / METRICS)
+    path = folder / METRICS
+    try:
+        values = read_json(path) if path.exists() else {}
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror or error}).") from error
+    check_metrics(values, path)
     return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -47,9 +48,15 @@ def find_checkpoint(name_or_path: str | Path, *, revision: str | None = None) ->
 def _find(name_or_path: str | Path, revision: str | None) -> tuple[Path, str | None]:
     """The folder, and the commit where it came from the Hub."""
     text = str(name_or_path)
-    near = bundled(text) if _HUB_ID.fullmatch(text) else None
-    folder = near or Path(name_or_path).expanduser()
-    if folder.is_dir():
+    try:
+        near = bundled(text) if _HUB_ID.fullmatch(text) else None
+        folder = near or Path(os.path.expanduser(name_or_path))  # the one of os leaves ~nobody as it stands
+        is_here = folder.is_dir()
+    except OSError as error:  # a folder that may not be looked into, a name that is too long
+        raise CheckpointError(
+            f"{text} cannot be looked up here ({error.strerror or error}); {_what_there_is()}"
+        ) from error
+    if is_here:
         if revision is not None:
             raise CheckpointError(f"{text} is a local checkpoint; revision={revision!r} is for Hub ids: leave it out.")
         return folder, None

@@ -33,14 +33,18 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     Raises:
         CheckpointError: no such file, or one that holds anything but tensors.
     """
-    if not path.is_file():
-        raise CheckpointError(f"there is no file {path}; give the model.pt that the reference implementation saved.")
     try:
+        if not path.is_file():
+            raise CheckpointError(
+                f"there is no file {path}; give the model.pt that the reference implementation saved."
+            )
         state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except (SafetensorError, RuntimeError, OSError, ValueError, KeyError, EOFError) as error:
         raise CheckpointError(
             f"{path} is not a readable state dict; it may be truncated or of another kind."
         ) from error
+    except CheckpointError:
+        raise
     except Exception as error:  # torch.load raises pickle errors of several classes for anything but tensors
         raise CheckpointError(
             f"{path} holds more than tensors and is not loaded; save model.state_dict() alone."

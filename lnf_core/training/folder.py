@@ -44,15 +44,6 @@ def held(out: Path) -> Iterator[None]:
         yield
 
 
-def state_stamp(out: Path) -> tuple[int, int] | None:
-    """What changes whenever a state is saved in ``out``; None while there is none."""
-    try:
-        stat = state_path(out).stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return stat.st_mtime_ns, stat.st_size
-
-
 def set_aside(out: Path) -> None:
     """Give the events of a run that was killed before its first state another name, ``metrics-1.jsonl`` and so on.
 

@@ -31,7 +31,7 @@ from lnf_core.training.checkpoints import BEST_FOLDER
 from lnf_core.training.config import TrainConfig
 from lnf_core.training.events import Callback, FinishedEvent
 from lnf_core.training.presets import preset
-from lnf_core.training.state import find_saved, load_state, minutes_spent, state_path
+from lnf_core.training.state import find_saved, load_state, minutes_spent, state_path, state_stamp
 from lnf_core.training.trainer import Trainer
 
 _DONE = "done"
@@ -151,10 +151,10 @@ def stage_config(recipe: Recipe, dataset: Dataset, out: Path, number: int) -> Tr
         TrainingError: the stage has a state that cannot be read.
     """
     config = preset(recipe.preset, dataset).override(recipe.stages[number].assignments)
-    state = state_path(stage_folder(recipe, out, number))
-    if state.exists():
+    folder = stage_folder(recipe, out, number)
+    if state_stamp(folder) is not None:
         # Its state has the weights it began with: the run may have been moved since, or the stage before be gone.
-        return replace(config, start_from=load_state(state).config.start_from)
+        return replace(config, start_from=load_state(state_path(folder)).config.start_from)
     earlier = (stage_folder(recipe, out, number - 1) / BEST_FOLDER).resolve() if number else None
     if earlier is not None and earlier.is_dir():
         return config.override([f"start_from={earlier}"])

@@ -31,6 +31,21 @@ def state_path(out: Path) -> Path:
     return out / "state" / "state.safetensors"
 
 
+def state_stamp(out: Path) -> tuple[int, int] | None:
+    """What changes whenever a state is saved in ``out``; None while there is none.
+
+    Raises:
+        TrainingError: ``out`` may not be looked into.
+    """
+    try:
+        stat = state_path(out).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise TrainingError(f"{out} cannot be the folder of a run: {error.strerror or error}.") from error
+    return stat.st_mtime_ns, stat.st_size
+
+
 @dataclass
 class Counters:
     """How far a run is: all that changes besides tensors."""
@@ -159,8 +174,7 @@ def minutes_spent(out: Path) -> float:
     Raises:
         TrainingError: its state cannot be read.
     """
-    path = state_path(out)
-    return load_state(path).progress.seconds / 60 if path.exists() else 0.0
+    return 0.0 if state_stamp(out) is None else load_state(state_path(out)).progress.seconds / 60
 
 
 def find_saved(out: Path, config: TrainConfig, dataset: Dataset, *, resume: bool) -> SavedState | None:
@@ -169,12 +183,11 @@ def find_saved(out: Path, config: TrainConfig, dataset: Dataset, *, resume: bool
     Raises:
         TrainingError: ``out`` holds a run and ``resume`` was not asked for, or it is not the same run.
     """
-    path = state_path(out)
-    if not path.exists():
+    if state_stamp(out) is None:
         return None
     if not resume:
         raise TrainingError(f"{out} already holds a run; go on with it (--resume) or choose another folder.")
-    saved = load_state(path)
+    saved = load_state(state_path(out))
     if saved.config.preset != config.preset:
         raise TrainingError(
             f"{out} holds a run of {saved.config.preset}, not of {config.preset}; resume that one or choose another "

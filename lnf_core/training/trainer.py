@@ -33,10 +33,10 @@ from lnf_core.training.events import (
     ValidEvent,
 )
 from lnf_core.training.finite import require_finite
-from lnf_core.training.folder import held, set_aside, state_stamp
+from lnf_core.training.folder import held, set_aside
 from lnf_core.training.runtime import StopRequest, make_accelerator, private_global_generator
 from lnf_core.training.schedule import KLPlan, learning_rate, running_average
-from lnf_core.training.state import Counters, find_saved, restore, save_state, state_path
+from lnf_core.training.state import Counters, find_saved, restore, save_state, state_path, state_stamp
 from lnf_core.training.validation import Validator
 from lnf_core.version import code_version
 

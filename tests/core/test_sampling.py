@@ -93,8 +93,9 @@ def test_lengths_never_trained_on_are_warned_of() -> None:
     assert music.length_prior.shortest_trained == 5
     assert text.length_prior.shortest_trained == 3
     assert build_model(config, torch.ones(10)).length_prior.shortest_trained == 1
-    with pytest.warns(UserWarning, match=r"length of 4 .* shortest .* is 5"):
+    with pytest.warns(UserWarning, match=r"length of 4 .* shortest .* is 5") as said:
         music.sample(2, [6, 4], generator=generator())
+    assert said[0].filename == __file__  # where it was asked for, not some line of ours or of torch
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         music.sample(2, [6, 5], generator=generator())
@@ -151,6 +152,15 @@ def test_argmax_takes_the_most_likely_symbol(variant: str) -> None:
     model = small_model(variant, "categorical")
     sample = model.sample(2, 5, argmax=True, generator=generator())
     assert torch.equal(sample.x, sample.probabilities.argmax(-1))
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("temperature", [1e-42, 1e-300])
+def test_the_baseline_at_its_coldest_takes_the_most_likely_symbol(likelihood: Likelihood, temperature: float) -> None:
+    model = small_model("lstm", likelihood)
+    cold = model.sample(2, 5, temperature=temperature, generator=generator())
+    assert cold.probabilities.isfinite().all()
+    assert torch.equal(cold.x, model.sample(2, 5, argmax=True).x)
 
 
 @pytest.mark.parametrize("variant", ALL)

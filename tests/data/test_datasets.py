@@ -118,6 +118,7 @@ def test_where_the_data_is_looked_for(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("LNF_DATA_DIR", str(tmp_path / "named"))
     assert find_root(tmp_path / "given") == tmp_path / "given"
     assert find_root() == tmp_path / "named"
+    assert find_root("~no-such-user/data") == Path("~no-such-user/data")
     monkeypatch.delenv("LNF_DATA_DIR")
     assert find_root() == Path(platformdirs.user_cache_dir("lnf_core", appauthor=False)) / "data"
 

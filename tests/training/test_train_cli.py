@@ -109,6 +109,8 @@ def test_curves_of_nothing_is_one_sentence(tmp_path: Path, content: bytes | None
     result = call("curves", tmp_path, "--out", tmp_path / "a.png")
     assert (result.exit_code, said in result.output) == (1, True)
     assert not (tmp_path / "a.png").exists()
+    nameless = call("curves", tmp_path / ("n" * 300), "--out", tmp_path / "a.png")
+    assert (nameless.exit_code, "cannot be used: File name too long" in nameless.output) == (1, True)
 
 
 def test_foreign_lines_among_the_events_are_passed_over(tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def test_a_run_does_not_start_from_a_checkpoint_of_other_symbols(tmp_path: Path)
 
 def test_a_file_is_no_folder_for_a_run(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+    for out in (tmp_path / "file", tmp_path / "file" / "run", tmp_path / ("n" * 300)):
         with pytest.raises(TrainingError, match="cannot be the folder of a run"):
             run(out, "lstm")
 
