@@ -105,14 +105,17 @@ def _layer(studied: Studied, symbols: Tensor) -> Any:  # noqa: ANN401 - text, or
 
 def _reach(model: LatentFlow, moved: Tensor, step: int) -> str:
     """What holds for this flow over time, and what was seen."""
-    later = int((moved[step:] > 0).sum())
-    seen = (
-        f"The noise of step {step}, changed in 8 random directions: {later} of {len(moved) - step} later vectors moved"
-    )
-    before = "no earlier one did" if not bool((moved[: step - 1] > 0).any()) else "earlier ones did too"
+    later, after = int((moved[step:] > 0).sum()), len(moved) - step
+    seen = [f"{later} of {after} later vectors moved" if after else "no vector comes later"]
+    if step > 1:
+        earlier = bool((moved[: step - 1] > 0).any())
+        seen.append("earlier ones did too" if earlier else "no earlier one did" if after else "no earlier one moved")
     why = {
         "af": "each vector is made from those before it",
         "iaf": "each vector is made from the noise before it, which is known at once",
         "none": "no vector hears of another",
     }[model.config.time_flow]
-    return f"{seen}, {before}: {why}. What is read may move on both sides, since the decoder looks both ways."
+    return (
+        f"The noise of step {step}, changed in 8 random directions: {', '.join(seen)}: {why}. "
+        "What is read may move on both sides, since the decoder looks both ways."
+    )

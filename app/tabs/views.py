@@ -154,6 +154,9 @@ class InsideTab:
         )
         payload["status"] = {
             "kind": "done",
+            "checkpoint": result.entry.name,
+            "button": "Mix",
+            "cannot": {"lstm": "The LSTM has no hidden vectors to mix."},
             "text": f"{result.entry.title}: from seed {first} to seed {second} through the {through}.",
             "query": link,
         }

@@ -34,11 +34,16 @@ def test_music_goes_from_one_piece_to_the_other(between: Between, name: str, thr
     far = [float((piece.roll != there.pieces[0].roll).float().sum()) for piece in there.pieces]
     assert far[0] == 0 < far[1] < far[-1]
     assert f"first=1&second=2&through={through}" in link
+    # Not named as files of samples are: those of seed 1 are other music.
+    names = [piece.midi.name for piece in there.pieces]
+    assert names[1] == f"{name.replace('/', '-')}-seed1-to-seed2-{through}-2.mid"
+    assert all(piece.midi.is_file() for piece in there.pieces)
 
 
 def test_text_goes_from_one_line_to_the_other(between: Between, tmp_path: Path) -> None:
     way, _ = between.way("ptb/af-scf", 1, 2, "noise", tmp_path)
     assert isinstance(way, Text) and len({line.text for line in way.lines}) == STOPS
+    assert way.file.name == "ptb-af-scf-seed1-to-seed2-noise.txt" and way.file.read_text().count("\n") == STOPS
     assert all(0 <= chance <= 1 for line in way.lines for chance in line.sureness)
 
 
@@ -77,3 +82,35 @@ def test_two_pieces_are_mixed_on_the_page_and_can_be_heard(open_page: Callable[.
     page.press("#second textarea, #second input", "Enter")
     page.wait_for_selector("#second .lnf-refusal")
     assert page.locator("#way-roll canvas.notes").is_visible()
+
+
+@pytest.mark.browser
+def test_a_mix_says_whose_it_is_once_another_model_is_chosen(open_page: Callable[..., Any]) -> None:
+    page = open_page("?tab=inside&dataset=jsb&variant=af-scf&first=3&second=4&through=noise")
+    said = "document.querySelector('#mixed .words')?.textContent"
+    page.wait_for_function(f"() => {said}?.endsWith('through the noise.')")
+    page.locator("#model-bar label", has_text="All at once").click()
+    page.wait_for_function(f"() => {said}.endsWith('through the noise. Press Mix to hear JSB Chorales, all at once.')")
+    page.locator("#model-bar label", has_text="Penn Treebank").click()
+    page.locator("#model-bar label", has_text="Symbol by symbol").click()
+    page.wait_for_function(f"() => {said}.endsWith('The LSTM has no hidden vectors to mix.')")
+
+
+@pytest.mark.browser
+def test_the_address_is_of_what_was_used_last(open_page: Callable[..., Any]) -> None:
+    page = open_page("?tab=inside&dataset=ptb&variant=af-scf&first=3&second=4&through=noise")
+    page.wait_for_function("() => location.search.includes('second=4&through=noise')")
+    page.wait_for_selector("#way-lines .line")
+    page.wait_for_selector("#inside .reachWords:not(:empty)")
+    page.locator("#tabs button[role=tab][data-tab-id=results]").click()
+    page.wait_for_function("() => location.search.includes('tab=results')")
+    page.go_back()
+    page.wait_for_function("() => location.search.includes('second=4&through=noise')")
+    page.locator("#inside .step").press("Home")
+    page.wait_for_function("() => location.search.includes('step=1')")
+    page.locator("#tabs button[role=tab][data-tab-id=results]").click()
+    page.wait_for_function("() => location.search.includes('tab=results')")
+    page.locator("#tabs button[role=tab][data-tab-id=inside]").click()
+    page.wait_for_selector("#way-lines .line", state="visible")
+    # The way below has come into sight as well, and says its own address first.
+    page.wait_for_function("() => location.search.includes('tab=inside') && location.search.includes('step=1')")

@@ -91,7 +91,22 @@ def test_a_sequence_is_taken_apart_on_the_page(open_page: Callable[..., Any]) ->
     page.locator("#inside .typed button").click()
     page.wait_for_function("() => document.querySelector('#inside .said').textContent.includes('character 1')")
     assert page.locator("#inside .layers code").count() == 3  # nothing was lost
+    said = page.locator("#inside .said")
+    assert said.text_content().endswith("Still shown: AF/SCF · Penn Treebank, seed 2.")
+    page.locator("#inside .step").press("ArrowRight")  # and can be moved along
+    page.wait_for_function(f"{reach}.includes('step 6,')")
+    assert "bad" not in said.get_attribute("class") and said.text_content() == ""
     page.fill("#inside .typed input", "abba")
     page.locator("#inside .typed button").click()
     page.wait_for_function("() => location.search.includes('text=abba')")
     assert page.locator("#inside .layers code").last.text_content() != ""
+
+
+def test_of_the_ends_no_vector_is_asked_for_that_is_not_there(released: InsideViews) -> None:
+    said = {
+        (text, step): released.poke({"checkpoint": "ptb/af-scf", "text": text, "step": step})["said"]
+        for text, step in (("a", 1), ("the", 1), ("the", 3))
+    }
+    assert "8 random directions: no vector comes later: each" in said["a", 1]
+    assert "8 random directions: 2 of 2 later vectors moved: each" in said["the", 1]
+    assert "8 random directions: no vector comes later, no earlier one moved: each" in said["the", 3]

@@ -128,7 +128,23 @@ def test_the_cloud_is_drawn_and_moves_with_the_step(open_page: Callable[..., Any
     moved = page.evaluate(picture)
     page.locator("#cloud .layer").press("Home")
     assert page.locator("#cloud .layerWords").text_content() == "plain noise"
-    assert page.evaluate(picture) != moved
+    noise = page.evaluate(picture)
+    assert noise != moved
+    page.wait_for_function("() => location.search.includes('step=5&layer=0')")
+    link = "?" + page.url.partition("?")[2]
+    beside = open_page(link)  # the link restores the layer too
+    beside.wait_for_function("() => document.querySelector('#cloud .layerWords')?.textContent === 'plain noise'")
+    beside.wait_for_function(f"(noise) => ({picture})() === noise", arg=noise)
+    beside.locator("#cloud .layer").press("End")
+    beside.wait_for_function("() => !location.search.includes('layer')")
+    # What cannot be read is let go of: the sequence that is still shown can be moved along.
+    beside.fill("#cloud .typed input", "Ω")
+    beside.locator("#cloud .typed button").click()
+    still = "Still shown: AF/SCF · Penn Treebank, seed 2."
+    beside.wait_for_function("(still) => document.querySelector('#cloud .said').textContent.endsWith(still)", arg=still)
+    beside.locator("#cloud .step").press("ArrowRight")
+    beside.wait_for_function("() => document.querySelector('#cloud .said').textContent.includes('draws')")
+    assert "step=6" in beside.url
     # A link to the Sample tab's model stays what it is; the baseline has nothing to show and says so.
     page.locator("#model-bar label", has_text="LSTM").click()
     page.wait_for_function("() => document.querySelector('#cloud .said').textContent.includes('no latent space')")

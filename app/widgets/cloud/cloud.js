@@ -11,15 +11,19 @@ const ranks = (view) => view.symbols.map((item) => shown.symbols.findIndex((othe
 let asking = false, again = false, frame = 0, plain = null; // plain: the same steps in the model without bends
 const compare = find(".compare input");
 const layer = find(".layer");
+// The server does not know which layer is looked at; the link does.
+let asked = linked.get("tab") === "latent" && linked.get("layer");
+const query = () => shown.status.query + (Number(layer.value) < shown.layers ? "&layer=" + Number(layer.value) : "");
+const tellLayer = () => { if (shown && element.getClientRects().length) goTo(query()); };
 
 async function fetchView() {
   if (asking) { again = true; return; }
   asking = true;
   find(".cloud").setAttribute("aria-busy", "true");
   const wanted = { ...place, beside: compare.checked };
-  if (!shown) say("Drawing 4,096 hidden vectors …");
+  if (isNew(wanted)) say("Drawing 4,096 hidden vectors …");
   const answer = await fromServer("view", wanted);
-  if (answer.error) say(answer.error, true);
+  if (answer.error) refuse(answer, wanted);
   else take(answer, wanted);
   asking = false;
   find(".cloud").removeAttribute("aria-busy");
@@ -28,7 +32,8 @@ async function fetchView() {
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
 function take(answer, wanted) {
-  const kept = shown && shown.layers === answer.layers ? Number(layer.value) : answer.layers;
+  const kept = shown && shown.layers === answer.layers ? Number(layer.value) : asked && isFinite(asked) ? Number(asked) : answer.layers;
+  asked = null;
   const unpacked = (view) => {
     const whole = { ...view, points: new Int16Array(bytes(view.points).buffer), labels: bytes(view.labels) };
     return { ...whole, frames: frames(whole) };
@@ -46,7 +51,7 @@ function take(answer, wanted) {
     : "Each point is marked by the keys it makes likeliest. Of music the decoder still draws each key, so the hills of chords run into one another.";
   strip(); legend(); words(); draw();
   say((answer.remark ? answer.remark + " " : "") + answer.said);
-  if (element.getClientRects().length) goTo(answer.status.query);
+  tellLayer();
 }
 
 function strip() {
@@ -218,20 +223,21 @@ function go(step) {
 function bend() {
   cancelAnimationFrame(frame);
   if (!shown) return;
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) { layer.value = Number(layer.value) >= shown.layers ? 0 : shown.layers; words(); draw(); return; }
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) { layer.value = Number(layer.value) >= shown.layers ? 0 : shown.layers; words(); draw(); tellLayer(); return; }
   const began = performance.now(), seconds = 0.9 * shown.layers;
   const tick = (now) => {
     layer.value = Math.min(shown.layers, ((now - began) / 1000 / seconds) * shown.layers);
     words(); draw();
-    if (Number(layer.value) < shown.layers) frame = requestAnimationFrame(tick);
+    if (Number(layer.value) < shown.layers) frame = requestAnimationFrame(tick); else tellLayer();
   };
   frame = requestAnimationFrame(tick);
 }
 
 stepInput.addEventListener("input", () => go(Number(stepInput.value)));
 layer.addEventListener("input", () => { cancelAnimationFrame(frame); if (shown) { words(); draw(); } });
+layer.addEventListener("change", tellLayer); // once the hand rests: browsers allow a few changes of the address a second
 compare.addEventListener("change", fetchView);
 find(".bend").addEventListener("click", bend);
 onThemeChange(() => { if (shown) { legend(); draw(); } });
 if (linked.get("tab") === "latent") compare.checked = linked.get("beside") === "1";
-follow("latent", fetchView, (again) => { if (again) goTo(shown.status.query); draw(); });
+follow("latent", fetchView, (again) => { if (again) tellLayer(); draw(); });

@@ -1,6 +1,12 @@
 // The address is that of what was used last: this picture, or the way between two sequences below it.
-let mine = !linked.get("first");
-tabOf().addEventListener("lnf-shown", () => { mine = false; });
+let mine = !linked.get("first"), mixing = false;
+document.addEventListener("click", (event) => { if (event.target.closest("#mix")) mixing = true; });
+const use = () => { mine = true; mixing = false; };
+// The way says its own when it arrives, and again whenever it comes into sight; the line above it does so after this.
+tabOf().addEventListener("lnf-shown", () => {
+  if (mixing) mine = mixing = false;
+  else if (mine && shown) queueMicrotask(() => tellAddress((reach || shown).status.query));
+});
 const tellAddress = (query) => { if (mine && element.getClientRects().length) goTo(query); };
 let reach = null, asking = false, again = null;
 
@@ -8,11 +14,12 @@ async function ask(kind) {
   if (asking) { again = again === "view" ? "view" : kind; return; }
   asking = true;
   find(".inside").setAttribute("aria-busy", "true");
-  if (!shown) say("Taking a sequence apart …");
-  const wanted = { ...place }, answer = await fromServer(kind, wanted);
-  if (answer.error) say(answer.error, true);
+  const wanted = { ...place };
+  if (isNew(wanted)) say("Taking a sequence apart …");
+  const answer = await fromServer(kind, wanted);
+  if (answer.error) refuse(answer, wanted);
   else if (kind === "view") { take(answer, wanted); again = again || "poke"; }
-  else { reach = answer; drawReach(); tellAddress(answer.status.query); }
+  else { reach = answer; if (find(".said").classList.contains("bad")) say(shown.remark); drawReach(); tellAddress(answer.status.query); }
   asking = false;
   find(".inside").removeAttribute("aria-busy");
   const next = again;
@@ -31,7 +38,7 @@ function take(answer, wanted) {
 
 const colour = (name) => getComputedStyle(element).getPropertyValue("--lnf-" + name).trim();
 // Characters where they find room; otherwise every fourth step is numbered, or as many as find room.
-const number = (at, wide) => (at % ([4, 8, 16].find((every) => every * wide > 26) || 32) ? "" : at + 1);
+const number = (at, wide) => (at % ([4, 8, 16, 32].find((every) => every * wide > 26) || 64) ? "" : at + 1);
 const label = (at, wide) => (shown.domain === "text" && wide > 8 ? (shown.names[at] === " " ? "␣" : shown.names[at]) : number(at, wide));
 const nats = (value) => value.toFixed(2);
 
@@ -129,10 +136,10 @@ function drawAll() {
   drawCosts(); drawLayers(); drawBound(); drawReach();
 }
 
-stepInput.addEventListener("input", () => { mine = true; place.step = Number(stepInput.value); find(".stepWords").textContent = "Step " + place.step + " of " + shown.names.length; ask("poke"); });
+stepInput.addEventListener("input", () => { use(); place.step = Number(stepInput.value); find(".stepWords").textContent = "Step " + place.step + " of " + shown.names.length; ask("poke"); });
 onThemeChange(drawAll);
 function load(used) {
-  if (used || shown) mine = true;
+  if (used || shown) use();
   ask("view");
 }
 follow("inside", load, (again) => { if (again) tellAddress((reach || shown).status.query); drawAll(); });

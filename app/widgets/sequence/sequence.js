@@ -2,22 +2,37 @@
 const linked = new URLSearchParams(location.search);
 const place = { checkpoint: null, seed: 1, step: 9, text: "", midi: "" };
 const stepInput = find(".step");
-let shown = null;
+let shown = null, stands = null; // stands: the place that is shown
 
 function say(words, bad) {
   find(".said").textContent = words;
   find(".said").classList.toggle("bad", Boolean(bad));
 }
+// Which sequence of which model; another step of it is there in a moment.
+const WHOSE = ["checkpoint", "seed", "text", "midi"];
+const differs = (one, two) => WHOSE.some((name) => one[name] !== two[name]);
+const isNew = (wanted) => !stands || differs(wanted, stands);
+// What cannot be read is let go of, so that the sequence still shown can be moved along. The model is the page's choice.
+function refuse(answer, wanted) {
+  const still = stands && isNew(wanted);
+  say(answer.error + (still ? " Still shown: " + shown.title + ", " + whose() + "." : ""), true);
+  if (!still) return;
+  if (!differs(wanted, place) && dataset(wanted) === dataset(stands)) for (const name of ["seed", "text", "midi"]) place[name] = stands[name];
+  if (element.getClientRects().length) find(".said").scrollIntoView({ block: "nearest" });
+}
+const dataset = (at) => at.checkpoint.split("/")[0];
+const whose = () => (stands.text ? "your text" : stands.midi ? "your music" : "seed " + shown.seed);
 const spaced = (name) => (name === " " ? "space" : name);
 
 // What both say of an answer: title, whose sequence it is, and the steps there are.
 function introduce(answer, wanted, more) {
   // Where the hand has moved on meanwhile, its step is the one to be asked for next.
   place.step = place.step === wanted.step ? answer.step : Math.min(place.step, answer.names.length);
+  stands = wanted;
   stepInput.max = answer.names.length;
   stepInput.value = place.step;
   find(".title").textContent = answer.marker + " " + answer.title;
-  find(".details").textContent = (place.text ? "your text" : place.midi ? "your music" : "seed " + answer.seed) + more + ", computed in " + answer.milliseconds + " ms";
+  find(".details").textContent = whose() + (stands.midi ? " (no link can hold it)" : "") + more + ", computed in " + answer.milliseconds + " ms";
   find(".typed").hidden = answer.domain !== "text";
   find(".bring").hidden = answer.domain !== "music";
 }

@@ -4,11 +4,14 @@ let drawn = false, shown = null;
 function say() {
   const chosen = window.lnfChosen, other = shown.checkpoint && chosen && chosen.name !== shown.checkpoint;
   const verb = chosen && chosen.domain === "music" ? "hear" : "read";
-  find(".words").textContent = [shown.text, other ? "Press Sample to " + verb + " " + chosen.dataset_title + ", " + chosen.plain.toLowerCase() + "." : shown.more].filter(Boolean).join(" ");
+  const cannot = other && (shown.cannot || {})[chosen.variant];
+  const press = other && "Press " + (shown.button || "Sample") + " to " + verb + " " + chosen.dataset_title + ", " + chosen.plain.toLowerCase() + ".";
+  find(".words").textContent = [shown.text, cannot || press || shown.more].filter(Boolean).join(" ");
 }
 document.addEventListener("lnf-chosen", () => { if (shown && shown.checkpoint) say(); });
 function draw(value) {
   if (!isWhole(value)) return;
+  const news = !shown || shown.text !== value.text || shown.query !== value.query; // or it came into sight again
   shown = value;
   const done = value.kind === "done";
   say();
@@ -21,7 +24,7 @@ function draw(value) {
   else if (done) goTo(value.query);
   else if (drawn && value.kind === "opening") goTo("");
   if (drawn) markRefusal(value.kind === "error" && value.field, value.text);
-  if (done && drawn && !value.tuned && window.innerWidth <= 700)
+  if (done && drawn && news && !value.tuned && window.innerWidth <= 700)
     find(".status").scrollIntoView({ block: "start", behavior: "smooth" });
   drawn = true;
 }
