@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tiny_models import save_tiny
@@ -65,12 +64,15 @@ def test_a_data_set_of_ones_own_has_its_row(tmp_path: Path, monkeypatch: pytest.
     assert cells[:4] == ["folksongs, LSTM baseline", "nats/step", "7.500", "—"]
 
 
-@pytest.mark.parametrize(
-    "metrics", [{"statistics": {}}, {"valid": 3}, {"statistics": {"samples": {}, "data": {"more": 1.0}}}]
-)
-def test_no_figures_stop_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metrics: dict[str, Any]) -> None:
-    save_tiny(tmp_path / "jsb" / "af-scf")
-    (tmp_path / "jsb" / "af-scf" / "metrics.json").write_text(json.dumps(metrics))
+def test_no_figures_stop_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged = {
+        "af-af": {"statistics": {}},
+        "af-scf": {"valid": 3},
+        "iaf-scf": {"statistics": {"samples": {}, "data": {"more": 1.0}}},
+    }
+    for variant, metrics in damaged.items():
+        save_tiny(tmp_path / "jsb" / variant, variant)
+        (tmp_path / "jsb" / variant / "metrics.json").write_text(json.dumps(metrics))
     monkeypatch.setenv("LNF_CHECKPOINTS", str(tmp_path))
     assert results.figures()["rows"] and results.habits()
     build_app()

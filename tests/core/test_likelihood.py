@@ -31,7 +31,7 @@ def every_x(likelihood: Likelihood, steps: int, vocab: int) -> list[Tensor]:
 def integrated(model: LatentFlow, x: Tensor) -> float:
     """``log p(x, T)`` by the trapezoid rule over every latent of a model with D = 1."""
     steps = len(x)
-    axes = torch.meshgrid(*[GRID if steps == 1 else GRID[::4]] * steps, indexing="ij")
+    axes = torch.meshgrid(*[GRID if steps == 1 else GRID[::6]] * steps, indexing="ij")
     z = torch.stack([axis.flatten() for axis in axes])[..., None]  # [T, points, 1]
     lengths = torch.full((z.shape[1],), steps)
     log_joint = model.log_prior(z, lengths) + model.log_emission(x.expand(steps, z.shape[1], *x.shape[2:]), z, lengths)

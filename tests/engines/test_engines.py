@@ -97,13 +97,14 @@ def test_any_sizes_and_any_weights(
 def test_the_density_finds_the_noise_behind_a_sample_of_a_released_model(engine: str, name: str) -> None:
     model = load(name).model
     assert isinstance(model, LatentFlow)
-    lengths = torch.tensor([60, 41])
+    # A sweep of jacobi over an AF/AF model solves every dimension of every step: seconds, where the loop takes none.
+    lengths = torch.tensor([20, 13] if engine == "jacobi" else [60, 41])
     eps = noise(model, lengths, 1)
     drawn = model.from_noise(eps, lengths, argmax=True, engine=engine)
     assert drawn.z is not None
     # The density direction is a plain pass over z: it shows every step's own error, however z amplifies rounding.
     back = model.to_noise(drawn.z, lengths)
-    mask = torch.arange(60)[:, None] < lengths
+    mask = torch.arange(len(eps))[:, None] < lengths
     assert (back - eps)[mask].abs().max() < 5e-3
     assert (back - eps)[mask].abs().mean() < 1e-5
 
