@@ -163,3 +163,31 @@ def test_each_tab_opens_by_click_and_its_address_restores_it(open_page: Callable
     page.wait_for_function("() => location.search.includes('tab=results')")
     # In another window, since what is under way when a page is left complains.
     open_page("?" + page.url.partition("?")[2]).wait_for_selector("#tab-results", state="visible")
+
+
+@pytest.mark.browser
+def test_on_the_narrowest_phone_sliders_can_be_drawn_and_the_tab_is_named_in_full(
+    open_page: Callable[..., Any],
+) -> None:
+    page = open_page("?tab=latent&dataset=jsb&variant=af-scf&step=3", width=320, height=640)
+    page.wait_for_function("() => document.querySelector('#cloud .said')?.textContent.includes('draws')")
+    for name in ("step", "layer"):
+        assert page.locator(f"#cloud .{name}").bounding_box()["width"] > 140
+    page = open_page("?tab=inside", width=320, height=640)
+    page.wait_for_selector("#inside .body", state="visible")
+    chosen = "() => document.querySelector('#tabs button[role=tab][aria-selected=true]')"
+    assert page.evaluate(f"{chosen}.textContent") == "Inside a sequence"
+    assert page.evaluate(f"{chosen}.scrollWidth <= {chosen[6:]}.clientWidth")
+
+
+@pytest.mark.browser
+def test_a_link_that_names_half_a_model_or_none_there_is_opens_no_empty_tab(open_page: Callable[..., Any]) -> None:
+    said = "document.querySelector('#cloud .said')?.textContent"
+    page = open_page("?tab=latent&dataset=ptb")
+    page.wait_for_function(f"() => {said}?.includes('draws of the hidden vector')")
+    assert page.locator("#cloud .title").text_content() == "■ AF/SCF · Penn Treebank"
+    page = open_page("?tab=latent&dataset=ptb&variant=nope")
+    page.wait_for_function(f"() => {said}?.includes('draws of the hidden vector')")
+    assert page.locator("#cloud .said").text_content().startswith("There is no checkpoint 'ptb/nope'; choose one of:")
+    page.locator("#cloud .step").press("ArrowRight")
+    page.wait_for_function(f"() => !{said}.includes('nope') && {said}.includes('draws of the hidden vector')")

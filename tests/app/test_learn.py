@@ -157,3 +157,10 @@ def test_a_lesson_there_is_not_is_said(open_page: Callable[..., Any], wanted: st
     assert said.inner_text() == f"There is no lesson “{wanted}” on this page; it has 1 to 7. This is the first."
     page.locator("#lessons button").nth(1).press("Enter")
     assert said.is_hidden()
+
+
+@pytest.mark.parametrize("tab", ["learn", "results"])
+def test_a_phone_held_sideways_begins_with_what_the_tab_holds(open_page: Callable[..., Any], tab: str) -> None:
+    page = open_page(f"?tab={tab}", width=740, height=360)
+    page.wait_for_selector(f"#tab-{tab}", state="visible")
+    assert page.locator("#model-bar").is_hidden()  # no lesson and no table is of one model
