@@ -12,6 +12,7 @@ Positions = Literal["learned", "onehot"]
 TimeFlowName = Literal["af", "iaf", "none"]
 DimensionFlowName = Literal["af", "scf", "diagonal"]
 TransformName = Literal["nlsq", "affine"]
+VariantName = Literal["af-af", "af-scf", "iaf-scf", "af-only", "hidden-flow-only"]
 
 # The paper's names (Ziegler & Rush 2019, section 5) and the flow each one stands for.
 VARIANTS: dict[str, tuple[TimeFlowName, DimensionFlowName]] = {

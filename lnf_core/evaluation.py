@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from lnf_core.models.build import SequenceModel
 from lnf_core.progress import Progress
 
 if TYPE_CHECKING:
-    from lnf_core.data import Dataset
+    from lnf_core.data import Dataset, Domain
     from lnf_core.storage.bundle import Checkpoint
 
 # K of the paper: the two sets with long pieces use fewer samples.
@@ -58,7 +58,7 @@ def evaluate(
     model: SequenceModel,
     sequences: Sequence[Tensor],
     *,
-    domain: Literal["text", "music"],
+    domain: Domain,
     samples: int,
     batch_size: int = 16,
     max_rows: int = 256,

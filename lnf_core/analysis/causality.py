@@ -11,7 +11,6 @@ The decoder is bidirectional, so the probabilities of x may change at every step
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,8 +21,6 @@ from lnf_core.checks import check_latents, is_real, is_whole
 from lnf_core.engines import FlowSampler, prepare
 from lnf_core.errors import InvalidInputError
 from lnf_core.models.latent_flow import LatentFlow
-from lnf_core.models.results import Sample
-from lnf_core.nets.positions import step_mask
 
 MAX_DIRECTIONS = 1024
 """Most directions one call averages over: each is a sequence more to push."""
@@ -71,80 +68,30 @@ def influence(
             or number of directions out of range.
         EngineError: the engine asked for by name cannot run here.
     """
-    return _Push(model, eps, lengths, directions, engine).change(step, size, generator)
-
-
-def influence_map(
-    model: LatentFlow,
-    eps: Tensor,
-    lengths: Tensor,
-    steps: Sequence[int],
-    *,
-    size: float = 1.0,
-    directions: int = 4,
-    generator: torch.Generator | None = None,
-    engine: str | FlowSampler = "auto",
-) -> Tensor:
-    """How far the noise of each of ``steps`` moves z of every step: ``[S, T]``.
-
-    Row s is the mean absolute change of z_t over D, the directions and the sequences that have a step t, as in
-    :func:`influence`, whose arguments and errors these are.
-
-    Raises:
-        InvalidInputError: see :func:`influence`; or no steps.
-        EngineError: the engine asked for by name cannot run here.
-    """
-    if not len(steps):
-        raise InvalidInputError("there are no steps to change; give at least one.")
-    push = _Push(model, eps, lengths, directions, engine)
-    changes = torch.stack([push.change(step, size, generator).z for step in steps])  # [S, T, B]
-    return changes.sum(-1) / step_mask(lengths, len(eps)).sum(-1).clamp_min(1)
-
-
-class _Push:
-    """Noise that was pushed once, ready to be pushed again with one step changed.
-
-    The unchanged noise runs in a batch of the same shape as the changed one, so that what does not depend on the
-    change comes out bit for bit the same and its influence is exactly zero.
-    """
-
-    def __init__(
-        self, model: LatentFlow, eps: Tensor, lengths: Tensor, directions: int, engine: str | FlowSampler
-    ) -> None:
-        if not (is_whole(directions) and 1 <= directions <= MAX_DIRECTIONS):
-            raise InvalidInputError(f"directions is {directions}; give a whole number from 1 to {MAX_DIRECTIONS}.")
-        lengths = check_latents(eps, lengths, model.config, model.emission.bias.dtype)
-        self._model, self._directions = model, directions
-        self._sampler = prepare(model, engine)
-        self._shortest = int(lengths.min())
-        self._eps = eps.repeat_interleave(directions, dim=1)  # [T, B * R, D]
-        self._lengths = lengths.repeat_interleave(directions)
-        self._before = self._push(self._eps)
-
-    def _push(self, eps: Tensor) -> Sample:
-        return self._model.from_noise(eps, self._lengths, argmax=True, engine=self._sampler)
-
-    def change(self, step: int, size: float, generator: torch.Generator | None) -> Influence:
-        """Add a direction of norm ``size`` to the noise of ``step``."""
-        if not is_whole(step) or not 0 <= step < self._shortest:
-            raise InvalidInputError(
-                f"step is {step}; give a whole number from 0 to {self._shortest - 1}, a step of the shortest sequence."
-            )
-        if not (is_real(size) and size > 0.0):
-            raise InvalidInputError(f"size is {size}; give a finite number above 0.")
-        there = self._eps[step]  # [B * R, D]
-        drawn = torch.randn(there.shape, generator=generator, device=there.device, dtype=there.dtype)
-        changed = self._eps.clone()
-        changed[step] += size * functional.normalize(drawn, dim=-1)
-        after = self._push(changed)
-        assert after.z is not None and self._before.z is not None  # a latent flow always says its z
-        return Influence(
-            step,
-            float(size),
-            self._averaged(after.z - self._before.z),
-            self._averaged(after.probabilities - self._before.probabilities),
+    if not (is_whole(directions) and 1 <= directions <= MAX_DIRECTIONS):
+        raise InvalidInputError(f"directions is {directions}; give a whole number from 1 to {MAX_DIRECTIONS}.")
+    lengths = check_latents(eps, lengths, model.config, model.emission.bias.dtype)
+    shortest = int(lengths.min())
+    if not is_whole(step) or not 0 <= step < shortest:
+        raise InvalidInputError(
+            f"step is {step}; give a whole number from 0 to {shortest - 1}, a step of the shortest sequence."
         )
+    if not (is_real(size) and size > 0.0):
+        raise InvalidInputError(f"size is {size}; give a finite number above 0.")
+    sampler = prepare(model, engine)
+    plain, many = eps.repeat_interleave(directions, dim=1), lengths.repeat_interleave(directions)  # [T, B * R, D]
+    there = plain[step]
+    drawn = torch.randn(there.shape, generator=generator, device=there.device, dtype=there.dtype)
+    changed = plain.clone()
+    changed[step] += size * functional.normalize(drawn, dim=-1)
+    # The unchanged noise runs in a batch of the same shape, so that what does not depend on the change comes out bit
+    # for bit the same and its influence is exactly zero.
+    before, after = (model.from_noise(noise, many, argmax=True, engine=sampler) for noise in (plain, changed))
+    assert after.z is not None and before.z is not None  # a latent flow always says its z
 
-    def _averaged(self, change: Tensor) -> Tensor:
-        """Mean absolute change over the last axis and the directions: ``[T, B * R, ...] -> [T, B]``."""
-        return change.abs().mean(-1).reshape(len(change), -1, self._directions).mean(-1)
+    def averaged(change: Tensor) -> Tensor:
+        """Over the last axis and the directions: ``[T, B * R, ...] -> [T, B]``."""
+        return change.abs().mean(-1).reshape(len(change), -1, directions).mean(-1)
+
+    moved, told = averaged(after.z - before.z), averaged(after.probabilities - before.probabilities)
+    return Influence(step, float(size), moved, told)

@@ -51,12 +51,12 @@ def likeliest_key(
         InvalidInputError: a roll that does not fit the model, or of another width than those of a piano.
     """
     keyboard = piano_keys(roll)
-    check_sequences(roll[:, None], torch.tensor([len(roll)]), model.config)
+    check_sequences(roll[:, None], torch.tensor([len(roll)], device=roll.device), model.config)
     silent = roll[:, :-KEYS]  # [T, 0 or 1]
     sounding = keyboard.any(0).nonzero().flatten()
     low, high = (int(sounding[0]), int(sounding[-1])) if len(sounding) else (0, 0)
     shifts = tuple(shift for shift in SHIFTS if low + shift >= 0 and high + shift < KEYS)
     rolls = tuple(torch.cat([silent, keyboard.roll(shift, 1)], 1) for shift in shifts)
-    lengths = torch.full((len(rolls),), len(roll))
+    lengths = torch.full((len(rolls),), len(roll), device=roll.device)
     scores = model.log_likelihood(torch.stack(rolls, 1), lengths, samples, generator)
     return KeySearch(shifts, scores, rolls)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lnf_core.checks import check_temperature
+from lnf_core.checks import check_latents, check_temperature, is_whole
 from lnf_core.engines import FlowSampler, prepare
 from lnf_core.errors import InvalidInputError
 from lnf_core.models.latent_flow import LatentFlow
@@ -70,6 +70,9 @@ def read_past(model: LatentFlow, z: Tensor, eps: Tensor | None = None) -> Past:
             f"{model.config.max_length}."
         )
     lengths = torch.tensor([len(z)], device=z.device)
+    for given in (z, eps):
+        if given is not None:
+            check_latents(given[:, None], lengths, model.config, model.emission.bias.dtype)
     positions = model.positions(lengths, len(z))
     sequence = z[:, None]
     noise = model.prior(sequence, lengths, positions)[0] if eps is None else eps[:, None]
@@ -102,9 +105,9 @@ def draw_step(
         EngineError: the engine asked for by name cannot run here.
     """
     temperature = check_temperature(temperature)
-    if not 0 <= step < len(past.z):
+    if not is_whole(step) or not 0 <= step < len(past.z):
         raise InvalidInputError(f"step is {step}; the sequence has steps 0 to {len(past.z) - 1}.")
-    if count < 2 or symbols < 1:
+    if not (is_whole(count) and is_whole(symbols)) or count < 2 or symbols < 1:
         raise InvalidInputError(f"{count} draws and {symbols} symbols were asked for; at least 2 and 1 are needed.")
     noise = torch.randn(count, past.z.shape[1], generator=generator, device=past.z.device, dtype=past.z.dtype)  # [N, D]
     sampler = prepare(model, engine)

@@ -6,7 +6,7 @@ import shlex
 import sys
 import warnings
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -46,7 +46,14 @@ class Commands(TyperGroup):
                 raise typer.Exit(1) from error
 
 
-def _warn(message: Warning | str, *_: Any) -> None:  # noqa: ANN401 - what warnings.showwarning is given
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     typer.echo(f"Warning: {message}", err=True)
 
 

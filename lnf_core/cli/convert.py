@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lnf_core.config import Likelihood
+from lnf_core.config import Likelihood, VariantName
 from lnf_core.errors import CheckpointError, DataError, InvalidInputError
 from lnf_core.storage.metrics import TRAINING_FACTS
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from lnf_core.data import Vocabulary
 
-VariantName = Literal["af-af", "af-scf", "iaf-scf", "af-only", "hidden-flow-only"]
 _MOST_MEGABYTES = 40
 _OF_THE_TRAINING = ("parameters", "data_sha256", *TRAINING_FACTS)
 """What of ``metrics.json`` stays true of rounded weights."""

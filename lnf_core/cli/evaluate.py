@@ -78,7 +78,7 @@ def evaluate(
         evaluation = measure(
             loaded.model,
             sequences_for(loaded, dataset, split.value),
-            domain="text" if loaded.domain == "text" else "music",
+            domain=loaded.domain,
             samples=protocol_samples(loaded) if samples is None else samples,
             batch_size=batch_size,
             generator=torch.Generator(where).manual_seed(seed),

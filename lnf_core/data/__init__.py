@@ -7,7 +7,7 @@ from lnf_core.data.batching import SequenceBatch, batch_indices, collate
 from lnf_core.data.dataset import Dataset, load_dataset
 from lnf_core.data.fetch import download
 from lnf_core.data.files import data_root, verify
-from lnf_core.data.registry import DATASETS, DatasetInfo, dataset_info, sounding_shift, steps_per_beat
+from lnf_core.data.registry import DATASETS, DatasetInfo, Domain, dataset_info, sounding_shift, steps_per_beat
 from lnf_core.data.rolls import add_dummy_key
 from lnf_core.data.vocabulary import Vocabulary
 
@@ -15,6 +15,7 @@ __all__ = [
     "DATASETS",
     "Dataset",
     "DatasetInfo",
+    "Domain",
     "SequenceBatch",
     "Vocabulary",
     "add_dummy_key",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import os
-import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path, PurePosixPath
@@ -13,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from lnf_core.data.files import data_root, read_checked
 from lnf_core.data.registry import DatasetInfo, dataset_info
 from lnf_core.errors import DataError, DownloadError
+from lnf_core.storage.files import replace
 
 _SECONDS = 30.0
 """How long a server may stay silent."""
@@ -100,24 +99,11 @@ def _check(content: bytes, expected: str, url: str) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Replace ``path`` in one step: a reader sees the old file, or none, or the whole new one."""
-    temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # In the same folder, because os.replace is atomic only within one file system.
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with open(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp gives 0600; a shared cache must stay readable
-        os.replace(temporary, path)
-        temporary = None
+        replace(path, content)
     except OSError as error:
         raise DownloadError(
             f"{path} cannot be written ({error.strerror or error}): "
             "free some room or choose another folder with LNF_DATA_DIR."
         ) from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)

@@ -75,7 +75,11 @@ class LatentFlow(ModelBase):
         return posterior
 
     def log_prior(self, z: Tensor, lengths: Tensor) -> Tensor:
-        """``log p(z_t | ...)`` in nats per step, ``[T, B]``; zero on padding."""
+        """``log p(z_t | ...)`` in nats per step, ``[T, B]``; zero on padding.
+
+        Raises:
+            InvalidInputError: latents or lengths that do not fit the model.
+        """
         lengths = self._check_latents(z, lengths)
         return self._log_prior(z, lengths, self.positions(lengths, len(z)))
 
@@ -86,7 +90,11 @@ class LatentFlow(ModelBase):
         return log_prior
 
     def log_emission(self, x: Tensor, z: Tensor, lengths: Tensor) -> Tensor:
-        """``log p(x_t | z)`` in nats per step, ``[T, B]``; zero on padding."""
+        """``log p(x_t | z)`` in nats per step, ``[T, B]``; zero on padding.
+
+        Raises:
+            InvalidInputError: a batch or latents that do not fit the model, or of another number of steps each.
+        """
         lengths = self._check_latents(z, check_sequences(x, lengths, self.config))
         if len(x) != len(z):
             raise InvalidInputError(f"x has {len(x)} steps and z {len(z)}; pad both to the same number.")

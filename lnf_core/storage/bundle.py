@@ -39,7 +39,7 @@ from lnf_core.storage.weights import fill, open_weights, stored_tensors
 from lnf_core.version import __version__
 
 if TYPE_CHECKING:
-    from lnf_core.data import Vocabulary
+    from lnf_core.data import Domain, Vocabulary
     from lnf_core.models.build import SequenceModel
 
 Stamp = tuple[int, int, int]
@@ -57,8 +57,7 @@ class Checkpoint:
     model: SequenceModel
     """In eval mode, float32 weights."""
     dataset: str
-    domain: str
-    """``text`` or ``music``."""
+    domain: Domain
     variant: str
     vocabulary: Vocabulary | None
     """Symbols of a text model; None for music."""

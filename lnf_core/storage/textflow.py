@@ -16,11 +16,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from lnf_core.config import VARIANTS, LatentFlowConfig, Likelihood
-from lnf_core.errors import CheckpointError
+from lnf_core.config import VARIANTS, LatentFlowConfig, Likelihood, VariantName
+from lnf_core.errors import CheckpointError, ConfigError
 from lnf_core.models.latent_flow import LatentFlow
 
-Variant = Literal["af-af", "af-scf", "iaf-scf", "af-only", "hidden-flow-only"]
 _FLOW = "generative_model.prior.flow.flow.0."
 _STEP = _FLOW + "outp_net."
 # Made by the reference from the sizes, or a copy of a tied weight: nothing to read.
@@ -54,7 +53,9 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return {str(name): value for name, value in state.items()}
 
 
-def infer_config(state: Mapping[str, Tensor], *, variant: Variant | None, likelihood: Likelihood) -> LatentFlowConfig:
+def infer_config(
+    state: Mapping[str, Tensor], *, variant: VariantName | None, likelihood: Likelihood
+) -> LatentFlowConfig:
     """The configuration of a reference state dict.
 
     Args:
@@ -89,14 +90,17 @@ def infer_config(state: Mapping[str, Tensor], *, variant: Variant | None, likeli
     recurrent = state.get(_FLOW + "lstm.weight_hh_l0")
     prior_hidden = 0 if recurrent is None else recurrent.shape[1]
     prior_layers = _count(state, _FLOW + r"lstm\.weight_hh_l(\d+)") or 1
-    return LatentFlowConfig(
-        vocab_size=vocab, likelihood=likelihood, max_length=width // 2, embedding_size=embedding, hidden_size=hidden,
-        positions="onehot", latent_size=latent, time_flow=time_flow, dimension_flow=found,
-        transform="nlsq" if parameters == 5 else "affine", flow_layers=flow_layers, flow_hidden=flow_hidden,
-        prior_layers=prior_layers, prior_hidden=prior_hidden,
-        encoder_layers=_count(state, r"inference_model\.rnn_q\.weight_hh_l(\d+)"),
-        decoder_layers=_count(state, r"generative_model\.rnn_outp\.weight_hh_l(\d+)"),
-    )  # fmt: skip
+    try:
+        return LatentFlowConfig(
+            vocab_size=vocab, likelihood=likelihood, max_length=width // 2, embedding_size=embedding,
+            hidden_size=hidden, positions="onehot", latent_size=latent, time_flow=time_flow, dimension_flow=found,
+            transform="nlsq" if parameters == 5 else "affine", flow_layers=flow_layers, flow_hidden=flow_hidden,
+            prior_layers=prior_layers, prior_hidden=prior_hidden,
+            encoder_layers=_count(state, r"inference_model\.rnn_q\.weight_hh_l(\d+)"),
+            decoder_layers=_count(state, r"generative_model\.rnn_outp\.weight_hh_l(\d+)"),
+        )  # fmt: skip
+    except ConfigError as error:
+        raise CheckpointError(f"the sizes of the tensors name no model of the reference: {error}") from error
 
 
 def _dimension_flow(state: Mapping[str, Tensor]) -> Literal["af", "scf", "diagonal"]:
@@ -170,7 +174,7 @@ def from_state_dict(
     state: Mapping[str, Tensor],
     length_counts: Tensor | None = None,
     *,
-    variant: Variant | None = None,
+    variant: VariantName | None = None,
     likelihood: Likelihood = "categorical",
 ) -> LatentFlow:
     """Build a model from a reference state dict; every tensor is used or known to be derived.
@@ -208,7 +212,7 @@ def import_textflow(
     path: Path,
     length_counts: Tensor | None = None,
     *,
-    variant: Variant | None = None,
+    variant: VariantName | None = None,
     likelihood: Likelihood = "categorical",
 ) -> LatentFlow:
     """:func:`read_state_dict`, then :func:`from_state_dict`."""

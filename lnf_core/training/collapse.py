@@ -37,7 +37,9 @@ class Walk:
         """The least nats a step that any model can reach."""
         other = (1.0 - self.follows) / self.symbols
         following = self.follows + other
-        step = -following * math.log(following) - (self.symbols - 1) * other * math.log(other)
+        step = -following * math.log(following)
+        if other > 0.0:  # 0 log 0 is 0
+            step -= (self.symbols - 1) * other * math.log(other)
         return (math.log(self.symbols) + (self.length - 1) * step) / self.length
 
     @property

@@ -7,7 +7,7 @@ import torch
 from tiny_models import tiny_model
 from torch import Tensor
 
-from lnf_core.analysis.causality import MAX_DIRECTIONS, Influence, influence, influence_map
+from lnf_core.analysis.causality import MAX_DIRECTIONS, Influence, influence
 from lnf_core.errors import EngineError, InvalidInputError
 from lnf_core.models.latent_flow import LatentFlow
 
@@ -102,19 +102,6 @@ def test_a_larger_change_reaches_further_and_the_draw_is_the_generators() -> Non
     assert (far.step, far.size) == (STEP, 1.0)
 
 
-def test_the_map_is_zero_below_its_diagonal_and_an_average_over_sequences() -> None:
-    model, eps, steps = flow("af-af"), noise(), [0, 2, 5]
-    found = influence_map(model, eps, LENGTHS, steps, generator=seeded())
-    assert found.shape == (3, 9)
-    generator = seeded()
-    for row, step in zip(found, steps, strict=True):
-        assert (row[:step] == 0.0).all()
-        assert row[step] > 0.0
-        assert row[step + 1 :].sum() > 0.0
-        z = influence(model, eps, LENGTHS, step, generator=generator).z
-        torch.testing.assert_close(row, torch.cat([z[:6].mean(-1), z[6:, 0]]))
-
-
 def test_other_engines_find_the_same() -> None:
     eager = measured("af-scf", engine="eager")
     torch.testing.assert_close(measured("af-scf", engine="jacobi").z, eager.z, atol=1e-4, rtol=1e-3)
@@ -142,5 +129,3 @@ def test_arguments_out_of_range(arguments: dict[str, object], message: str) -> N
 def test_noise_that_does_not_fit() -> None:
     with pytest.raises(InvalidInputError, match="the latents have shape"):
         influence(flow("af-scf"), noise()[..., :3], LENGTHS, 0)
-    with pytest.raises(InvalidInputError, match="no steps"):
-        influence_map(flow("af-scf"), noise(), LENGTHS, [])

@@ -90,3 +90,9 @@ def test_what_cannot_be_is_named() -> None:
         draw_step(model, past, 0, 1)
     with pytest.raises(InvalidInputError, match="expected"):
         read_past(model, torch.zeros(4, model.config.latent_size + 1))
+    with pytest.raises(InvalidInputError, match="float64"):
+        read_past(model, past.z.double())
+    with pytest.raises(InvalidInputError, match="NaN"):
+        read_past(model, past.z, past.eps * torch.nan)
+    with pytest.raises(InvalidInputError, match=r"2\.5 draws"):
+        draw_step(model, past, 0, 2.5)  # type: ignore[arg-type]

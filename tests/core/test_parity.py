@@ -106,6 +106,10 @@ def test_an_unknown_variant_a_wrapped_model_and_odd_sizes_are_refused(case: Case
         from_state_dict({f"module.{name}": value for name, value in case.weights.items()}, **case.names)
     with pytest.raises(CheckpointError, match="sizes"):
         from_state_dict({**case.weights, "input_embedding.weight": torch.zeros(3)}, **case.names)
+    embedded = case.weights["input_embedding.weight"]
+    first = case.weights["inference_model.rnn_q.weight_ih_l0"][:, : embedded.shape[1]]
+    with pytest.raises(CheckpointError, match=r"sizes .* max_length is 0"):  # no room for positions
+        from_state_dict({**case.weights, "inference_model.rnn_q.weight_ih_l0": first}, **case.names)
     with pytest.raises(CheckpointError, match="length histogram"):
         from_state_dict(case.weights, torch.ones(3), **case.names)
 

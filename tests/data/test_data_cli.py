@@ -8,12 +8,12 @@ import pytest
 from mini_data import FileServer
 from typer.testing import CliRunner
 
-from lnf_core.cli.data import app
+from lnf_core.cli import app
 from lnf_core.data import DATASETS
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, list(arguments))
+    result = CliRunner().invoke(app, ["data", *arguments])
     return result.exit_code, result.stdout, result.stderr
 
 

@@ -16,6 +16,7 @@ def test_the_entropy_is_that_of_the_source() -> None:
     share = counts / counts.sum()
     assert -float(torch.special.xlogy(share, share).sum()) / 3 == pytest.approx(source.entropy, abs=2e-3)
     assert source.unconditional == pytest.approx(math.log(3))
+    assert Walk(symbols=3, length=3, follows=1.0).entropy == pytest.approx(math.log(3) / 3)  # only where it begins
 
 
 def test_annealing_keeps_what_full_price_loses() -> None:
