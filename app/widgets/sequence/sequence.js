@@ -4,9 +4,12 @@ const place = { checkpoint: null, seed: 1, step: 9, text: "", midi: "" };
 const stepInput = find(".step");
 let shown = null, stands = null; // stands: the place that is shown
 
+// What the page could not follow of its link stands before what is shown instead, until somebody has done something.
+let complaint = "";
 function say(words, bad) {
-  find(".said").textContent = words;
-  find(".said").classList.toggle("bad", Boolean(bad));
+  if (window.lnfTouched) complaint = "";
+  find(".said").textContent = [complaint, words].filter(Boolean).join(" ");
+  find(".said").classList.toggle("bad", Boolean(bad || complaint));
 }
 // Which sequence of which model; another step of it is there in a moment.
 const WHOSE = ["checkpoint", "seed", "text", "midi"];
@@ -67,9 +70,12 @@ function follow(tab, load, back) {
       place.text = find(".typed input").value = linked.get("text") || "";
     }
     begun = true;
-    // The page opens with a model of its own before it takes up that of the link.
-    const named = mine && linked.get("dataset") && linked.get("dataset") + "/" + linked.get("variant");
-    if (named && !window.lnfTouched && props.value !== named) return;
+    // The page opens with a model of its own before it takes up that of the link, if it can.
+    const named = mine && linked.get("dataset") && linked.get("dataset") + "/" + (linked.get("variant") || "");
+    const there = !named || props.value === named || (named.endsWith("/") && props.value.startsWith(named));
+    const refused = named && document.querySelector("#status .status.bad .words");
+    if (!there && !refused && !window.lnfTouched) return;
+    if (!there && refused && !shown) complaint = refused.textContent;
     if (props.value && props.value !== place.checkpoint) {
       if (place.checkpoint && place.checkpoint.split("/")[0] !== props.value.split("/")[0]) { place.step = 9; place.text = place.midi = ""; }
       place.checkpoint = props.value;
@@ -78,5 +84,6 @@ function follow(tab, load, back) {
   };
   new ResizeObserver(begin).observe(element);
   watch("value", begin);
+  document.documentElement.addEventListener("lnf-read", () => setTimeout(begin, 150)); // the page says first what it refuses
   begin();
 }
