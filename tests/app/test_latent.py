@@ -120,6 +120,7 @@ def test_the_cloud_is_drawn_and_moves_with_the_step(open_page: Callable[..., Any
     page.wait_for_function("() => document.querySelector('#cloud .said')?.textContent.includes('draws')")
     assert page.locator("#cloud .stepWords").text_content() == "Step 4 of 12"
     assert "seed=2&step=4" in page.url
+    assert "The ring is the vector this sequence itself has" in page.locator("#cloud .caption").text_content()
     picture = "() => document.querySelector('#cloud canvas.points').toDataURL()"
     before, said = page.evaluate(picture), page.locator("#cloud .said").text_content()
     page.locator("#cloud .step").press("ArrowRight")
