@@ -36,6 +36,18 @@ def is_real(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def check_device(name: str | torch.device) -> torch.device:
+    """A device that tensors can be made on here.
+
+    Raises:
+        InvalidInputError: one this machine or torch does not have.
+    """
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:  # AssertionError: a build of torch without CUDA
+        raise InvalidInputError(f"the device {str(name)!r} cannot be used here; choose cpu or cuda.") from error
+
+
 def check_temperature(temperature: float) -> float:
     """A finite temperature in (0, 10].
 

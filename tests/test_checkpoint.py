@@ -104,6 +104,20 @@ def test_half_precision_storage_is_loaded_as_float32(tmp_path: Path, dtype: torc
     assert stored[next(iter(dict(model.named_parameters())))].dtype is dtype
 
 
+def test_a_device_there_is_not_is_named(tmp_path: Path) -> None:
+    save_tiny(tmp_path / "c")
+    for device in ("abacus", "cuda:99"):
+        with pytest.raises(InvalidInputError, match=f"'{device}' cannot be used here"):
+            load(tmp_path / "c", device=device)
+
+
+def test_a_folder_may_be_named_by_its_words(tmp_path: Path) -> None:
+    model = tiny_model("lstm")
+    save_checkpoint(str(tmp_path / "c"), model, dataset="jsb", vocabulary=None, training={})
+    again = load(str(tmp_path / "c")).model
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
+
+
 def test_other_storage_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="float32, float16 or bfloat16"):
         save_tiny(tmp_path, dtype=torch.int8)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TextIO
 import typer
 from typer.core import TyperGroup
 
-from lnf_core.errors import InvalidInputError, LNFError
+from lnf_core.errors import LNFError
 
 CheckpointName = Annotated[
     str, typer.Argument(metavar="CHECKPOINT", help="A bundled name (jsb/af-scf), a folder or a Hub id (user/repo).")
@@ -65,14 +65,13 @@ def resolve_device(name: str, threads: int = 0) -> str:
     """
     import torch
 
+    from lnf_core.checks import check_device
+
     if threads:
         torch.set_num_threads(threads)
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise InvalidInputError(f"the device {name!r} cannot be used here; choose auto, cpu or cuda.") from error
+    check_device(name)
     return name
 
 

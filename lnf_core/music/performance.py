@@ -10,7 +10,8 @@ from torch import Tensor
 
 from lnf_core.data.registry import sounding_shift, steps_per_beat
 from lnf_core.music.audio import Audio, write_wav
-from lnf_core.music.midi import roll_to_midi, write_midi
+from lnf_core.music.instruments import check_program
+from lnf_core.music.midi import check_tempo, roll_to_midi, write_midi
 from lnf_core.music.reader import MidiRoll, read_midi
 from lnf_core.music.roll import piano_keys
 from lnf_core.music.synth import Synthesizer
@@ -21,13 +22,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Performance:
-    """How rolls of one data set are played."""
+    """How rolls of one data set are played.
+
+    Raises:
+        InvalidInputError: a tempo or program out of range.
+    """
 
     dataset: str
     tempo: float = 96.0
     """Beats a minute."""
     program: int = 0
     """General MIDI program."""
+
+    def __post_init__(self) -> None:
+        check_tempo(self.tempo)
+        check_program(self.program)
 
     @property
     def seconds_per_step(self) -> float:
@@ -38,7 +47,7 @@ class Performance:
         """A roll ``[T, 88]``, or ``[T, 89]`` with the paper's silent output first, at sounding pitch.
 
         Raises:
-            InvalidInputError: a roll, tempo or program out of range.
+            InvalidInputError: a roll of another shape or with other values.
         """
         return roll_to_midi(
             piano_keys(roll),

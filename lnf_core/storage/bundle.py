@@ -75,7 +75,7 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    folder: Path,
+    folder: str | Path,
     model: SequenceModel,
     *,
     dataset: str,
@@ -103,6 +103,7 @@ def save_checkpoint(
         CheckpointError: weights that are not finite, a vocabulary of the wrong size, or a folder not writable.
         InvalidInputError: another ``dtype``, or ``training`` or ``metrics`` that JSON cannot hold. Nothing is written.
     """
+    folder = Path(folder)
     if dtype not in _STORED_DTYPES:
         raise InvalidInputError(f"cannot store weights as {dtype}; choose float32, float16 or bfloat16.")
     _check_vocabulary(model.config, vocabulary, folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from lnf_core.checks import check_device
 from lnf_core.data import DATASETS
 from lnf_core.errors import CheckpointError
 from lnf_core.storage.bundle import Checkpoint, read_checkpoint
@@ -31,9 +32,11 @@ def load(name_or_path: str | Path, *, revision: str | None = None, device: str |
 
     Raises:
         CheckpointError: nothing there, or a checkpoint that is incomplete, foreign or of a newer format.
+        InvalidInputError: a device this machine or torch does not have.
     """
+    place = check_device(device)
     folder, commit = _find(name_or_path, revision)
-    return replace(read_checkpoint(folder, device=device), commit=commit)
+    return replace(read_checkpoint(folder, device=place), commit=commit)
 
 
 def find_checkpoint(name_or_path: str | Path, *, revision: str | None = None) -> Path:

@@ -43,7 +43,7 @@ def download(
 
 
 def push(
-    folder: Path,
+    folder: str | Path,
     repo_id: str,
     *,
     private: bool = False,
@@ -74,6 +74,7 @@ def push(
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
+    folder = Path(folder)
     checkpoint = read_checkpoint(folder)
     api = HfApi(endpoint=endpoint, token=token)
     changes: list[CommitOperationAdd | CommitOperationDelete] = [

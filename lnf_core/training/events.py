@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -102,27 +103,38 @@ class MetricsWriter:
             events go, so that no step is logged twice. 0 starts an empty file.
 
     Raises:
-        TrainingError: the file is there and cannot be read.
+        TrainingError: the file cannot be read or written; from :meth:`__call__` too, where the disk is full.
     """
 
     def __init__(self, path: Path, resume_step: int = 0) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         events = read_events(path) if resume_step and path.exists() else []
         kept = [event for event in events if event["event"] != "finished" and event["step"] <= resume_step]
         scratch = path.with_suffix(".tmp")
-        scratch.write_text("".join(json.dumps(event) + "\n" for event in kept), encoding="utf-8")
-        scratch.replace(path)
-        # Line buffering: a killed run has lost no line that a saved state counts on.
-        self._file: IO[str] = path.open("a", encoding="utf-8", buffering=1)
+        with self._named():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            scratch.write_text("".join(json.dumps(event) + "\n" for event in kept), encoding="utf-8")
+            scratch.replace(path)
+            # Line buffering: a killed run has lost no line that a saved state counts on.
+            self._file: IO[str] = path.open("a", encoding="utf-8", buffering=1)
 
     def __call__(self, event: Event) -> None:
         """Write one line."""
         line = {"event": _NAMES[type(event)], **asdict(event)}
-        self._file.write(json.dumps(line, default=str) + "\n")
+        with self._named():
+            self._file.write(json.dumps(line, default=str) + "\n")
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with self._named():
+            self._file.close()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise TrainingError(f"cannot write {self._path}: {error.strerror or error}.") from error
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:

@@ -40,15 +40,19 @@ def read_queue(path: Path) -> list[Entry]:
     """The entries of a queue file: ``[[run]]`` with ``recipe`` (relative to the file) and ``minutes``.
 
     Raises:
-        ConfigError: missing, not TOML, an entry without recipe or minutes, or a recipe that cannot be read.
+        ConfigError: missing, not TOML, an entry without recipe or minutes, a recipe that cannot be read, or two that
+            would share the folder of a run.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         entries = [Entry(path.parent / run["recipe"], float(run["minutes"])) for run in values["run"]]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{path} is no queue of [[run]] entries with recipe and minutes ({error!r}).") from error
+    recipes: dict[str, Path] = {}
     for entry in entries:
         read_recipe(entry.recipe)
+        if (other := recipes.setdefault(entry.name, entry.recipe)).resolve() != entry.recipe.resolve():
+            raise ConfigError(f"{path}: {other} and {entry.recipe} are both run as {entry.name}; rename one.")
     return entries
 
 

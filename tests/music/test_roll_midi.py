@@ -215,6 +215,12 @@ def test_a_data_set_of_ones_own_is_played_as_it_stands() -> None:
     assert (note.pitch, note.end) == (60, pytest.approx(1.0, abs=1e-3))
 
 
+@pytest.mark.parametrize("wrong", [{"tempo": 0}, {"tempo": float("nan")}, {"program": 128}])
+def test_a_performance_that_cannot_be_played_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(InvalidInputError, match=next(iter(wrong))):
+        Performance("jsb", **wrong)  # type: ignore[arg-type]
+
+
 def test_a_roll_of_another_width_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="88"):
         piano_keys(torch.zeros(3, 90))

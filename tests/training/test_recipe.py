@@ -51,6 +51,20 @@ def test_every_recipe_of_the_repository_can_be_read() -> None:
         assert read_recipe(entry.recipe).preset == entry.name.removesuffix("-beta")  # another price, the same sizes
 
 
+def test_two_recipes_do_not_share_the_folder_of_a_run(tmp_path: Path) -> None:
+    lines = []
+    for place in ("here", "there"):
+        (tmp_path / place / "jsb").mkdir(parents=True)
+        recipe_file(tmp_path / place / "jsb", "max_steps = 1").rename(tmp_path / place / "jsb" / "mine.toml")
+        lines.append(f'[[run]]\nrecipe = "{place}/jsb/mine.toml"\nminutes = 1\n')
+    path = tmp_path / "queue.toml"
+    path.write_text("".join(lines))
+    with pytest.raises(ConfigError, match="both run as jsb/mine; rename one"):
+        read_queue(path)
+    path.write_text(lines[0] * 2)  # two turns of one run
+    assert len(read_queue(path)) == 2
+
+
 def test_each_stage_goes_on_from_the_one_before(tmp_path: Path) -> None:
     path = recipe_file(tmp_path, "max_steps = 8", "max_steps = 4, learning_rate = 1e-6")
     out = tmp_path / "run"

@@ -87,6 +87,18 @@ def test_the_events_of_a_run_whose_state_is_gone_are_not_overwritten(tmp_path: P
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    writer = MetricsWriter(tmp_path / "metrics.jsonl")
+    writer._file = Path("/dev/full").open("w", buffering=1)  # noqa: SIM115 - the writer closes it
+    with pytest.raises(TrainingError, match=r"cannot write .*metrics\.jsonl: No space left"):
+        writer(StepEvent(1, 0, 1, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0))
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    with pytest.raises(TrainingError, match="cannot write"):
+        MetricsWriter(blocked / "metrics.jsonl")
+
+
 @pytest.mark.parametrize("resume", [False, True])
 def test_two_runs_do_not_share_a_folder(tmp_path: Path, resume: bool) -> None:
     data = music_data()
