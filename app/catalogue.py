@@ -144,11 +144,21 @@ def find(name: object) -> Entry:
     entries = catalogue()
     entry = next((entry for entry in entries if entry.name == name), None)
     if entry is None:
-        names = ", ".join(entry.name for entry in entries if entry.problem is None) or "none is here"
-        raise lnf_core.CheckpointError(f"There is no checkpoint {str(name)[:60]!r}; choose one of: {names}.")
+        raise lnf_core.CheckpointError(f"There is no checkpoint {str(name)[:60]!r}; {_instead(name, entries)}.")
     if entry.problem is not None:
         raise lnf_core.CheckpointError(f"{entry.title} cannot be used: {entry.problem}")
     return entry
+
+
+def _instead(name: object, entries: list[Entry]) -> str:
+    """What there is instead: the variants of its data set, or the data sets: all names are a page full."""
+    usable = [entry for entry in entries if entry.problem is None]
+    dataset = str(name).partition("/")[0]
+    here = [entry for entry in usable if entry.dataset == dataset]
+    if here:
+        return f"of {here[0].dataset_title} there are {', '.join(entry.name for entry in here)}"
+    sets = ", ".join(dict.fromkeys(entry.dataset for entry in usable))
+    return f"the data sets here are {sets}" if sets else "none is here"
 
 
 def describe(name: str) -> Entry:

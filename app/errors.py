@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import gradio as gr
 
 import lnf_core
+from app.limits import FieldError
 from app.turns import CrowdedError, Places
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -53,7 +54,7 @@ def answers(name: str, view: Callable[[Mapping[str, Any]], dict[str, Any]]) -> C
         try:
             return view(asked if isinstance(asked, dict) else {})
         except Exception as error:
-            return {"error": words_for(error)}
+            return {"error": words_for(error)} | ({"field": error.field} if isinstance(error, FieldError) else {})
 
     answer.__name__ = name
     return answer

@@ -36,7 +36,7 @@ class Between:
             for field, value in (("first", first), ("second", second))
         ]
         if through not in SPACES:
-            raise FieldError("through", f"The way is {str(through)[:40]!r}; choose one of: {', '.join(SPACES)}.")
+            raise no_such_way(through)
         with torch.no_grad():
             ends = [self._sequences.get(Request(name, seed, 1)) for seed in seeds]
             found = interpolate(
@@ -60,3 +60,8 @@ class Between:
         lines = [line for sample in found for line in lines_of(sample, ends[0].vocabulary)]
         text = self._sampling.text(settings, lines, folder)
         return replace(text, file=text.file.rename(folder / f"{stem}.txt")), link
+
+
+def no_such_way(through: object) -> FieldError:
+    """The refusal of a way that is none of :data:`SPACES`."""
+    return FieldError("through", f"The way is {str(through)[:40]!r}; choose one of: {', '.join(SPACES)}.")

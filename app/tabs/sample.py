@@ -34,7 +34,18 @@ _ON_LOAD = """() => {
   document.documentElement.dispatchEvent(new CustomEvent("lnf-read", { detail: "read" }));
   const asked = new URLSearchParams(window.location.search);
   const press = () => document.querySelector("#sample-button").click();
-  const here = (asked.get("tab") || "sample") === "sample";
+  const tab = asked.get("tab") || "sample", here = tab === "sample";
+  // What could not be followed is said beside the button; where that is out of sight, before what the tab holds.
+  setTimeout(() => {
+    const refused = document.querySelector("#status .status.bad .words"), panel = document.getElementById("tab-" + tab);
+    if (!refused || !panel || !["race", "learn", "results"].includes(tab)) return; // the others say it themselves
+    const note = document.createElement("p");
+    note.className = "lnf-refusal lnf-link";
+    note.textContent = refused.textContent;
+    note.setAttribute("role", "alert");
+    panel.prepend(note);
+    document.addEventListener("click", () => note.remove(), { capture: true, once: true });
+  }, 150);
   if (here && %s.some((name) => name !== "tab" && asked.has(name)))
     setTimeout(() => { if (!document.querySelector("#status .status.bad")) press(); }, 150);
   document.querySelector("#settings").addEventListener("keydown", (event) => {

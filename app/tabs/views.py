@@ -11,7 +11,7 @@ from app import catalogue
 from app.cache import new_folder
 from app.errors import answers_in_turn, spoken
 from app.model_bar import ModelBar
-from app.services.between import SPACES, STOPS, Between
+from app.services.between import SPACES, STOPS, Between, no_such_way
 from app.services.inside import InsideViews
 from app.services.latent import LatentViews
 from app.services.sampled import Music
@@ -27,7 +27,8 @@ _MIX = """() => { document.querySelector("#mix").click(); return []; }"""
 _MIX_IF_ASKED = """() => {
   const asked = new URLSearchParams(window.location.search), root = document.documentElement;
   if (asked.get("tab") !== "inside" || !(asked.has("first") || asked.has("second"))) return;
-  const press = () => setTimeout(() => document.querySelector("#mix").click(), 150);
+  const mix = () => document.querySelector("#mixed .status.bad") || document.querySelector("#mix").click();
+  const press = () => setTimeout(mix, 150);
   if (root.classList.contains("lnf-reading")) root.addEventListener("lnf-read", press, { once: true });
   else press();
 }"""
@@ -124,7 +125,7 @@ class InsideTab:
         page.load(
             _asked_way,
             None,
-            [self._first, self._second, self._through],
+            [self._first, self._second, self._through, self._said],
             api_visibility="private",
             show_progress="hidden",
         ).success(None, None, None, js=_MIX_IF_ASKED)
@@ -167,15 +168,15 @@ def _path(file: object) -> object:
     return file.get("path") if isinstance(file, Mapping) else file
 
 
-def _asked_way(request: gr.Request) -> tuple[Any, Any, Any]:
-    """What a link asks for; judged when it is mixed."""
+def _asked_way(request: gr.Request) -> tuple[Any, Any, Any, Any]:
+    """What a link asks for. Seeds are judged when it is mixed; a way there is not could not be chosen until then."""
     asked = dict(request.query_params)
-    through = asked.get("through")
-    return (
-        asked.get("first", gr.skip()),
-        asked.get("second", gr.skip()),
-        through if through in SPACES else gr.skip(),
-    )
+    if asked.get("tab") != InsideTab.name:
+        return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+    through, said = asked.get("through", gr.skip()), gr.skip()
+    if "through" in asked and through not in SPACES:
+        through, said = gr.skip(), refusal(no_such_way(through))
+    return asked.get("first", gr.skip()), asked.get("second", gr.skip()), through, said
 
 
 def _placed(name: str, places: Places, views: Mapping[str, _View]) -> gr.HTML:

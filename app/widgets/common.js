@@ -78,6 +78,11 @@ if (!("lnfTouched" in window)) {
   window.lnfTouched = false;
   for (const name of ["pointerdown", "keydown", "click"]) window.addEventListener(name, () => { window.lnfTouched = true; }, true);
   window.addEventListener("popstate", () => openTab(tabIn(location.search)));
+  // Paper is white: what is printed is drawn in the light scheme.
+  const paper = document.documentElement.classList, scheme = document.body.classList;
+  let wasDark = false;
+  window.addEventListener("beforeprint", () => { wasDark = scheme.contains("dark"); scheme.remove("dark"); paper.add("lnf-paper"); });
+  window.addEventListener("afterprint", () => { scheme.toggle("dark", wasDark); paper.remove("lnf-paper"); });
 }
 // What is seen says its own line above it, in its tab: when it comes into sight, and when it changes in sight.
 function announces(status) {

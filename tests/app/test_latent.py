@@ -174,6 +174,11 @@ def test_on_the_narrowest_phone_sliders_can_be_drawn_and_the_tab_is_named_in_ful
     page.wait_for_function("() => document.querySelector('#cloud .said')?.textContent.includes('draws')")
     for name in ("step", "layer"):
         assert page.locator(f"#cloud .{name}").bounding_box()["width"] > 140
+    page.set_viewport_size({"width": 1280, "height": 800})
+    long = " ".join(["C#4"] * 10)  # nor does a chord of many notes take any of the slider's
+    width = page.locator("#cloud .step").bounding_box()["width"]
+    page.evaluate("(long) => { document.querySelector('#cloud .stepWords').textContent = long; }", long)
+    assert page.locator("#cloud .step").bounding_box()["width"] == width > 900
     page = open_page("?tab=inside", width=320, height=640)
     page.wait_for_selector("#inside .body", state="visible")
     chosen = "() => document.querySelector('#tabs button[role=tab][aria-selected=true]')"
@@ -189,6 +194,25 @@ def test_a_link_that_names_half_a_model_or_none_there_is_opens_no_empty_tab(open
     assert page.locator("#cloud .title").text_content() == "■ AF/SCF · Penn Treebank"
     page = open_page("?tab=latent&dataset=ptb&variant=nope")
     page.wait_for_function(f"() => {said}?.includes('draws of the hidden vector')")
-    assert page.locator("#cloud .said").text_content().startswith("There is no checkpoint 'ptb/nope'; choose one of:")
+    words = page.locator("#cloud .said").text_content()
+    assert words.startswith("There is no checkpoint 'ptb/nope'; of Penn Treebank there are ptb/")
+    assert "jsb/" not in words
     page.locator("#cloud .step").press("ArrowRight")
     page.wait_for_function(f"() => !{said}.includes('nope') && {said}.includes('draws of the hidden vector')")
+    # Of a link that is wrong in places the rest is followed, and every place is named.
+    page = open_page("?tab=latent&dataset=ptb&variant=af-scf&seed=abc&step=9999&text=abba")
+    page.wait_for_function(f"() => {said}?.includes('draws of the hidden vector')")
+    words = page.locator("#cloud .said").text_content()
+    assert words.startswith("The seed is abc; give a whole number") and "The step is 9999; give a whole number" in words
+    assert "text=abba" in page.url
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("tab", ["race", "learn"])
+def test_a_model_there_is_not_is_said_in_the_tab_that_is_open(open_page: Callable[..., Any], tab: str) -> None:
+    page = open_page(f"?tab={tab}&dataset=nope")
+    said = page.locator(f"#tab-{tab} .lnf-link")
+    said.wait_for()
+    assert said.text_content().startswith("There is no checkpoint 'nope/af-scf'; the data sets here are jsb, ")
+    page.locator("#model-bar label", has_text="All at once").click()
+    said.wait_for(state="detached")

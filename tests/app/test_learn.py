@@ -125,6 +125,18 @@ def test_lessons_are_reached_by_keyboard_and_fit_a_phone(open_page: Callable[...
     assert page.locator("#lesson-1 .lesson").is_hidden()
     page.wait_for_function("() => location.search.includes('lesson=2')")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # On paper it is a lesson without what is pressed, in the colours of the light scheme; then all is as before.
+    seen = "['#lessons', '#lesson-2 .fresh', '#lesson-2 .seen', 'footer']"
+    seen = f"{seen}.map((at) => document.querySelector(at).checkVisibility())"
+    seen = f"() => [getComputedStyle(document.body).getPropertyValue('--lnf-ink'), ...{seen}]"
+    before = page.evaluate(seen)
+    page.evaluate(f"() => window.addEventListener('beforeprint', () => {{ window.onPaper = ({seen})(); }})")
+    page.emulate_media(media="print")  # a page that is printed is laid out anew only after the event
+    assert page.pdf().startswith(b"%PDF")
+    page.emulate_media(media="screen")
+    colour, *visible = page.evaluate("() => window.onPaper")
+    assert visible == [False, False, True, False] and colour == "#1d2530" != before[0]
+    assert page.evaluate(seen) == before and before[1:] == [True] * 4
     page.locator("#lesson-2 summary").press("Enter")
     assert page.locator("#lesson-2 details p").first.is_visible()
 

@@ -23,7 +23,8 @@ async function fetchView() {
   const wanted = { ...place, beside: compare.checked };
   if (isNew(wanted)) say("Drawing 4,096 hidden vectors …");
   const answer = await fromServer("view", wanted);
-  if (answer.error) refuse(answer, wanted);
+  if (answer.error && fallsBack(answer, wanted)) again = true;
+  else if (answer.error) refuse(answer, wanted);
   else take(answer, wanted);
   asking = false;
   find(".cloud").removeAttribute("aria-busy");

@@ -8,6 +8,8 @@ tabOf().addEventListener("lnf-shown", () => {
   else if (mine && shown) queueMicrotask(() => tellAddress((reach || shown).status.query));
 });
 const tellAddress = (query) => { if (mine && element.getClientRects().length) goTo(query); };
+// A link to the way opens at the way, or at what is wrong with it, and not a screen above.
+let byWay = linked.get("tab") === "inside" && ["first", "second", "through"].some((name) => linked.has(name));
 let reach = null, asking = false, again = null;
 
 async function ask(kind) {
@@ -17,7 +19,8 @@ async function ask(kind) {
   const wanted = { ...place };
   if (isNew(wanted)) say("Taking a sequence apart …");
   const answer = await fromServer(kind, wanted);
-  if (answer.error) refuse(answer, wanted);
+  if (answer.error && fallsBack(answer, wanted)) again = "view";
+  else if (answer.error) refuse(answer, wanted);
   else if (kind === "view") { take(answer, wanted); again = again || "poke"; }
   else { reach = answer; if (find(".said").classList.contains("bad")) say(shown.remark); drawReach(); tellAddress(answer.status.query); }
   asking = false;
@@ -34,6 +37,8 @@ function take(answer, wanted) {
   say(answer.remark);
   drawAll();
   tellAddress(answer.status.query);
+  if (byWay) document.querySelector("#tab-inside .lnf-part").scrollIntoView();
+  byWay = false;
 }
 
 const colour = (name) => getComputedStyle(element).getPropertyValue("--lnf-" + name).trim();

@@ -1,6 +1,7 @@
 // A widget that looks into one sequence holds its own place (model, seed, step, text); the server answers what stands there.
 const linked = new URLSearchParams(location.search);
-const place = { checkpoint: null, seed: 1, step: 9, text: "", midi: "" };
+const USUAL = { seed: 1, step: 9, text: "", midi: "" };
+const place = { checkpoint: null, ...USUAL };
 const stepInput = find(".step");
 let shown = null, stands = null; // stands: the place that is shown
 
@@ -15,6 +16,13 @@ function say(words, bad) {
 const WHOSE = ["checkpoint", "seed", "text", "midi"];
 const differs = (one, two) => WHOSE.some((name) => one[name] !== two[name]);
 const isNew = (wanted) => !stands || differs(wanted, stands);
+// Of a link that cannot be followed the rest is: whether there is something else to ask for.
+function fallsBack(answer, wanted) {
+  if (stands || !(answer.field in USUAL) || wanted[answer.field] === USUAL[answer.field]) return false;
+  complaint = [complaint, answer.error].filter(Boolean).join(" ");
+  place[answer.field] = USUAL[answer.field];
+  return true;
+}
 // What cannot be read is let go of, so that the sequence still shown can be moved along. The model is the page's choice.
 function refuse(answer, wanted) {
   const still = stands && isNew(wanted);

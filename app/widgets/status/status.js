@@ -1,5 +1,5 @@
 // Says what was done, offers its seed and its link, and keeps the address of the page in step with it.
-let drawn = false, shown = null;
+let drawn = false, shown = null; // drawn: what the page opens with, if anything
 // What is shown may be another model's than the one that is chosen by now.
 function say() {
   const chosen = window.lnfChosen, other = shown.checkpoint && chosen && chosen.name !== shown.checkpoint;
@@ -26,7 +26,6 @@ function draw(value) {
   if (drawn) markRefusal(value.kind === "error" && value.field, value.text);
   if (done && drawn && news && !value.tuned && window.innerWidth <= 700)
     find(".status").scrollIntoView({ block: "start", behavior: "smooth" });
-  drawn = true;
 }
 
 find(".copy").addEventListener("click", async (event) => {
@@ -42,6 +41,7 @@ find(".copy").addEventListener("click", async (event) => {
 find(".reuse").addEventListener("click", () => trigger("select", { seed: shown.seed }));
 
 draw(props.value);
+drawn = true;
 watch("value", () => draw(props.value));
 tabOf().addEventListener("lnf-shown", (event) => draw(event.detail));
 // Nothing came: what stands there, line, picture and address, is still of one sample.
