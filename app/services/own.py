@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from lnf_core.errors import UnknownSymbolError
 from lnf_core.models.base import ModelBase
 from lnf_core.music import KEYS, Performance
 
+_UNNAMED = {"\t": "tab", "\n": "line break", "\r": "line break"}
+_STRAIGHT = str.maketrans("\u2018\u2019", "''")
+"""A phone bends apostrophes by itself; no corpus here has bent ones."""
 _MANY_MOVED = 0.1
 """Of the notes, off the model's grid, from which on a visitor should know."""
 
@@ -44,16 +48,24 @@ def read_text(text: str, vocabulary: Vocabulary, model: ModelBase, field: str = 
     longest = min(model.config.max_length, LIMITS.typed)
     if len(text) > longest:
         raise FieldError(field, f"The text has {len(text)} characters; give at most {longest}.")
-    small = _in_small_letters(text, set(vocabulary.symbols))
+    straight = text.translate(_STRAIGHT)
+    small = _in_small_letters(straight, set(vocabulary.symbols))
     try:
         x = vocabulary.encode(small)
     except UnknownSymbolError as error:
         unknown = {symbol: at + 1 for at, symbol in reversed(error.symbols)}  # each where it first stands
-        named = ", ".join(f"“{symbol}” (character {at})" for symbol, at in list(unknown.items())[-1:-6:-1])
+        named = ", ".join(f"{_readable(symbol)} (character {at})" for symbol, at in list(unknown.items())[-1:-6:-1])
         raise FieldError(
             field, f"This model does not know {named}; it knows {_known(vocabulary)}. Change that and try again."
         ) from error
-    return Own(x, "Your text is read in small letters, the only ones this model knows." if small != text else "")
+    return Own(x, "Your text is read in small letters, the only ones this model knows." if small != straight else "")
+
+
+def _readable(symbol: str) -> str:
+    """A character in quotes; by its name where nothing would be seen of it."""
+    if symbol.isprintable() and not symbol.isspace():
+        return f"“{symbol}”"
+    return _UNNAMED.get(symbol) or unicodedata.name(symbol, f"U+{ord(symbol):04X}").lower()
 
 
 def _in_small_letters(text: str, known: Collection[str]) -> str:
@@ -97,8 +109,11 @@ def read_music(path: str, entry: Entry, model: ModelBase, longest: int, field: s
             "were moved to the nearest, so some sound together"
         )
     left_out = [
-        f"{count} {what}{'s' if count > 1 else ''}"
-        for count, what in ((found.dropped_notes, "note outside the 88 keys"), (found.drum_notes, "drum note"))
+        f"{count} {what if count == 1 else several}"
+        for count, what, several in (
+            (found.dropped_notes, "note outside the 88 keys", "notes outside the 88 keys"),
+            (found.drum_notes, "drum note", "drum notes"),
+        )
         if count
     ]
     if left_out:

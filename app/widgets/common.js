@@ -38,6 +38,9 @@ const save = (blob, name) => {
   anchor.click();
   setTimeout(() => URL.revokeObjectURL(anchor.href), 10000);
 };
+// Who asked for less motion is taken somewhere at once; the style sheet has no say in what a script asks for.
+const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+const pace = () => (isStill() ? "instant" : "smooth");
 // The address of the page restores what is shown.
 function address(query) {
   const values = new URLSearchParams(query);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,11 @@ def test_two_pieces_are_mixed_on_the_page_and_can_be_heard(open_page: Callable[.
     assert page.input_value("#second textarea, #second input") == "4"
     assert page.locator("#way-roll .tabs").is_hidden()
     page.wait_for_function("() => location.search.includes('second=4&through=vectors')")
+    # The words above the saved picture have room: these few notes alone would be 686 wide.
+    with page.expect_download() as saved:
+        page.locator("#way-roll .png").click()
+    width, height = struct.unpack(">II", saved.value.path().read_bytes()[16:24])
+    assert width > 700 and height == 454
     way, audio = page.locator("#way-roll .way input"), "document.querySelector('#way-roll audio')"
     assert int(way.get_attribute("max")) == STOPS - 1
     page.locator("#way-roll .play").click()

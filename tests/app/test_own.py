@@ -6,17 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pretty_midi
 import pytest
 import torch
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 import lnf_core
+from app import catalogue
 from app.fields import Settings
 from app.limits import FieldError
 from app.services.inside import InsideViews
 from app.services.models import LoadedModels
-from app.services.own import read_text
+from app.services.own import read_music, read_text
 from app.services.sampled import Music, Text
 from app.services.sampling import Sampling
 from app.services.sequences import Sequences
@@ -39,6 +41,15 @@ def midi(tmp_path: Path) -> Path:
         roll[step, [40 + step, 44 + step, 47 + step]] = 1.0
     Performance("jsb").write_midi(roll, tmp_path / "mine.mid")
     return tmp_path / "mine.mid"
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "1 note outside"), (2, "2 notes outside")])
+def test_notes_the_piano_lacks_are_left_out(here: Path, midi: Path, count: int, words: str) -> None:
+    song = pretty_midi.PrettyMIDI(str(midi))
+    song.instruments[0].notes += [pretty_midi.Note(80, 3 + low, 0.0, 0.5) for low in range(count)]
+    song.write(str(midi))
+    own = read_music(str(midi), catalogue.find("jsb/iaf-scf"), lnf_core.load("jsb/iaf-scf").model, 6)
+    assert f"{words} the 88 keys left out" in own.remark and len(own.x) == 6
 
 
 @pytest.mark.parametrize("variant", ["af-scf", "iaf-scf"])
@@ -87,6 +98,7 @@ def test_text_goes_on_from_what_is_typed(here: Path, sampling: Sampling, tmp_pat
         ("THE Company", "the company"),
         ("N years, said the board of N", "N years, said the board of N"),  # a number of the data
         ("New NATO plan N-year", "new nato plan N-year"),
+        ("he\u2019s", "he's"),  # as a phone writes it
         ("ÀÉ", None),
     ],
 )
@@ -102,7 +114,7 @@ def test_capitals_are_read_as_the_small_letters_the_model_knows(typed: str, read
         return
     own = read_text(typed, vocabulary, loaded.model)
     assert vocabulary.decode(own.x) == read
-    assert ("small letters" in own.remark) is (typed != read)
+    assert ("small letters" in own.remark) is (typed.replace("\u2019", "'") != read)
 
 
 def test_what_cannot_be_gone_on_from_is_said(here: Path, sampling: Sampling, tmp_path: Path) -> None:
@@ -110,6 +122,7 @@ def test_what_cannot_be_gone_on_from_is_said(here: Path, sampling: Sampling, tmp
         ("a" * 13, "begin", "give at most 12"),
         ("a" * 12, "begin", "all this model takes"),
         ("aΩ", "begin", r"“Ω” \(character 2\); it knows"),
+        ("a\tb\u200dc", "begin", r"know tab \(character 2\), zero width joiner \(character 4\); it knows"),
         ("abcabc", "length", "already has 6 characters"),
     ):
         with pytest.raises(FieldError, match=words) as caught:

@@ -224,7 +224,7 @@ function go(step) {
 function bend() {
   cancelAnimationFrame(frame);
   if (!shown) return;
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) { layer.value = Number(layer.value) >= shown.layers ? 0 : shown.layers; words(); draw(); tellLayer(); return; }
+  if (isStill()) { layer.value = Number(layer.value) >= shown.layers ? 0 : shown.layers; words(); draw(); tellLayer(); return; }
   const began = performance.now(), seconds = 0.9 * shown.layers;
   const tick = (now) => {
     layer.value = Math.min(shown.layers, ((now - began) / 1000 / seconds) * shown.layers);

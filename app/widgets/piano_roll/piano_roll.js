@@ -297,10 +297,14 @@ async function saveSound() {
 function savePicture() {
   stopReveal();
   const value = music(), piece = sample(), height = 420, side = 46, head = 34;
-  const width = Math.max(640, Math.min(6000, Math.round((piece.seconds / value.seconds_per_beat) * 26)));
   const layer = (w) => Object.assign(document.createElement("canvas"), { width: w, height });
-  const page = Object.assign(document.createElement("canvas"), { width: width + side, height: height + head });
-  const colours = palette(), context = page.getContext("2d"), left = layer(side), right = layer(width);
+  const page = layer(1), colours = palette(), context = page.getContext("2d");
+  const font = "15px " + colours.sans, words = value.marker + " " + value.title + ", " + value.details;
+  context.font = font;
+  const least = Math.max(640, Math.ceil(context.measureText(words).width) + 24 - side); // room for the words above
+  const width = Math.max(least, Math.min(6000, Math.round((piece.seconds / value.seconds_per_beat) * 26)));
+  Object.assign(page, { width: width + side, height: height + head }); // which forgets the font
+  const left = layer(side), right = layer(width);
   drawKeys(left.getContext("2d"), colours, side, height, null);
   drawNotes(right.getContext("2d"), colours, width, height, 0, width / piece.seconds, null);
   context.fillStyle = colours.card;
@@ -308,8 +312,8 @@ function savePicture() {
   context.drawImage(left, 0, head);
   context.drawImage(right, side, head);
   context.fillStyle = colours.ink;
-  context.font = "15px " + colours.sans;
-  context.fillText(value.marker + " " + value.title + ", " + value.details, 12, 22);
+  context.font = font;
+  context.fillText(words, 12, 22);
   page.toBlob((blob) => save(blob, piece.midi.orig_name.replace(/\.mid$/, ".png")), "image/png");
 }
 

@@ -13,7 +13,7 @@ function stopReveal() {
 function startReveal(factor, words) {
   stopReveal();
   const piece = sample(), took = drawnIn() * factor, from = music().given || 0;
-  if (!piece || !took || (!words && matchMedia("(prefers-reduced-motion: reduce)").matches)) return; // unless it was asked for
+  if (!piece || !took || (!words && isStill())) return; // unless it was asked for
   const began = performance.now(), steps = piece.steps, each = piece.seconds / steps;
   const first = Math.round(from / each);
   const tick = (now) => {

@@ -25,7 +25,7 @@ function draw(value) {
   else if (drawn && value.kind === "opening") goTo("");
   if (drawn) markRefusal(value.kind === "error" && value.field, value.text);
   if (done && drawn && news && !value.tuned && window.innerWidth <= 700)
-    find(".status").scrollIntoView({ block: "start", behavior: "smooth" });
+    find(".status").scrollIntoView({ block: "start", behavior: pace() });
 }
 
 find(".copy").addEventListener("click", async (event) => {
