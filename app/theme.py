@@ -59,7 +59,6 @@ def theme() -> gr.themes.Base:
         checkbox_border_color="var(--lnf-edge)",
         checkbox_border_color_dark="var(--lnf-edge)",
         # Gradio's tick is white in either scheme.
-        # Gradio's tick is white in either scheme.
         checkbox_border_color_selected="var(--lnf-ticked)",
         checkbox_border_color_selected_dark="var(--lnf-ticked)",
         checkbox_background_color_selected="var(--lnf-ticked)",

@@ -92,7 +92,12 @@ def test_two_pieces_are_mixed_on_the_page_and_can_be_heard(open_page: Callable[.
 
 @pytest.mark.browser
 def test_a_mix_says_whose_it_is_once_another_model_is_chosen(open_page: Callable[..., Any]) -> None:
-    page = open_page("?tab=inside&dataset=jsb&variant=af-scf&first=3&second=4&through=noise")
+    page = open_page("?tab=inside&dataset=jsb&variant=af-scf&first=3&second=4&through=noise", width=390, height=800)
+    page.wait_for_selector("#inside .reachWords:not(:empty)")
+    page.wait_for_selector("#way-roll canvas.notes", state="visible")
+    # The link is to the mix: on a phone it begins where the screen does, whichever of the two has come first.
+    page.wait_for_function("() => Math.abs(document.querySelector('#mixed').getBoundingClientRect().top) < 60")
+    page.set_viewport_size({"width": 1280, "height": 900})
     said = "document.querySelector('#mixed .words')?.textContent"
     page.wait_for_function(f"() => {said}?.endsWith('through the noise.')")
     page.locator("#model-bar label", has_text="All at once").click()

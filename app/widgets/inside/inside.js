@@ -37,7 +37,7 @@ function take(answer, wanted) {
   say(answer.remark);
   drawAll();
   tellAddress(answer.status.query);
-  if (byWay) document.querySelector("#tab-inside .lnf-part").scrollIntoView();
+  if (byWay) document.querySelector(window.innerWidth <= 700 ? "#mixed" : "#tab-inside .lnf-part").scrollIntoView();
   byWay = false;
 }
 

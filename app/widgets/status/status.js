@@ -24,8 +24,9 @@ function draw(value) {
   else if (done) goTo(value.query);
   else if (drawn && value.kind === "opening") goTo("");
   if (drawn) markRefusal(value.kind === "error" && value.field, value.text);
+  // A moment later, when the picture below it has a height: before, the page may end here.
   if (done && drawn && news && !value.tuned && window.innerWidth <= 700)
-    find(".status").scrollIntoView({ block: "start", behavior: pace() });
+    setTimeout(() => find(".status").scrollIntoView({ block: "start", behavior: pace() }), 120);
 }
 
 find(".copy").addEventListener("click", async (event) => {
