@@ -10,6 +10,7 @@ tabOf().addEventListener("lnf-shown", () => {
 const tellAddress = (query) => { if (mine && element.getClientRects().length) goTo(query); };
 // A link to the way opens at the way, or at what is wrong with it, and not a screen above.
 let byWay = linked.get("tab") === "inside" && ["first", "second", "through"].some((name) => linked.has(name));
+const bringWay = () => { if (byWay) document.querySelector(window.innerWidth <= 700 ? "#mixed" : "#tab-inside .lnf-part").scrollIntoView(); };
 let reach = null, asking = false, again = null;
 
 async function ask(kind) {
@@ -22,7 +23,7 @@ async function ask(kind) {
   if (answer.error && fallsBack(answer, wanted)) again = "view";
   else if (answer.error) refuse(answer, wanted);
   else if (kind === "view") { take(answer, wanted); again = again || "poke"; }
-  else { reach = answer; if (find(".said").classList.contains("bad")) say(shown.remark); drawReach(); tellAddress(answer.status.query); }
+  else { reach = answer; if (find(".said").classList.contains("bad")) say(shown.remark); drawReach(); tellAddress(answer.status.query); bringWay(); byWay = false; }
   asking = false;
   find(".inside").removeAttribute("aria-busy");
   const next = again;
@@ -37,8 +38,7 @@ function take(answer, wanted) {
   say(answer.remark);
   drawAll();
   tellAddress(answer.status.query);
-  if (byWay) document.querySelector(window.innerWidth <= 700 ? "#mixed" : "#tab-inside .lnf-part").scrollIntoView();
-  byWay = false;
+  bringWay();
 }
 
 const colour = (name) => getComputedStyle(element).getPropertyValue("--lnf-" + name).trim();
