@@ -36,16 +36,20 @@ _ON_LOAD = """() => {
   const press = () => document.querySelector("#sample-button").click();
   const tab = asked.get("tab") || "sample", here = tab === "sample";
   // What could not be followed is said beside the button; where that is out of sight, before what the tab holds.
-  setTimeout(() => {
+  const tell = (tries) => { // Gradio draws the line in its own time
     const refused = document.querySelector("#status .status.bad .words"), panel = document.getElementById("tab-" + tab);
-    if (!refused || !panel || !["race", "learn", "results"].includes(tab)) return; // the others say it themselves
+    if (!refused || !panel) {
+      if (tries && !window.lnfTouched) setTimeout(() => tell(tries - 1), 150);
+      return;
+    }
     const note = document.createElement("p");
     note.className = "lnf-refusal lnf-link";
     note.textContent = refused.textContent;
     note.setAttribute("role", "alert");
     panel.prepend(note);
     document.addEventListener("click", () => note.remove(), { capture: true, once: true });
-  }, 150);
+  };
+  if (["race", "learn", "results"].includes(tab)) tell(40); // the others say it themselves
   if (here && %s.some((name) => name !== "tab" && asked.has(name)))
     setTimeout(() => { if (!document.querySelector("#status .status.bad")) press(); }, 150);
   document.querySelector("#settings").addEventListener("keydown", (event) => {
