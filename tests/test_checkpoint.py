@@ -17,11 +17,11 @@ from safetensors.torch import load_file, save_file
 from tiny_models import MAX_LENGTH, SYMBOLS, save_tiny, tiny_model
 
 import lnf_core
+from lnf_core.atomic import replace
 from lnf_core.errors import CheckpointError, InvalidInputError
 from lnf_core.evaluation import probe
 from lnf_core.storage.bundle import find_problem, save_checkpoint, write_metrics
 from lnf_core.storage.bundled import list_checkpoints
-from lnf_core.storage.files import replace
 from lnf_core.storage.find import load
 
 ALL = ["af-af", "af-scf", "iaf-scf", "af-only", "hidden-flow-only", "af-scf-affine", "lstm"]

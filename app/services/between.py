@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -49,17 +48,11 @@ class Between:
             | {"first": seeds[0], "second": seeds[1], "through": through}
         )
         # Files of samples bear one seed, and all but the first stop are not of it.
-        stem = f"{dataset}-{variant}-seed{seeds[0]}-to-seed{seeds[1]}-{through}"
+        named = f"seed{seeds[0]}-to-seed{seeds[1]}-{through}"
         if ends[0].vocabulary is None:
-            music = self._sampling.music(settings, [sample.sequence(0) for sample in found], folder)
-            named = (
-                replace(piece, midi=piece.midi.rename(folder / f"{stem}-{stop}.mid"))
-                for stop, piece in enumerate(music.pieces, start=1)
-            )
-            return replace(music, pieces=tuple(named)), link
+            return self._sampling.music(settings, [sample.sequence(0) for sample in found], folder, named=named), link
         lines = [line for sample in found for line in lines_of(sample, ends[0].vocabulary)]
-        text = self._sampling.text(settings, lines, folder)
-        return replace(text, file=text.file.rename(folder / f"{stem}.txt")), link
+        return self._sampling.text(settings, lines, folder, named=named), link
 
 
 def no_such_way(through: object) -> FieldError:

@@ -122,10 +122,11 @@ class Sampling:
         drawn: Drawn | None = None,
         given: int = 0,
         remark: str = "",
+        named: str = "",
     ) -> Music:
-        """Turn rolls of 88 or 89 keys into notes and MIDI files."""
+        """Turn rolls of 88 or 89 keys into notes and MIDI files, which bear the seed or what they are ``named``."""
         entry = catalogue.describe(settings.checkpoint)
-        stem = f"{entry.dataset}-{entry.variant.name}-seed{settings.seed}"
+        stem = _stem(entry, settings, named)
         files = [folder / f"{stem}-{index + 1}.mid" for index in range(len(rolls))]
         pieces = _pieces(settings, map(piano_keys, rolls), files)
         data = _data_statistics(settings.checkpoint)
@@ -157,14 +158,24 @@ class Sampling:
         return _pieces(settings, rolls, [folder / midi.name for midi, _ in drawn])
 
     def text(
-        self, settings: Settings, lines: list[Line], folder: Path, drawn: Drawn | None = None, given: int = 0
+        self,
+        settings: Settings,
+        lines: list[Line],
+        folder: Path,
+        drawn: Drawn | None = None,
+        given: int = 0,
+        named: str = "",
     ) -> Text:
-        """Write lines, one a row, and hand them back as a result."""
+        """Write lines, one a row, and hand them back as a result; the file's name is made as that of music is."""
         entry = catalogue.describe(settings.checkpoint)
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{entry.dataset}-{entry.variant.name}-seed{settings.seed}.txt"
+        file = folder / f"{_stem(entry, settings, named)}.txt"
         file.write_text("".join(f"{line.text}\n" for line in lines), encoding="utf-8")
         return Text(settings, entry, tuple(lines), file, drawn, given)
+
+
+def _stem(entry: catalogue.Entry, settings: Settings, named: str) -> str:
+    return f"{entry.dataset}-{entry.variant.name}-{named or f'seed{settings.seed}'}"
 
 
 def _pieces(settings: Settings, rolls: Iterable[Tensor], files: Sequence[Path]) -> list[Piece]:

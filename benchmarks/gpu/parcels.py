@@ -9,10 +9,11 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+from lnf_core.atomic import replace
 from lnf_core.data import DATASETS
 from lnf_core.data.files import data_root, verify_files
 from lnf_core.errors import LNFError
-from lnf_core.storage.files import json_bytes, replace
+from lnf_core.storage.files import json_bytes
 from lnf_core.version import code_version
 
 MIB = 2**20

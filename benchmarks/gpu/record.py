@@ -14,9 +14,10 @@ from typing import Any
 import torch
 
 from benchmarks.gpu.parcels import ROOT, VERSION_FILE
+from lnf_core.atomic import replace
 from lnf_core.benchmark import machine
 from lnf_core.errors import LNFError
-from lnf_core.storage.files import json_bytes, replace
+from lnf_core.storage.files import json_bytes
 from lnf_core.version import code_version
 
 

@@ -136,7 +136,7 @@ def write_sections(path: Path, sections: Mapping[str, str]) -> None:
         InvalidInputError: none of the sections is there, one is not marked by one start and one end after it, or the
             file cannot be read and written. The file is as it was.
     """
-    from lnf_core.storage.files import replace
+    from lnf_core.atomic import replace
 
     text = _replaced(path, _read(path), sections)
     try:

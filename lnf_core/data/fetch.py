@@ -8,10 +8,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path, PurePosixPath
 
+from lnf_core.atomic import replace
 from lnf_core.data.files import data_root, read_checked
 from lnf_core.data.registry import DatasetInfo, dataset_info
 from lnf_core.errors import DataError, DownloadError
-from lnf_core.storage.files import replace
 
 _SECONDS = 30.0
 """How long a server may stay silent."""

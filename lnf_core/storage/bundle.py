@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import save as serialise
 
+from lnf_core.atomic import replace
 from lnf_core.config import ModelConfig, config_from_dict, config_to_dict
 from lnf_core.errors import CheckpointError, ConfigError, InvalidInputError
 from lnf_core.storage.card import model_card
@@ -32,7 +33,6 @@ from lnf_core.storage.files import (
     json_bytes,
     read_config,
     read_metrics,
-    replace,
 )
 from lnf_core.storage.metrics import TRAINING_FACTS
 from lnf_core.storage.weights import fill, open_weights, stored_tensors

@@ -1,10 +1,9 @@
-"""The small files of a checkpoint: written in one step, read with a clear word when they are damaged."""
+"""The small files of a checkpoint, read with a clear word when they are damaged."""
 
 from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,21 +27,6 @@ def bundled_roots() -> list[Path]:
 def json_bytes(value: Mapping[str, Any]) -> bytes:
     """Indented UTF-8 JSON with a final newline."""
     return (json.dumps(dict(value), indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` so that a reader or a crash sees the old file or the new one, nothing between."""
-    # In the same folder, because os.replace is atomic only within one file system; a name of its own for every call.
-    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(partial, 0o644)  # mkstemp gives 0600; what is released must stay readable
-        os.replace(partial, path)
-    finally:
-        Path(partial).unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from lnf_core.atomic import replace
 from lnf_core.data import Dataset
 from lnf_core.errors import ConfigError, TrainingError
-from lnf_core.storage.files import replace
 from lnf_core.training.config import TrainConfig
 from lnf_core.training.ema import WeightAverage
 
