@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,13 +13,14 @@ import lnf_core
 from app import catalogue, ready
 from app.cache import drawn_piece, new_folder
 from app.errors import spoken, words_for
-from app.fields import FIELDS, LINK_NAMES, Settings, read_query
+from app.fields import FIELDS, Settings, read_query
 from app.limits import LIMITS, FieldError, empty, whole
 from app.model_bar import ModelBar
 from app.services.sampled import Music, Result
 from app.services.sampling import Sampling
 from app.services.sound import Sound
 from app.stops import StoppedError, Stops
+from app.tabs.link import NOT_READ, ON_READ, UNTIL_READ
 from app.tabs.settings import SettingsFold
 from app.widgets import file_data, for_clients, widget
 from app.widgets.piano_roll.payload import roll_payload, tuned_payload
@@ -28,58 +28,6 @@ from app.widgets.status.payload import error_status
 from app.widgets.text_lines.payload import text_payload
 
 _LOG = logging.getLogger("app")
-# A link with settings samples by itself, unless it asks for something that cannot be; a bare address keeps the
-# ready-made sample. Enter in any of the settings samples too.
-_ON_LOAD = """() => {
-  document.documentElement.dispatchEvent(new CustomEvent("lnf-read", { detail: "read" }));
-  const asked = new URLSearchParams(window.location.search);
-  const press = () => document.querySelector("#sample-button").click();
-  const tab = asked.get("tab") || "sample", here = tab === "sample";
-  // What could not be followed is said beside the button; where that is out of sight, before what the tab holds.
-  const tell = (tries) => { // Gradio draws the line in its own time
-    const refused = document.querySelector("#status .status.bad .words"), panel = document.getElementById("tab-" + tab);
-    if (!refused || !panel) {
-      if (tries && !window.lnfTouched) setTimeout(() => tell(tries - 1), 150);
-      return;
-    }
-    const note = document.createElement("p");
-    note.className = "lnf-refusal lnf-link";
-    note.textContent = refused.textContent;
-    note.setAttribute("role", "alert");
-    panel.prepend(note);
-    document.addEventListener("click", () => note.remove(), { capture: true, once: true });
-  };
-  if (["race", "learn", "results"].includes(tab)) tell(40); // the others say it themselves
-  if (here && %s.some((name) => name !== "tab" && asked.has(name)))
-    setTimeout(() => { if (!document.querySelector("#status .status.bad")) press(); }, 150);
-  document.querySelector("#settings").addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !event.target.matches("input:not([type=checkbox])")) return;
-    event.target.dispatchEvent(new Event("change", { bubbles: true }));
-    setTimeout(press, 60); // Gradio hands a change on in its own time
-  });
-}""" % json.dumps(LINK_NAMES)  # noqa: UP031 - the script is full of braces
-
-# Reading a link takes seconds where its model has to be loaded first: pressed before, they would draw another model.
-_UNTIL_READ = """() => {
-  if (!new URLSearchParams(window.location.search).size) return;
-  const root = document.documentElement;
-  const hold = (event) => {
-    if (!event.target.closest("#sample-button, #race-button")) return;
-    event.stopImmediatePropagation();
-    event.preventDefault();
-  };
-  root.classList.add("lnf-reading");
-  document.addEventListener("click", hold, true);
-  root.addEventListener("lnf-read", (event) => {
-    root.classList.remove("lnf-reading");
-    document.removeEventListener("click", hold, true);
-    const busy = "Too many are waiting just now to follow this link; reload the page in a moment.";
-    if (!event.detail) document.querySelector("#status .words").textContent = busy;
-  }, { once: true });
-}"""
-# In place of what follows a link, where the queue was full.
-_NOT_READ = """() => { document.documentElement.dispatchEvent(new CustomEvent("lnf-read")); }"""
-
 _PRESS = """() => { document.querySelector("#sample-button").click(); return []; }"""
 
 _CANCELLED = """() => {
@@ -212,7 +160,7 @@ class SampleTab:
         self._cancel.click(None, None, None, api_visibility="private", cancels=[sampling])
         settings.below.click(None, None, None, api_visibility="private", js=_PRESS)
         self.status.select(keep_seed, None, settings.seed, api_visibility="private", show_progress="hidden")
-        page.load(None, None, None, js=_UNTIL_READ)
+        page.load(None, None, None, js=UNTIL_READ)
         restored = page.load(
             restore,
             None,
@@ -220,8 +168,8 @@ class SampleTab:
             api_visibility="private",
             show_progress="hidden",
         )
-        restored.success(None, None, None, js=_ON_LOAD)
-        restored.failure(None, None, None, js=_NOT_READ)
+        restored.success(None, self.status, None, js=ON_READ)
+        restored.failure(None, None, None, js=NOT_READ)
         gr.api(list_models, api_name="models")
 
     def _draw(

@@ -16,22 +16,15 @@ from app.services.inside import InsideViews
 from app.services.latent import LatentViews
 from app.services.sampled import Music
 from app.services.sound import Sound
+from app.tabs.link import MIX_IF_ASKED
 from app.tabs.sample import refusal, sound_server
 from app.turns import Places
 from app.widgets import for_clients, widget
 from app.widgets.piano_roll.payload import roll_payload
 from app.widgets.text_lines.payload import text_payload
 
-# A link with two seeds mixes by itself, once the page has taken up the link's model.
 _MIX = """() => { document.querySelector("#mix").click(); return []; }"""
-_MIX_IF_ASKED = """() => {
-  const asked = new URLSearchParams(window.location.search), root = document.documentElement;
-  if (asked.get("tab") !== "inside" || !(asked.has("first") || asked.has("second"))) return;
-  const mix = () => document.querySelector("#mixed .status.bad") || document.querySelector("#mix").click();
-  const press = () => setTimeout(mix, 150);
-  if (root.classList.contains("lnf-reading")) root.addEventListener("lnf-read", press, { once: true });
-  else press();
-}"""
+_CHOSEN = "(name) => name"
 _View = Callable[[Mapping[str, Any]], dict[str, Any]]
 _File = dict[str, Any]  # as a client's handle_file sends it; Gradio has put the file into its cache
 
@@ -128,7 +121,7 @@ class InsideTab:
             [self._first, self._second, self._through, self._said],
             api_visibility="private",
             show_progress="hidden",
-        ).success(None, None, None, js=_MIX_IF_ASKED)
+        ).success(None, self._said, None, js=MIX_IF_ASKED)
 
         @spoken
         def inside(checkpoint: str, seed: int = 0, text: str = "", midi: _File | None = None) -> dict[str, Any]:
@@ -193,8 +186,5 @@ def _placed(name: str, places: Places, views: Mapping[str, _View]) -> gr.HTML:
 
 
 def _follow(bar: ModelBar, picture: gr.HTML) -> None:
-    bar.picker.change(_chosen, bar.picker, picture, api_visibility="private", show_progress="hidden")
-
-
-def _chosen(name: str) -> str:
-    return name
+    # In the browser: asked of the server, a picture would still draw the model of before.
+    bar.picker.change(None, bar.picker, picture, js=_CHOSEN, api_visibility="private")

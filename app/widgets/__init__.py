@@ -27,7 +27,7 @@ def widget(name: str, shared: tuple[str, ...] = (), **options: Any) -> gr.HTML: 
     """
     scripts, styles = (
         "".join(_text(file) for file in (*first, *shared, f"{name}/{name}.{suffix}") if file.endswith(f".{suffix}"))
-        for suffix, first in (("js", ("common.js",)), ("css", ()))
+        for suffix, first in (("js", ("waiting.js", "common.js")), ("css", ()))
     )
     return gr.HTML(
         html_template=_text(f"{name}/{name}.html"),
@@ -36,6 +36,11 @@ def widget(name: str, shared: tuple[str, ...] = (), **options: Any) -> gr.HTML: 
         apply_default_css=False,
         **options,
     )
+
+
+def page_script(body: str, given: str = "") -> str:
+    """``body`` as the script of an event of Gradio's, which hands it ``given``; ``waiting.js`` comes first."""
+    return f"({given}) => {{\n{_text('waiting.js')}{body}}}"
 
 
 def packed(value: Any) -> str:  # noqa: ANN401 - any plain value

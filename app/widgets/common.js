@@ -65,8 +65,11 @@ const fromServer = async (name, wanted) => (await server[name](wanted).catch(() 
 function markRefusal(name, words) {
   document.querySelectorAll(".lnf-refusal").forEach((old) => old.remove());
   document.querySelectorAll("[aria-invalid]").forEach((old) => old.removeAttribute("aria-invalid"));
-  const field = name && document.getElementById(name);
-  if (!field) return;
+  const turn = (window.lnfRefusals = (window.lnfRefusals || 0) + 1);
+  // While the page opens, a refusal may be there before its field.
+  if (name) whenThere(() => document.getElementById(name)).then((field) => { if (field && turn === window.lnfRefusals) showRefusal(field, words); });
+}
+function showRefusal(field, words) {
   const note = make("p", "lnf-refusal", words);
   field.append(note);
   const input = field.querySelector("input, select");
@@ -76,10 +79,13 @@ function markRefusal(name, words) {
   input.addEventListener("input", () => { note.remove(); input.removeAttribute("aria-invalid"); }, { once: true });
 }
 const tabOf = () => element.closest('[role="tabpanel"]') || document;
+// The address of what is shown, unless something else in its tab was used later and keeps it (inside.js).
+const tellPlace = (query) => { if (tabOf().dispatchEvent(new CustomEvent("lnf-address", { cancelable: true }))) goTo(query); };
 // Until somebody has done something, the page is opening: what it says and its address are those it was opened with.
+// What a link asks for is pressed by the page itself (link.py).
 if (!("lnfTouched" in window)) {
   window.lnfTouched = false;
-  for (const name of ["pointerdown", "keydown", "click"]) window.addEventListener(name, () => { window.lnfTouched = true; }, true);
+  for (const name of ["pointerdown", "keydown", "click"]) window.addEventListener(name, () => { if (!window.lnfPressing) window.lnfTouched = true; }, true);
   window.addEventListener("popstate", () => openTab(tabIn(location.search)));
   // Paper is white: what is printed is drawn in the light scheme.
   const paper = document.documentElement.classList, scheme = document.body.classList;
@@ -93,7 +99,7 @@ function announces(status) {
   const tell = () => {
     const seen = element.getClientRects().length > 0, now = seen ? status() : null;
     if (window.lnfTouched && isWhole(now) && now !== said) {
-      if (now.query !== undefined) goTo(now.query);
+      if (now.query !== undefined) tellPlace(now.query);
       tabOf().dispatchEvent(new CustomEvent("lnf-shown", { detail: now }));
     }
     said = now;

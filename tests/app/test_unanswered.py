@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import urllib.request
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -39,6 +41,34 @@ def fresh(browser: Any, server: str) -> Any:  # noqa: ANN401 - a maker of Playwr
 
 def full(route: Route) -> None:
     route.fulfill(status=503, json={"detail": "Queue is full."})
+
+
+def called(server: str, name: str) -> int:
+    """The number under which the page asks for the function ``name``."""
+    with urllib.request.urlopen(server + "/config") as answer:
+        return int(next(one["id"] for one in json.load(answer)["dependencies"] if one["api_name"] == name))
+
+
+class Held:
+    """Keeps back what is asked of functions of these numbers, each until it is let go."""
+
+    def __init__(self, *numbers: int) -> None:
+        self._numbers = set(numbers)
+        self._routes: list[tuple[int, Route]] = []
+
+    def __call__(self, route: Route) -> None:
+        number = route.request.post_data_json["fn_index"]
+        if number in self._numbers:
+            self._routes.append((number, route))
+        else:
+            route.continue_()
+
+    def let_go(self, number: int) -> None:
+        self._numbers.discard(number)
+        for held, route in self._routes:
+            if held == number:
+                route.continue_()
+        self._routes = [(held, route) for held, route in self._routes if held != number]
 
 
 def says(page: Any, selector: str, words: str) -> None:  # noqa: ANN401
@@ -92,6 +122,74 @@ def test_answers_that_come_late_do_not_take_the_hand_back(fresh: Any) -> None:  
         page.locator("#cloud .step").press("ArrowRight")
     says(page, "#cloud .stepWords", "Step 7 of 8")
     assert page.locator("#cloud .step").input_value() == "7"
+
+
+@pytest.mark.browser
+def test_a_refusal_that_is_there_before_its_tab_is_shown(fresh: Any, server: str) -> None:  # noqa: ANN401
+    tab = called(server, "_asked_for")
+    held = Held(tab)
+    page = fresh("?tab=inside&dataset=ptb&variant=af-scf&first=1&through=walls", JOIN, held)
+    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('Penn Treebank')")
+    page.wait_for_timeout(500)  # what is wrong with the way is asked for at the same time
+    held.let_go(tab)
+    page.wait_for_selector("#through .lnf-refusal")
+    says(page, "#mixed .words", "The way is 'walls'")
+
+
+@pytest.mark.browser
+def test_a_link_that_is_not_read_is_told_of_in_its_tab(fresh: Any, server: str) -> None:  # noqa: ANN401
+    link = called(server, "restore")
+
+    def refused(route: Route) -> None:
+        (full if route.request.post_data_json["fn_index"] == link else type(route).continue_)(route)
+
+    page = fresh("?tab=inside&dataset=ptb&variant=af-scf", JOIN, refused)
+    says(page, "#inside .said", "Too many are waiting just now to follow this link")
+    says(page, "#inside .title", "JSB Chorales")
+
+
+@pytest.mark.browser
+def test_no_late_answer_takes_the_address_of_what_was_used_last(fresh: Any, server: str) -> None:  # noqa: ANN401
+    link, mix = called(server, "restore"), called(server, "_show")
+    held = Held(link, mix)
+    page = fresh("?tab=inside&dataset=ptb&variant=af-scf&first=3&second=4&through=noise", JOIN, held)
+    page.locator("#inside").wait_for(state="visible")
+    page.locator("h1").click()  # somebody is there while the link is read: something is shown meanwhile
+    page.set_viewport_size({"width": 1000, "height": 900})
+    says(page, "#inside .title", "JSB Chorales")
+    held.let_go(link)
+    says(page, "#inside .title", "Penn Treebank")
+    page.wait_for_selector("#inside .inside:not([aria-busy])")
+    assert "second=4" in page.url  # it is the link's model, and nobody's choice
+    held.let_go(mix)
+    page.wait_for_selector("#way-lines .line")
+
+    # A step asked for before the mix answers after it.
+    steps: list[Route] = []
+    page.route(SERVER, lambda route: steps.append(route))
+    page.locator("#inside .step").press("Home")
+    page.fill("#second input, #second textarea", "5")
+    page.press("#second input, #second textarea", "Enter")
+    says(page, "#mixed .words", "to seed 5")
+    page.wait_for_function("() => location.search.includes('second=5')")
+    page.unroute(SERVER)
+    for step in steps:
+        step.continue_()
+    says(page, "#inside .reachWords", "step 1,")
+    assert "second=5" in page.url
+
+    # And a mix asked for before the step.
+    late = Held(mix)
+    page.route(JOIN, late)
+    page.fill("#second input, #second textarea", "6")
+    page.press("#second input, #second textarea", "Enter")
+    page.wait_for_selector("#mixed .pending")
+    page.locator("#inside .step").press("ArrowRight")
+    page.wait_for_function("() => location.search.includes('step=2')")
+    late.let_go(mix)
+    says(page, "#mixed .words", "to seed 6")
+    page.wait_for_selector("#mixed .pending", state="detached")
+    assert "step=2" in page.url
 
 
 def test_the_same_refusal_twice_is_two_answers() -> None:

@@ -2,12 +2,14 @@
 let mine = !linked.get("first"), mixing = false;
 document.addEventListener("click", (event) => { if (event.target.closest("#mix")) mixing = true; });
 const use = () => { mine = true; mixing = false; };
-// The way says its own when it arrives, and again whenever it comes into sight; the line above it does so after this.
-tabOf().addEventListener("lnf-shown", () => {
+// The way asks before it tells its own, when it arrives and whenever it comes into sight.
+tabOf().addEventListener("lnf-address", (event) => {
   if (mixing) mine = mixing = false;
-  else if (mine && shown) queueMicrotask(() => tellAddress((reach || shown).status.query));
+  if (mine) event.preventDefault();
 });
-const tellAddress = (query) => { if (mine && element.getClientRects().length) goTo(query); };
+const hasWay = () => [...document.querySelectorAll("#way-roll, #way-lines")].some((one) => one.getClientRects().length);
+// Back in sight, where nothing was mixed, nobody else tells one.
+const tellAddress = (again) => { if ((mine || (again && !hasWay())) && element.getClientRects().length) goTo((reach || shown).status.query); };
 // A link to the way opens at the way, or at what is wrong with it, and not a screen above.
 let byWay = linked.get("tab") === "inside" && ["first", "second", "through"].some((name) => linked.has(name));
 const bringWay = () => { if (byWay) document.querySelector(window.innerWidth <= 700 ? "#mixed" : "#tab-inside .lnf-part").scrollIntoView(); };
@@ -23,7 +25,7 @@ async function ask(kind) {
   if (answer.error && fallsBack(answer, wanted)) again = "view";
   else if (answer.error) refuse(answer, wanted);
   else if (kind === "view") { take(answer, wanted); again = again || "poke"; }
-  else { reach = answer; if (find(".said").classList.contains("bad")) say(shown.remark); drawReach(); tellAddress(answer.status.query); bringWay(); byWay = false; }
+  else { reach = answer; if (find(".said").classList.contains("bad")) say(shown.remark); drawReach(); tellAddress(); bringWay(); byWay = false; }
   asking = false;
   find(".inside").removeAttribute("aria-busy");
   const next = again;
@@ -37,7 +39,7 @@ function take(answer, wanted) {
   find(".body").hidden = false;
   say(answer.remark);
   drawAll();
-  tellAddress(answer.status.query);
+  tellAddress();
   bringWay();
 }
 
@@ -144,7 +146,7 @@ function drawAll() {
 stepInput.addEventListener("input", () => { use(); place.step = Number(stepInput.value); find(".stepWords").textContent = "Step " + place.step + " of " + shown.names.length; ask("poke"); });
 onThemeChange(drawAll);
 function load(used) {
-  if (used || shown) use();
+  if (used) use();
   ask("view");
 }
-follow("inside", load, (again) => { if (again) tellAddress((reach || shown).status.query); drawAll(); });
+follow("inside", load, (again) => { if (again) tellAddress(true); drawAll(); });

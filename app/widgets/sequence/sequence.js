@@ -49,9 +49,9 @@ function introduce(answer, wanted, more) {
 }
 
 // A link is followed, and another model taken up, once somebody can see it. `load` asks for a new sequence, `back` is
-// called when the one at hand comes into sight again (true) or changes its size.
+// called when the one at hand comes into sight again (true) or changes its size. `load` is told whether somebody chose it.
 function follow(tab, load, back) {
-  let begun = false, seen = false;
+  let begun = false, seen = false, followed = false; // followed: the link, as far as it can be; models are somebody's choice from then on
   const fresh = (change) => { change(); load(true); };
   find(".another").addEventListener("click", () => fresh(() => { place.seed = Math.floor(Math.random() * 100000); place.text = place.midi = ""; }));
   find(".bring input").addEventListener("change", async (event) => {
@@ -81,17 +81,19 @@ function follow(tab, load, back) {
     // The page opens with a model of its own before it takes up that of the link, if it can.
     const named = mine && linked.get("dataset") && linked.get("dataset") + "/" + (linked.get("variant") || "");
     const there = !named || props.value === named || (named.endsWith("/") && props.value.startsWith(named));
-    const refused = named && document.querySelector("#status .status.bad .words");
+    const refused = named && window.lnfRead && window.lnfRead.problem;
     if (!there && !refused && !window.lnfTouched) return;
-    if (!there && refused && !shown) complaint = refused.textContent;
+    if (!there && refused && !shown) complaint = refused;
+    const chosen = followed;
+    followed = followed || there || Boolean(refused);
     if (props.value && props.value !== place.checkpoint) {
       if (place.checkpoint && place.checkpoint.split("/")[0] !== props.value.split("/")[0]) { place.step = 9; place.text = place.midi = ""; }
       place.checkpoint = props.value;
-      load(false);
+      load(chosen);
     } else if (shown) back(!before);
   };
   new ResizeObserver(begin).observe(element);
   watch("value", begin);
-  document.documentElement.addEventListener("lnf-read", () => setTimeout(begin, 150)); // the page says first what it refuses
+  document.documentElement.addEventListener("lnf-read", begin);
   begin();
 }

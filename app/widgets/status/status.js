@@ -9,6 +9,8 @@ function say() {
   find(".words").textContent = [shown.text, cannot || press || shown.more].filter(Boolean).join(" ");
 }
 document.addEventListener("lnf-chosen", () => { if (shown && shown.checkpoint) say(); });
+// Whether the page can be scrolled until this line is at the top.
+const hasRoom = () => document.documentElement.scrollHeight - scrollY - element.getBoundingClientRect().top >= innerHeight;
 function draw(value) {
   if (!isWhole(value)) return;
   const news = !shown || shown.text !== value.text || shown.query !== value.query; // or it came into sight again
@@ -21,12 +23,13 @@ function draw(value) {
   find(".copy").textContent = value.without ? "Copy link, without your file" : "Copy link";
   // The address is that of what is shown, where it is in sight. While the page opens it may be a link still to be followed.
   if (!element.getClientRects().length) { /* its tab says so when it comes into sight */ }
-  else if (done) goTo(value.query);
+  else if (done) tellPlace(value.query);
   else if (drawn && value.kind === "opening") goTo("");
-  if (drawn) markRefusal(value.kind === "error" && value.field, value.text);
-  // A moment later, when the picture below it has a height: before, the page may end here.
+  // A link may have been refused before this script ran; what the page opens with takes no refusal of others back.
+  if (drawn || value.kind === "error") markRefusal(value.kind === "error" && value.field, value.text);
+  // Once the picture below it has a height: before, the page may end here.
   if (done && drawn && news && !value.tuned && window.innerWidth <= 700)
-    setTimeout(() => find(".status").scrollIntoView({ block: "start", behavior: pace() }), 120);
+    whenThere(hasRoom, 1000).then(() => find(".status").scrollIntoView({ block: "start", behavior: pace() }));
 }
 
 find(".copy").addEventListener("click", async (event) => {

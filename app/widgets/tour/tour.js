@@ -2,34 +2,32 @@
 const page = (selector) => document.querySelector(selector);
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const words = () => (page("#status .words") || {}).textContent || "";
-async function choose(...keys) {
+function choose(...keys) {
   for (const key of keys) {
     const input = [...document.querySelectorAll("#model-bar input")].find((one) => one.dataset.key === key);
-    if (!input || input.disabled || input.checked) continue;
-    input.click();
-    await pause(300); // the choice reaches the server first
+    if (input && !input.disabled && !input.checked) input.click();
   }
 }
 async function draw(variant, mine) {
   openTab("sample");
-  await choose("set jsb", "variant " + variant);
+  choose("set jsb", "variant " + variant);
   // A press while the sample of the stop before is on its way is lost: press until one of this model has come.
   const old = words(), name = variant.toUpperCase().replace("-", "/") + " ";
   const come = () => words() !== old && words().startsWith(name) && page("#roll .watch") && !page("#roll .watch").hidden;
   for (let tries = 0; tries < 40 && mine() && !come(); tries++) {
     if (!page("#status .pending")) page("#sample-button").click();
-    for (let waits = 0; waits < 20 && mine() && !come(); waits++) await pause(50);
+    await whenThere(() => come() || !mine(), 1000);
   }
   if (!mine() || !come()) return;
-  await pause(400);
+  await pause(400); // it is seen whole before it is drawn again
   if (mine() && !isStill()) page("#roll .watch").click();
 }
 const STOPS = [
   { head: "Music nobody wrote", at: "#roll", words: "A small network dreamt this up. Press Play to hear it; each bar on the picture is a held note.", run: () => openTab("sample") },
   { head: "One step after another", at: "#roll", words: "“Step by step”: every chord is made from those before it, so the machine must wait for each one. ", moving: "Watch the roll fill, slowed down.", still: "Press “Watch it being drawn” to see that slowed down.", run: (mine) => draw("af-scf", mine) },
   { head: "All at once", at: "#roll", words: "“All at once”: every chord is made from the same noise, none waits for another. Quicker, and a little rougher. Which do you like better?", run: (mine) => draw("iaf-scf", mine) },
-  { head: "Where the choice lies", at: "#cloud", words: "Each point is one hidden vector the next step could have; its colour is the letter it stands for. Many hills are many choices. Press Bend to see them grow out of plain noise.", run: async () => { await choose("set ptb", "variant af-scf"); openTab("latent"); } },
-  { head: "Your turn", at: "#tabs", words: "Race the models, look inside a sequence, take the lessons, or go on from a melody of your own under More. Every view has its own address to share.", run: async () => { await choose("set jsb"); openTab("sample"); } },
+  { head: "Where the choice lies", at: "#cloud", words: "Each point is one hidden vector the next step could have; its colour is the letter it stands for. Many hills are many choices. Press Bend to see them grow out of plain noise.", run: () => { choose("set ptb", "variant af-scf"); openTab("latent"); } },
+  { head: "Your turn", at: "#tabs", words: "Race the models, look inside a sequence, take the lessons, or go on from a melody of your own under More. Every view has its own address to share.", run: () => { choose("set jsb"); openTab("sample"); } },
 ];
 let at = -1, turn = 0;
 const card = find(".card");
