@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,15 @@ def pytest_configure() -> None:
     os.environ["LNF_ENGINE"] = "eager"
     # The models under test are tiny: a second thread costs more than it brings, and sums keep their order.
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _exact_products(request: pytest.FixtureRequest) -> Iterator[None]:
+    """On a GPU float32 means float32: cuDNN's LSTMs would take TensorFloat-32 by themselves."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = "cuda" not in request.keywords
+    yield
+    torch.backends.cudnn.allow_tf32 = before
 
 
 @pytest.fixture(scope="session")

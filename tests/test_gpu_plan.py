@@ -23,6 +23,7 @@ from benchmarks.gpu.train import from_sent_weights, progress, put_back, send
 from lnf_core.data import load_dataset
 from lnf_core.storage.bundle import read_checkpoint
 from lnf_core.storage.find import load
+from lnf_core.training.presets import preset
 from lnf_core.training.recipe import Recipe, Stage, read_recipe, run_recipe, stage_config, stage_folder
 
 
@@ -174,7 +175,12 @@ def test_every_run_of_the_plan_fits_its_data(data_root: Path, tmp_path: Path) ->
                 config = stage_config(written, dataset, tmp_path / "none", number)
                 assert config.preset == run.name
                 assert config == stage_config(run.recipe, dataset, tmp_path / "none", number)
-                assert config.model.hidden_size == (8 if small else 500)
+                if small:
+                    assert config.model.hidden_size == 8
+                elif run.recipe.released:  # it goes on from weights of the recipe's own sizes
+                    assert config.model.hidden_size == preset(config.preset, dataset).model.hidden_size
+                else:
+                    assert config.model != preset(config.preset, dataset).model
 
 
 def test_a_plan_that_names_a_stage_its_recipe_has_not_is_refused(tmp_path: Path) -> None:

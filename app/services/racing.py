@@ -18,7 +18,12 @@ from lnf_core.benchmark import machine
 from lnf_core.laps import Lap, laps
 
 LENGTHS = {"music": (32, 64, 96, 128), "text": (32, 64, 128, 256)}
-_ENGINE_WORDS = {"eager": "plain PyTorch", "numba_cpu": "compiled", "jacobi": "parallel sweeps"}
+_ENGINE_WORDS = {
+    "eager": "plain PyTorch",
+    "numba_cpu": "compiled",
+    "jacobi": "parallel sweeps",
+    "cuda_graph": "recorded on the GPU",
+}
 _SHOWN = ("numba_cpu", "eager")
 _ALIKE = 1.15  # a ratio of two times below which neither is called the quicker
 

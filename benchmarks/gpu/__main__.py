@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.gpu.parcels import MIB, pack
+from benchmarks.gpu.plan import read_plan
 from benchmarks.gpu.record import Call, Clock
 from benchmarks.gpu.rehearsal import rehearse
 from benchmarks.gpu.steps import STEPS
@@ -48,7 +49,8 @@ def main() -> int:
     given = parser.parse_args()
     try:
         if given.step == "pack":
-            size = pack(given.out, back=given.back, wheels=given.wheels)
+            begun = [run.recipe.released for run in read_plan() if run.recipe.released]
+            size = pack(given.out, back=given.back, wheels=given.wheels, checkpoints=begun)
             print(f"{given.out}: {size / MIB:.1f} MiB")
         elif given.step == "tables":
             text = tables(given.back or given.out.parent, allow_small=given.small)

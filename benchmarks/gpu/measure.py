@@ -198,7 +198,7 @@ def sampling(
 
     def draw() -> None:
         nonlocal steps
-        generator = torch.Generator().manual_seed(length)
+        generator = torch.Generator(device).manual_seed(length)
         steps = model.sample(batch, length, generator=generator, engine=sampler).dependent_steps
 
     seconds = seconds_of(draw, device, repeats=1 if small else 5)

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from lnf_core.atomic import replace
@@ -101,12 +102,20 @@ def tree_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def pack(trip: Path, *, back: Path | None = None, wheels: Path | None = None, limit: int = TRIP_BYTES) -> int:
+def pack(
+    trip: Path,
+    *,
+    back: Path | None = None,
+    wheels: Path | None = None,
+    checkpoints: Iterable[str] = (),
+    limit: int = TRIP_BYTES,
+) -> int:
     """Fill the folder ``trip`` with all that the steps need; returns its bytes.
 
     ::
 
-        lnf_core/ benchmarks/ recipes/ tests/ ...   tracked files, without checkpoints, the page and the documents
+        lnf_core/ benchmarks/ recipes/ tests/ ...   tracked files, without the page, the documents and all checkpoints
+                                                    but those named
         data/       the data sets, verified         (LNF_DATA_DIR)
         results/    what came back from earlier calls
         wheels/     Python packages that are missing there
@@ -119,7 +128,8 @@ def pack(trip: Path, *, back: Path | None = None, wheels: Path | None = None, li
         raise ParcelError(f"{trip} is not empty: choose another folder, or remove it.")
     listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
-        if not name.startswith(_STAYS) and (ROOT / name).is_file():
+        goes_on_from = any(name.startswith(f"checkpoints/{checkpoint}/") for checkpoint in checkpoints)
+        if (goes_on_from or not name.startswith(_STAYS)) and (ROOT / name).is_file():
             _copy(ROOT / name, trip / name)
     (trip / VERSION_FILE).write_text(code_version() + "\n", encoding="utf-8")
     for info in DATASETS.values():

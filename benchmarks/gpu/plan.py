@@ -24,6 +24,8 @@ class Run:
     name: str
     """``ptb/af-scf``: the folder of its run."""
     recipe: Recipe
+    figures_only: bool = False
+    """Its weights stay on the machine: the data restricts redistribution."""
 
 
 def read_plan(path: Path = PLAN, *, small: bool = False) -> list[Run]:
@@ -43,21 +45,23 @@ def read_plan(path: Path = PLAN, *, small: bool = False) -> list[Run]:
 def _run(values: dict[str, Any], plan: dict[str, Any], small: bool) -> Run:
     source = ROOT / "recipes" / values["recipe"]
     recipe = read_recipe(source)
-    shared = plan["sizes"][values["sizes"]] | values.get("settings", {})
+    sizes = values.get("sizes")
+    shared = (plan["sizes"][sizes] if sizes else {}) | values.get("settings", {})
     epochs: dict[str, int] = values.get("epochs", {})
     stages = {stage.name for stage in recipe.stages}
     if unknown := sorted(set(epochs) - stages):
         raise PlanError(f"the plan gives epochs to {', '.join(unknown)}, but {source} has {', '.join(sorted(stages))}.")
     if small:
-        shared |= plan["rehearsal"]["baseline" if values["sizes"] == "baseline" else "flow"] | plan["rehearsal"]["all"]
+        shared |= plan["rehearsal"]["baseline" if sizes == "baseline" else "flow"] | plan["rehearsal"]["all"]
 
     def changed(stage: Stage) -> Stage:
         longer = {"max_epochs": epochs[stage.name]} if stage.name in epochs else {}
         return replace(stage, assignments=(*stage.assignments, *_assignments(shared | longer)))
 
-    # The released weights are of other sizes: such a run begins at its first stage.
-    sized = Recipe(recipe.preset, tuple(changed(stage) for stage in recipe.stages))
-    return Run(values["step"], f"{source.parent.name}/{source.stem}", sized)
+    planned = replace(recipe, stages=tuple(changed(stage) for stage in recipe.stages))
+    if sizes or small:  # the released weights are of other sizes: such a run begins at its first stage
+        planned = Recipe(planned.preset, planned.stages)
+    return Run(values["step"], f"{source.parent.name}/{source.stem}", planned, values.get("figures_only", False))
 
 
 def _assignments(settings: dict[str, Any]) -> tuple[str, ...]:
@@ -74,6 +78,8 @@ def starting_from(recipe: Recipe, stage: int, weights: Path) -> Recipe:
 def write_recipe(recipe: Recipe, path: Path) -> None:
     """Write ``recipe`` as the TOML file that ``train --recipe`` reads."""
     lines = [f"preset = {json.dumps(recipe.preset)}"]
+    if recipe.released:
+        lines += [f"released = {json.dumps(recipe.released)}", f"released_stage = {recipe.released_stage}"]
     for stage in recipe.stages:
         pairs = dict(assignment.split("=", 1) for assignment in stage.assignments)  # a later one wins
         settings = ", ".join(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in pairs.items())

@@ -65,6 +65,7 @@ def train(step: str, call: Call) -> bool:
         entries.append(Entry(path, minutes))
     before = {run.name: progress(run, folders[run.name]) for run in runs}
     queue = Queue(entries, call.work, processes=len(entries), say=lambda line: print(line, flush=True))
+    shared = _share_card(call)
     busy = _Watch(call)
     stop = threading.Timer(max(call.clock.seconds_left() - _AROUND / 2, 1.0), queue.stop)
     kill = threading.Timer(max(call.clock.seconds_left() - _AROUND / 4, 2.0), end_children)
@@ -83,10 +84,19 @@ def train(step: str, call: Call) -> bool:
     for run in runs:
         found = progress(run, folders[run.name])
         item: dict[str, Any] = record.items.setdefault(run.name, {"calls": []})
-        item["calls"].append({**found, "from": before[run.name]["step"], "card": seen, "date": record.about["date"]})
+        item["calls"].append(
+            {
+                **found,
+                "from": before[run.name]["step"],
+                "card": seen,
+                "shared_by_service": shared,
+                "date": record.about["date"],
+            }
+        )
         item["seconds_per_epoch"] = _epoch_seconds(run, folders[run.name]) or item.get("seconds_per_epoch")
     record.save()
-    evaluated = runs[:1] if call.small else runs  # a rehearsal evaluates one: the others are no different
+    # What cannot be evaluated elsewhere first; a rehearsal evaluates one: the others are no different.
+    evaluated = sorted(runs, key=lambda run: not run.figures_only)[: 1 if call.small else None]
     for run in evaluated:
         item = record.items[run.name]
         if item["calls"][-1]["done"] and "valid" not in item:
@@ -141,6 +151,27 @@ def _steps_an_epoch(stage: Path) -> int | None:
     return min(begun, default=None)
 
 
+def _share_card(call: Call) -> bool:
+    """Start NVIDIA's multi-process service where there is one: without it processes take turns on the card.
+
+    It changes no setting of the card. Returns whether the runs will use it.
+    """
+    if call.device != "cuda" or (control := shutil.which("nvidia-cuda-mps-control")) is None:
+        return False
+    place = Path(tempfile.gettempdir()) / "lnf-mps"
+    os.environ |= {"CUDA_MPS_PIPE_DIRECTORY": str(place / "pipe"), "CUDA_MPS_LOG_DIRECTORY": str(place / "log")}
+    if (place / "pipe").is_dir():  # another step's
+        return True
+    for folder in ("pipe", "log"):
+        (place / folder).mkdir(parents=True)
+    started = subprocess.run([control, "-d"], capture_output=True, text=True, timeout=30)
+    probe = [sys.executable, "-c", "import torch; print(float(torch.ones(2, device='cuda').sum()))"]
+    works = started.returncode == 0 and subprocess.run(probe, capture_output=True, timeout=60).returncode == 0
+    if not works:
+        del os.environ["CUDA_MPS_PIPE_DIRECTORY"], os.environ["CUDA_MPS_LOG_DIRECTORY"]
+    return works
+
+
 def _stay_on(device: str) -> None:
     """``auto``, which the queue's processes take, is CUDA where a card is seen."""
     if device == "cpu":
@@ -182,22 +213,27 @@ class _Watch:
 
 
 def _evaluate(run: Run, folder: Path, item: dict[str, Any], call: Call) -> None:
-    """The figures on the valid split by the evaluation protocol, if the time left is enough for them."""
+    """The figures by the evaluation protocol, if the time left is enough for them.
+
+    On the valid split; where the weights stay on the machine on test as well, since nobody can do it later.
+    """
     best = stage_folder(run.recipe, folder, len(run.recipe.stages) - 1) / BEST_FOLDER
-    left = call.clock.seconds_left() - _AROUND / 4
-    if left < 5 or not best.is_dir():
-        return
-    command = [sys.executable, "-m", "lnf_core", "evaluate", str(best), "--split", "valid", "--json"]
-    command += ["--device", call.device, "--batch-size", "64", *(("--samples", "1") if call.small else ())]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=left, check=True)
-    except subprocess.TimeoutExpired:
-        print(f"{run.name}: no time was left to evaluate it; the next call does", flush=True)
-        return
-    except subprocess.CalledProcessError as error:
-        raise TrainingError(f"{run.name} cannot be evaluated: {error.stderr.strip()[-500:]}") from error
-    item["valid"] = json.loads(done.stdout) | {"checkpoint": run.name, "precision": "fp32, cuDNN free to take tf32"}
-    print(f"{run.name}: valid nll {item['valid']['nll']:.4f}", flush=True)
+    for split_name in ("valid", "test") if run.figures_only else ("valid",):
+        left = call.clock.seconds_left() - _AROUND / 4
+        if split_name in item or left < 5 or not best.is_dir():
+            continue
+        command = [sys.executable, "-m", "lnf_core", "evaluate", str(best), "--split", split_name, "--json", "--write"]
+        command += ["--device", call.device, "--batch-size", "64", *(("--samples", "1") if call.small else ())]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=left, check=True)
+        except subprocess.TimeoutExpired:
+            print(f"{run.name}: no time was left to evaluate it; the next call does", flush=True)
+            return
+        except subprocess.CalledProcessError as error:
+            raise TrainingError(f"{run.name} cannot be evaluated: {error.stderr.strip()[-500:]}") from error
+        figures = json.loads(done.stdout)
+        item[split_name] = figures | {"checkpoint": run.name, "precision": "fp32, cuDNN free to take tf32"}
+        print(f"{run.name}: {split_name} nll {figures['nll']:.4f}", flush=True)
 
 
 # ------------------------------------------------------------------------------------------------------ what travels
@@ -214,7 +250,8 @@ def send(step: str, call: Call, runs: list[Run], folders: dict[str, Path], limit
     with tempfile.TemporaryDirectory(dir=call.work, prefix=".parcel-") as place:
         tree, left = Path(place), limit
         for run in order:
-            for how, fill in (("whole", _whole), ("weights", _weights)):
+            ways = (("figures", _figures),) if run.figures_only else (("whole", _whole), ("weights", _weights))
+            for how, fill in ways:
                 target = tree / run.name
                 if not fill(run, folders[run.name], target, left):
                     continue
@@ -236,6 +273,16 @@ def _whole(_run: Run, folder: Path, target: Path, limit: int) -> bool:
     if not folder.is_dir() or tree_bytes(folder) > limit:
         return False
     shutil.copytree(folder, target)
+    return True
+
+
+def _figures(run: Run, folder: Path, target: Path, _limit: int) -> bool:
+    """The configuration and the figures of the last stage's best weights, without the weights."""
+    best = stage_folder(run.recipe, folder, len(run.recipe.stages) - 1) / BEST_FOLDER
+    kept = [best / name for name in ("config.json", "metrics.json") if (best / name).is_file()]
+    target.mkdir(parents=True)
+    for path in kept:
+        shutil.copyfile(path, target / path.name)
     return True
 
 

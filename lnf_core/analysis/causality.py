@@ -20,6 +20,7 @@ from torch.nn import functional
 from lnf_core.checks import check_latents, is_real, is_whole
 from lnf_core.engines import FlowSampler, prepare
 from lnf_core.errors import InvalidInputError
+from lnf_core.models.draws import standard_normal
 from lnf_core.models.latent_flow import LatentFlow
 
 MAX_DIRECTIONS = 1024
@@ -81,7 +82,7 @@ def influence(
     sampler = prepare(model, engine)
     plain, many = eps.repeat_interleave(directions, dim=1), lengths.repeat_interleave(directions)  # [T, B * R, D]
     there = plain[step]
-    drawn = torch.randn(there.shape, generator=generator, device=there.device, dtype=there.dtype)
+    drawn = standard_normal(there.shape, there, generator)
     changed = plain.clone()
     changed[step] += size * functional.normalize(drawn, dim=-1)
     # The unchanged noise runs in a batch of the same shape, so that what does not depend on the change comes out bit

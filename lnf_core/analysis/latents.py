@@ -14,6 +14,7 @@ from torch import Tensor
 from lnf_core.checks import check_latents, check_temperature, is_whole
 from lnf_core.engines import FlowSampler, prepare
 from lnf_core.errors import InvalidInputError
+from lnf_core.models.draws import standard_normal
 from lnf_core.models.latent_flow import LatentFlow
 
 _SHRINK = 0.05  # of the within-class covariance towards a multiple of the identity: rare classes span too little
@@ -109,7 +110,7 @@ def draw_step(
         raise InvalidInputError(f"step is {step}; the sequence has steps 0 to {len(past.z) - 1}.")
     if not (is_whole(count) and is_whole(symbols)) or count < 2 or symbols < 1:
         raise InvalidInputError(f"{count} draws and {symbols} symbols were asked for; at least 2 and 1 are needed.")
-    noise = torch.randn(count, past.z.shape[1], generator=generator, device=past.z.device, dtype=past.z.dtype)  # [N, D]
+    noise = standard_normal((count, past.z.shape[1]), past.z, generator)  # [N, D]
     sampler = prepare(model, engine)
     layers = sampler.trace(temperature * noise, past.prior_context[step])
     z = layers[-1]

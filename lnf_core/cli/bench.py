@@ -221,7 +221,7 @@ def _draw(rows: list[SamplingTime], path: Path) -> None:
 
     domains = sorted({row.domain for row in rows}, reverse=True)
     figure = Figure(figsize=(1.6 + 4.8 * len(domains), 4.2), layout="constrained")
-    styles = {"eager": ":", "numba_cpu": "-", "jacobi": "--"}
+    styles = {"eager": ":", "numba_cpu": "-", "jacobi": "--", "cuda_graph": "-."}
     markers = {"af-af": "o", "af-scf": "s", "iaf-scf": "^", "lstm": "D"}
     colours = {"af-af": "#7b3294", "af-scf": "#0571b0", "iaf-scf": "#c05a00", "lstm": "#404040"}
     for axes, domain in zip(figure.subplots(1, len(domains), squeeze=False)[0], domains, strict=True):

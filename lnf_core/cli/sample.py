@@ -35,7 +35,7 @@ def sample(
     tempo: Annotated[float, typer.Option(help="Music: beats a minute.")] = 96.0,
     program: Annotated[int, typer.Option(help="Music: General MIDI instrument, from 0.")] = 0,
     engine: Annotated[
-        str, typer.Option(help="auto, eager, numba_cpu or jacobi: the same sample, faster or slower.")
+        str, typer.Option(help="auto, eager, numba_cpu, jacobi or cuda_graph: the same sample, faster or slower.")
     ] = "auto",
     as_json: Json = False,
     device: Device = "auto",
@@ -53,14 +53,13 @@ def sample(
     check_tempo(tempo)
     loaded = load(checkpoint, revision=revision, device=resolve_device(device, threads))
     _check_can_be_written(loaded)
-    where = loaded.model.device
     started = time.perf_counter()
     drawn = loaded.model.sample(
         count,
         length,
         temperature=temperature,
         argmax=argmax,
-        generator=torch.Generator(where).manual_seed(seed),
+        generator=torch.Generator().manual_seed(seed),
         engine=engine,
     )
     seconds = time.perf_counter() - started

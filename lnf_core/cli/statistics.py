@@ -30,7 +30,7 @@ def statistics(
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Equal seeds give equal samples.")] = 0,
     temperature: Annotated[float, typer.Option(help="Spread of the base noise; 1 is the model.")] = 1.0,
     argmax: Annotated[bool, typer.Option("--argmax", help="The likeliest x given z in place of a draw.")] = False,
-    engine: Annotated[str, typer.Option(help="auto, eager, numba_cpu or jacobi.")] = "auto",
+    engine: Annotated[str, typer.Option(help="auto, eager, numba_cpu, jacobi or cuda_graph.")] = "auto",
     as_json: Json = False,
     write: Annotated[bool, typer.Option("--write", help="Keep them in metrics.json and on the card.")] = False,
     device: Device = "auto",
@@ -58,7 +58,7 @@ def statistics(
         length,
         temperature=temperature,
         argmax=argmax,
-        generator=torch.Generator(loaded.model.device).manual_seed(seed),
+        generator=torch.Generator().manual_seed(seed),
         engine=engine,
     )
     measured = {

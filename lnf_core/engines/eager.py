@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lnf_core.models.build import SequenceModel
     from lnf_core.models.latent_flow import LatentFlow
 
-_COLDEST = 1e-30
+COLDEST = 1e-30
 """Logits divided by less may overflow float32; by this only those that are equal leave anything to chance."""
 
 
@@ -68,7 +68,7 @@ class EagerBaseline:
     ) -> tuple[Tensor, Tensor]:
         """See :meth:`~lnf_core.engines.contract.BaselineSampler.roll_out`."""
         steps, known = len(positions), 0 if prefix is None else len(prefix)
-        temperature = max(temperature, _COLDEST)
+        temperature = max(temperature, COLDEST)
         emission = self.model.emission
         before = positions.new_zeros(len(lengths), self.model.config.embedding_size)
         state: tuple[Tensor, Tensor] | None = None

@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, overload
 
 from lnf_core.engines.contract import BaselineSampler, Engine, FlowSampler
+from lnf_core.engines.cuda_graph.engine import GraphEngine
 from lnf_core.engines.eager import EagerEngine
 from lnf_core.engines.jacobi import JacobiEngine
 from lnf_core.engines.numba_cpu.engine import NumbaEngine
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 AUTO_VARIABLE = "LNF_ENGINE"
 """Environment variable: the engine that ``auto`` tries first."""
 
-_EAGER, _NUMBA = EagerEngine(), NumbaEngine()
-_ENGINES: dict[str, Engine] = {engine.name: engine for engine in (_EAGER, _NUMBA, JacobiEngine())}
+_EAGER, _NUMBA, _GRAPH = EagerEngine(), NumbaEngine(), GraphEngine()
+_ENGINES: dict[str, Engine] = {engine.name: engine for engine in (_EAGER, _NUMBA, JacobiEngine(), _GRAPH)}
 ENGINES: tuple[str, ...] = ("auto", *_ENGINES)
 
 
@@ -49,7 +50,11 @@ def choose(name: str, model: SequenceModel) -> Engine:
         wanted = _ENGINES.get(first)
         if wanted is not None and wanted.why_not(model) is None:
             return wanted
-        return _NUMBA if _worth_compiling(model) and _NUMBA.ready() and _NUMBA.why_not(model) is None else _EAGER
+        if not _worth_compiling(model):
+            return _EAGER
+        if _GRAPH.why_not(model) is None:
+            return _GRAPH
+        return _NUMBA if _NUMBA.ready() and _NUMBA.why_not(model) is None else _EAGER
     engine = _named(name)
     if (reason := engine.why_not(model)) is not None:
         raise EngineError(reason)

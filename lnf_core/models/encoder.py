@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 from lnf_core.config import LatentFlowConfig
+from lnf_core.models.draws import standard_normal
 from lnf_core.nets.lstm import BidirectionalLSTM
 
 
@@ -30,10 +31,7 @@ class Posterior:
         Drawn sample by sample: the numbers of a sample do not depend on how many are drawn together.
         """
         like = self.mean
-        draws = [
-            torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype) for _ in range(samples)
-        ]
-        return torch.stack(draws)
+        return torch.stack([standard_normal(like.shape, like, generator) for _ in range(samples)])
 
     def log_prob(self, z: Tensor) -> Tensor:
         """``log q(z_t | x)`` in nats, summed over D: ``[..., T, B, D] -> [..., T, B]``."""

@@ -45,7 +45,8 @@ class LengthPrior(nn.Module):
         Raises:
             InvalidInputError: ``shortest`` is more than the model takes.
         """
-        weights = self.log_probs.exp()
+        device = self.log_probs.device
+        weights = self.log_probs.exp().to(device if generator is None else generator.device)
         shortest = max(1, shortest)  # a sequence without a step can be neither drawn nor heard
         if shortest >= len(weights):
             raise InvalidInputError(f"a length of {shortest} or more was asked for; the longest is {len(weights) - 1}.")
@@ -53,8 +54,8 @@ class LengthPrior(nn.Module):
         if longest is not None:
             weights[max(0, longest + 1) :] = 0.0
         if not bool(weights.any()):
-            return torch.full((count,), shortest, device=weights.device)
-        return torch.multinomial(weights, count, replacement=True, generator=generator)
+            return torch.full((count,), shortest, device=device)
+        return torch.multinomial(weights, count, replacement=True, generator=generator).to(device)
 
     @property
     def shortest_trained(self) -> int:

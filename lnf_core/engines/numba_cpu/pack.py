@@ -22,8 +22,6 @@ from lnf_core.models.emission import Emission
 from lnf_core.models.latent_flow import LatentFlow
 from lnf_core.nets.positions import PositionFeatures
 
-_LOOKED_AT = 16  # elements of a parameter, for a third of a millisecond in all
-
 
 class BidirectionalWeights(NamedTuple):
     """One layer: from its inputs to both directions' gates, and the recurrence, ``[2, blocks, H, WIDTH]``."""
@@ -300,16 +298,3 @@ def pack_baseline(model: LSTMBaseline) -> PackedBaseline:
     categorical = emission.likelihood == "categorical"
     table = _array(emission.embedding.weight).copy()
     return PackedBaseline(pack_lstm(model.lstm, model.positions), _pack_logits(emission), table, categorical)
-
-
-@torch.no_grad()
-def stamp(model: nn.Module) -> tuple[object, ...]:
-    """Changes whenever parameters are replaced or trained on.
-
-    What torch counts as writing is not all of it: a fused optimiser, ``tensor.data`` and NumPy views write without its
-    knowing. So a few elements of each parameter are looked at as well, which an optimiser's step changes all.
-    """
-    parameters = list(model.parameters())
-    few = [tensor.detach().flatten()[:: max(1, tensor.numel() // _LOOKED_AT)] for tensor in parameters]
-    written = tuple((tensor.data_ptr(), tensor._version) for tensor in parameters)
-    return *written, torch.cat(few).cpu().numpy().tobytes()

@@ -13,10 +13,10 @@ from lnf_core.engines.contract import Pushed
 from lnf_core.engines.numba_cpu import kernels, team
 from lnf_core.engines.numba_cpu.kernels import ROWS, Affine, LSTMWeights, State
 from lnf_core.engines.numba_cpu.machine import LANES, WIDTH
-from lnf_core.engines.numba_cpu.pack import BidirectionalWeights, Packed, PackedBaseline, pack, pack_baseline, stamp
+from lnf_core.engines.numba_cpu.pack import BidirectionalWeights, Packed, PackedBaseline, pack, pack_baseline
 from lnf_core.engines.numba_cpu.stack import Floats, StackWeights, scratch_size, single_layers
 from lnf_core.engines.numba_cpu.symbols import Emitted, roll_out_steps
-from lnf_core.errors import EngineError
+from lnf_core.engines.prepared import Weights
 from lnf_core.models.baseline import LSTMBaseline
 from lnf_core.models.latent_flow import LatentFlow
 from lnf_core.nets.positions import step_mask
@@ -28,29 +28,13 @@ _REPORTS = 16  # how often a loop over time stops to report progress
 _TOGETHER = 4  # rows one thread takes through the flows at once
 
 
-class _Prepared:
-    """Remembers which weights were packed, and refuses to go on with others."""
+class NumbaFlow:
+    """See :class:`~lnf_core.engines.contract.FlowSampler`."""
 
     engine = NAME
 
-    def __init__(self, model: LatentFlow | LSTMBaseline) -> None:
-        self.model = model
-        self._stamp = stamp(model)
-
-    def _check(self) -> None:
-        if stamp(self.model) != self._stamp:
-            raise EngineError(
-                "the model's weights have changed since this sampler was prepared; prepare it again to use them."
-            )
-
-
-class NumbaFlow(_Prepared):
-    """See :class:`~lnf_core.engines.contract.FlowSampler`."""
-
-    model: LatentFlow
-
     def __init__(self, model: LatentFlow) -> None:
-        super().__init__(model)
+        self.model, self._weights = model, Weights(model)
         self._packed = pack(model)
 
     @torch.no_grad()
@@ -63,7 +47,7 @@ class NumbaFlow(_Prepared):
         progress: Progress | None = None,
     ) -> Pushed:
         """See :meth:`~lnf_core.engines.contract.FlowSampler.push`."""
-        self._check()
+        self._weights.check()
         packed, steps = self._packed, len(eps)
         given = 0 if known is None else len(known)
         sequential = self.model.prior.reads == "z"
@@ -89,7 +73,7 @@ class NumbaFlow(_Prepared):
     @torch.no_grad()
     def trace(self, eps: Tensor, context: Tensor) -> Tensor:
         """See :meth:`~lnf_core.engines.contract.FlowSampler.trace`."""
-        self._check()
+        self._weights.check()
         values = eps.contiguous().clone()
         found = [eps]
         # What the context adds is the same for all draws: it is added to the biases, and no context is left.
@@ -102,18 +86,18 @@ class NumbaFlow(_Prepared):
     @torch.no_grad()
     def logits(self, z: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
         """See :meth:`~lnf_core.engines.contract.FlowSampler.logits`."""
-        self._check()
+        self._weights.check()
         parts = [_decode(self._packed, z[:, part].contiguous(), lengths[part]) for part in _parts(z.shape[1])]
         return torch.cat(parts, 1)[..., : self.model.config.vocab_size]
 
 
-class NumbaBaseline(_Prepared):
+class NumbaBaseline:
     """See :class:`~lnf_core.engines.contract.BaselineSampler`."""
 
-    model: LSTMBaseline
+    engine = NAME
 
     def __init__(self, model: LSTMBaseline) -> None:
-        super().__init__(model)
+        self.model, self._weights = model, Weights(model)
         self._packed = pack_baseline(model)
 
     @torch.no_grad()
@@ -127,7 +111,7 @@ class NumbaBaseline(_Prepared):
         progress: Progress | None = None,
     ) -> tuple[Tensor, Tensor]:
         """See :meth:`~lnf_core.engines.contract.BaselineSampler.roll_out`."""
-        self._check()
+        self._weights.check()
         weights = self._packed
         parts = list(_parts(len(lengths)))
         drawn = []

@@ -1,0 +1,1 @@
+"""The ``cuda_graph`` engine: the loop over time recorded once, its flows in kernels of their own."""
