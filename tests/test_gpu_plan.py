@@ -18,6 +18,7 @@ from benchmarks.gpu.parcels import PART_BYTES, ROOT, ParcelError, join, pack, sp
 from benchmarks.gpu.plan import Run, read_plan, starting_from, write_recipe
 from benchmarks.gpu.record import Call, Clock, PlanError, Record
 from benchmarks.gpu.rehearsal import went_on
+from benchmarks.gpu.steps import outcome
 from benchmarks.gpu.tables import tables
 from benchmarks.gpu.train import from_sent_weights, progress, put_back, send
 from lnf_core.data import load_dataset
@@ -245,6 +246,35 @@ def test_weights_alone_begin_their_stage_again_or_the_next_one(run: Run, tmp_pat
     assert not (first / "state").exists()
     assert load(str(second / "best")).training["started_from"]["checkpoint"].endswith("jsb/af-scf/start")
     assert send(run.step, call, [run], folders, limit=1) == {run.name: "figures"}
+
+
+def test_of_weights_that_may_not_be_passed_on_only_figures_come_back(run: Run, tmp_path: Path, data_root: Path) -> None:
+    call, data, here = call_in(tmp_path), load_dataset("jsb", data_root), replace(run, figures_only=True)
+    folder = call.work / run.name
+    run_recipe(here.recipe, data, folder, device="cpu")
+    (stage_folder(here.recipe, folder, 1) / "best" / "metrics.json").write_text("{}")
+    assert send(here.step, call, [here], {here.name: folder}) == {here.name: "figures"}
+    (listed,) = call.out.glob("*.parts.json")
+    assert join(call.out, listed.name.removesuffix(".parts.json"), tmp_path / "back")
+    sent = sorted(path.name for path in (tmp_path / "back").rglob("*") if path.is_file())
+    assert sent == ["config.json", "metrics.json"]
+
+
+def test_a_run_that_goes_on_from_released_weights_is_at_their_stage(run: Run, tmp_path: Path) -> None:
+    released = replace(run, recipe=replace(run.recipe, released="jsb/af-scf", released_stage=2))
+    assert progress(released, tmp_path / "none") == {
+        "stage": 2,
+        "step": 0,
+        "best_negative_elbo": None,
+        "done": False,
+    }
+    assert progress(run, tmp_path / "none")["stage"] == 1
+
+
+def test_how_the_tests_ended_is_found_among_warnings() -> None:
+    assert outcome(["x", "== 2 failed, 3 passed in 1.0s ==", "  warner(Warning)"]) == "== 2 failed, 3 passed in 1.0s =="
+    assert outcome(["no tests ran"]) == "no tests ran"
+    assert outcome([]) == ""
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no /proc to find children in")

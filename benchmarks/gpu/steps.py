@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -116,7 +117,13 @@ def _tests(call: Call) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         return {"passed": False, "said": "not finished in the time of the call"}
     lines = (done.stdout + done.stderr).strip().splitlines()
-    return {"passed": done.returncode == 0, "said": lines[-1] if lines else "", "end": lines[-200:]}
+    return {"passed": done.returncode == 0, "said": outcome(lines), "end": lines[-200:]}
+
+
+def outcome(lines: Sequence[str]) -> str:
+    """The last line in which pytest counts; others may warn after it."""
+    counts = [line for line in lines if re.search(r"\d+ (passed|failed|error|skipped)", line)]
+    return (counts or ["", *lines])[-1]
 
 
 STEPS: dict[str, Callable[[Call], bool]] = {

@@ -144,18 +144,22 @@ def _training(models: Items) -> str:
             _short(item.get("seconds_per_epoch"), 1),
             "" if card is None else f"{card['percent']:.0f} %",
             _short(last["best_negative_elbo"], 4),
-            "" if valid is None else _short(valid["nll"], 3),
+            *("" if split is None else _short(split["nll"], 3) for split in (valid, item.get("test"))),
             "" if valid is None else _short(valid.get("bpc"), 3),
         ]
         rows.append(f"| {name} | {' | '.join(figures)} |")
+    service = any(item["calls"][-1].get("shared_by_service") for item in models.values())
     said = (
-        "All models of a step trained side by side on one card, in bfloat16 autocast where the card has it; the share "
-        "of the card that was busy is of all together. NLL in nats, by the evaluation protocol on the valid split."
+        "All models of a step, and of both steps where they ran at once, trained side by side on one card, in bfloat16 "
+        "autocast where the card has it; the share of the card that was busy is of all together. NLL in nats a symbol "
+        "by the evaluation protocol, on the card; where there is none the weights were evaluated elsewhere."
+        + (" NVIDIA's multi-process service let their kernels run at the same time." if service else "")
     )
     head = (
-        "Model | Trained to | Seconds an epoch | Card busy | Best negative ELBO, nats a symbol | NLL | Bits a character"
+        "Model | Trained to | Seconds an epoch | Card busy | Best negative ELBO, nats a symbol | NLL, valid | test "
+        "| Bits a character, valid"
     )
-    return _table("Training", said, head, "---|---|---:|---:|---:|---:|---:", rows)
+    return _table("Training", said, head, "---|---|---:|---:|---:|---:|---:|---:", rows)
 
 
 def _short(value: float | None, digits: int) -> str:

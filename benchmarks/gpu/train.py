@@ -30,7 +30,7 @@ from lnf_core.storage.bundle import read_checkpoint, save_checkpoint
 from lnf_core.training.checkpoints import BEST_FOLDER
 from lnf_core.training.events import read_events
 from lnf_core.training.queue import Entry, Queue
-from lnf_core.training.recipe import Recipe, stage_folder
+from lnf_core.training.recipe import Recipe, first_stage, stage_folder
 from lnf_core.training.trainer import METRICS_FILE
 
 SENT_BYTES = 54 * MIB
@@ -124,8 +124,9 @@ def progress(run: Run, folder: Path) -> dict[str, Any]:
 
 
 def _stages_done(run: Run, folder: Path) -> int:
-    stages = range(len(run.recipe.stages))
-    return next((n for n in stages if not (stage_folder(run.recipe, folder, n) / _DONE).exists()), len(stages))
+    """How many stages need nothing more, those included that lie behind released weights."""
+    stages = range(first_stage(run.recipe, folder), len(run.recipe.stages))
+    return next((n for n in stages if not (stage_folder(run.recipe, folder, n) / _DONE).exists()), stages.stop)
 
 
 def _events(stage: Path) -> list[dict[str, Any]]:
