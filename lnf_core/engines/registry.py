@@ -91,9 +91,10 @@ def _named(name: str) -> Engine:
 
 
 def ready(name: str) -> bool:
-    """Whether the engine ``name`` would start at once: only ``numba_cpu`` has something to compile first.
+    """Whether the engine ``name`` would start at once: ``numba_cpu`` has something to compile first.
 
-    ``auto`` takes no engine that is not ready.
+    ``auto`` does not take it before. ``cuda_graph`` counts as ready where it can run, though Triton compiles its
+    kernels when they are first used on a machine.
 
     Raises:
         EngineError: no such engine.

@@ -46,7 +46,8 @@ class LengthPrior(nn.Module):
             InvalidInputError: ``shortest`` is more than the model takes.
         """
         device = self.log_probs.device
-        weights = self.log_probs.exp().to(device if generator is None else generator.device)
+        # Exponentials are rounded where they are drawn from: so the same seed draws the same for a model on any device.
+        weights = self.log_probs.to(device if generator is None else generator.device).exp()
         shortest = max(1, shortest)  # a sequence without a step can be neither drawn nor heard
         if shortest >= len(weights):
             raise InvalidInputError(f"a length of {shortest} or more was asked for; the longest is {len(weights) - 1}.")

@@ -15,7 +15,7 @@ LIKELIHOODS: tuple[Likelihood, ...] = ("categorical", "bernoulli")
 
 
 def small_model(
-    variant: str, likelihood: Likelihood, *, seed: int = 0, spread: float = 0.3, **sizes: int
+    variant: str, likelihood: Likelihood, *, seed: int = 0, spread: float = 0.3, **sizes: int | str
 ) -> SequenceModel:
     """An evaluation-mode model; ``spread`` is the scale of its weights (fresh ones are too near the identity)."""
     data = {"vocab_size": 5, "max_length": 9, "embedding_size": 4, "hidden_size": 6, "position_size": 2} | sizes
@@ -38,7 +38,7 @@ def small_model(
     return model.eval()
 
 
-def small_flow(variant: str, likelihood: Likelihood, **sizes: int) -> LatentFlow:
+def small_flow(variant: str, likelihood: Likelihood, **sizes: int | str) -> LatentFlow:
     """The same, for a variant that is a latent flow."""
     model = small_model(variant, likelihood, **sizes)
     assert isinstance(model, LatentFlow)

@@ -10,6 +10,7 @@ import copy
 import importlib.util
 import os
 import threading
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from lnf_core import engines
 from lnf_core.config import Likelihood
 from lnf_core.errors import EngineError
 from lnf_core.models.latent_flow import LatentFlow
+from lnf_core.models.results import Sample
 from lnf_core.storage.bundled import list_checkpoints
 from lnf_core.storage.find import load
 
@@ -132,6 +134,37 @@ def test_a_beginning_is_continued_alike(variant: str, device: torch.device) -> N
     fast = model.continue_from(prefix, length, 2, generator=generator(), engine=sampler)
     assert torch.equal(plain.x, fast.x)
     torch.testing.assert_close(fast.probabilities, plain.probabilities, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("variant", "settings"),
+    [
+        ("af-af", {"prior_layers": 1}),
+        ("af-scf", {"prior_layers": 3, "positions": "onehot"}),
+        ("af-af", {"latent_size": 1}),
+        ("af-only-affine", {"positions": "onehot"}),
+        ("hidden-flow-only", {"positions": "onehot"}),
+        ("lstm", {"layers": 1, "positions": "onehot"}),
+        ("lstm", {"layers": 3}),
+    ],
+)
+def test_at_other_depths_and_positions_the_shortest_and_the_coldest_are_drawn_alike(
+    variant: str, settings: dict[str, int | str], device: torch.device
+) -> None:
+    model = small_model(variant, "categorical", **settings).to(device)
+    sampler, prefix = sampler_of(model), random_x(small_model(variant, "categorical"), torch.tensor([2]))[:, 0]
+    for temperature in (1.0, 1e-35):
+
+        def both(draw: Callable[..., Sample], *asked: object, temperature: float = temperature) -> list[Sample]:
+            return [
+                draw(*asked, temperature=temperature, generator=generator(), engine=engine)
+                for engine in ("eager", sampler)
+            ]
+
+        for plain, fast in (both(model.sample, 1, 1), both(model.continue_from, prefix.to(device), 3, 1)):
+            assert torch.equal(plain.x, fast.x)
+            assert plain.dependent_steps == fast.dependent_steps
+            torch.testing.assert_close(fast.probabilities, plain.probabilities, atol=1e-5, rtol=1e-4)
 
 
 def test_a_model_on_the_cpu_is_refused() -> None:

@@ -1,8 +1,7 @@
-"""An LSTM one step at a time, in memory of its own, and the recording of such steps."""
+"""An LSTM one step at a time, in memory of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -97,19 +96,12 @@ class Recurrence:
         return nn.functional.linear(positions, self._weights.from_positions, self._weights.biases[0])
 
 
-def record(work: Callable[[], None], device: torch.device) -> Callable[[], None]:
-    """``work`` as one launch; its tensors must stay where they are, and what it changes is changed once more or twice.
-
-    Elsewhere than on CUDA there is nothing to record: ``work`` itself.
-    """
-    if device.type != "cuda":
-        return work
-    apart = torch.cuda.Stream(device)
-    apart.wait_stream(torch.cuda.current_stream(device))
-    with torch.cuda.stream(apart):
-        work()  # kernels are compiled and libraries set up before anything is recorded
-    torch.cuda.current_stream(device).wait_stream(apart)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        work()
-    return graph.replay
+def try_out(device: torch.device) -> None:
+    """One step of one unit, to find out whether Triton can compile and launch here; raises whatever it raises."""
+    weights = CellWeights(
+        (torch.zeros(4, 2, device=device),), (torch.zeros(4, device=device),), torch.zeros(4, 1, device=device)
+    )
+    state = Recurrence(weights, 1)
+    with torch.no_grad(), torch.autocast(device.type, enabled=False):
+        state.step(torch.zeros(1, 4, device=device))
+    state.top.cpu()  # waits: what goes wrong in a kernel is told by the next call

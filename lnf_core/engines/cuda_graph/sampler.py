@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from lnf_core.engines.contract import Pushed
-from lnf_core.engines.cuda_graph.recurrence import CellWeights, Recurrence, pack_cells, record
+from lnf_core.engines.cuda_graph.recording import Recordings, record
+from lnf_core.engines.cuda_graph.recurrence import CellWeights, Recurrence, pack_cells
 from lnf_core.engines.cuda_graph.stack import PackedStack, pack_stack
 from lnf_core.engines.eager import COLDEST, EagerFlow
 from lnf_core.engines.prepared import Weights
@@ -35,7 +36,7 @@ class GraphFlow:
         self.stack = pack_stack(prior.stack)
         self.cells = pack_cells(prior.context.lstm, model.positions.size) if prior.context else None
         self._plain = EagerFlow(model)
-        self._loops: dict[int, _Loop] = {}
+        self._recorded = Recordings(self._record)
         self._busy = threading.Lock()  # a loop has one memory: two threads may hold the same sampler
 
     def trace(self, eps: Tensor, context: Tensor) -> Tensor:
@@ -81,9 +82,15 @@ class GraphFlow:
         if known is not None:
             state = context.advance(known, positions, 0, state)
         with self._busy:
-            if rows not in self._loops:
-                self._loops[rows] = _Loop(self.model, self.stack, self.cells, rows)
-            return self._loops[rows].run(eps, positions, state, known, progress)
+            one_step = len(eps) - (0 if known is None else len(known)) == 1  # which no recording runs
+            loop = _Loop(self.model, self.stack, self.cells, rows) if one_step else self._recorded.of(rows)
+            return loop.run(eps, positions, state, known, progress)
+
+    def _record(self, rows: int) -> _Loop:
+        assert self.cells is not None
+        loop = _Loop(self.model, self.stack, self.cells, rows)
+        loop.record()
+        return loop
 
 
 class _Loop:
@@ -96,6 +103,10 @@ class _Loop:
         self._z = torch.zeros_like(self._eps)
         self._positions = new(_STEPS, rows, len(cells.from_positions))
         self._sums = new(rows, stack.sums_size)
+        self._replay = self._chunk
+
+    def record(self) -> None:
+        """Before the first run of more than one step."""
         self._replay = record(self._chunk, self._eps.device)
 
     def _chunk(self) -> None:
@@ -147,7 +158,9 @@ class GraphBaseline:
     def __init__(self, model: LSTMBaseline) -> None:
         self.model, self._weights = model, Weights(model)
         self._cells = pack_cells(model.lstm, model.positions.size)
-        self._loops: dict[tuple[int, bool], _RollOut] = {}
+        self._recorded: Recordings[tuple[int, bool], _RollOut] = Recordings(
+            lambda key: _RollOut(self.model, self._cells, *key)
+        )
         self._busy = threading.Lock()
 
     def roll_out(
@@ -163,9 +176,7 @@ class GraphBaseline:
         self._weights.check()
         key = len(lengths), uniforms is not None
         with self._busy, torch.autocast(positions.device.type, enabled=False):
-            if key not in self._loops:
-                self._loops[key] = _RollOut(self.model, self._cells, *key)
-            return self._loops[key].run(prefix, positions, max(temperature, COLDEST), uniforms, progress)
+            return self._recorded.of(key).run(prefix, positions, max(temperature, COLDEST), uniforms, progress)
 
 
 class _RollOut:
