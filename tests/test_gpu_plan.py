@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +18,15 @@ import pytest
 import torch
 
 from benchmarks.gpu import measure
+from benchmarks.gpu import train as gpu_train
 from benchmarks.gpu.parcels import PART_BYTES, ROOT, ParcelError, join, pack, split
 from benchmarks.gpu.plan import Run, read_plan, starting_from, write_recipe
 from benchmarks.gpu.record import Call, Clock, PlanError, Record
 from benchmarks.gpu.rehearsal import went_on
+from benchmarks.gpu.service import share_card
 from benchmarks.gpu.steps import outcome
 from benchmarks.gpu.tables import tables
-from benchmarks.gpu.train import from_sent_weights, progress, put_back, send
+from benchmarks.gpu.train import from_sent_weights, progress, put_back, send, train
 from lnf_core.data import load_dataset
 from lnf_core.storage.bundle import read_checkpoint
 from lnf_core.storage.find import load
@@ -258,6 +264,123 @@ def test_of_weights_that_may_not_be_passed_on_only_figures_come_back(run: Run, t
     assert join(call.out, listed.name.removesuffix(".parts.json"), tmp_path / "back")
     sent = sorted(path.name for path in (tmp_path / "back").rglob("*") if path.is_file())
     assert sent == ["config.json", "metrics.json"]
+
+
+def test_sent_weights_come_before_the_released_ones(run: Run, tmp_path: Path, data_root: Path) -> None:
+    released = replace(run, recipe=replace(run.recipe, released="jsb/af-scf", released_stage=2))
+    folder, sent = tmp_path / run.name, tmp_path / run.name / "start"
+    assert stage_config(released.recipe, load_dataset("jsb", data_root), folder, 1).start_from == "jsb/af-scf"
+    written = tmp_path / "recipe.toml"
+    write_recipe(starting_from(released.recipe, 1, sent), written)
+    assert stage_config(read_recipe(written), load_dataset("jsb", data_root), folder, 1).start_from == str(sent)
+
+
+@pytest.fixture
+def figures_only(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The one run of a plan, whose weights stay on the machine; it counts as done, and nothing trains."""
+    here = replace(run, figures_only=True)
+    monkeypatch.setattr(gpu_train, "read_plan", lambda *, small: [here])
+    monkeypatch.setattr(gpu_train, "progress", lambda _run, _folder: {"step": 4, "stage": 2, "done": True})
+    monkeypatch.setattr(gpu_train.Queue, "run", lambda _queue: None)
+    return here
+
+
+def test_test_figures_for_which_there_was_no_time_are_made_by_the_next_call(
+    figures_only: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splits: list[str] = []
+
+    def one_split(run: Run, folder: Path, item: dict, call: Call) -> None:
+        splits.append(next(split for split in ("valid", "test") if split not in item))
+        item[splits[-1]] = {"nll": 1.0}
+
+    monkeypatch.setattr(gpu_train, "_evaluate", one_split)
+    assert not train(figures_only.step, call_in(tmp_path))
+    assert train(figures_only.step, call_in(tmp_path))
+    assert splits == ["valid", "test"]
+
+
+def test_a_run_whose_figures_came_back_is_not_trained_again(
+    figures_only: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = call_in(tmp_path)
+    best = stage_folder(figures_only.recipe, call.work / figures_only.name, 1) / "best"
+    best.mkdir(parents=True)
+    (best / "metrics.json").write_text("{}")
+    send(figures_only.step, call, [figures_only], {figures_only.name: call.work / figures_only.name})
+    record = Record(figures_only.step, call)
+    record.items[figures_only.name] = {"calls": [{"done": True}], "valid": {"nll": 1.0}, "test": {"nll": 2.0}}
+    record.save()
+    queued: list[object] = []
+    monkeypatch.setattr(gpu_train, "write_recipe", lambda recipe, _path: queued.append(recipe))
+    elsewhere = call_in(tmp_path, work=tmp_path / "other")
+    assert train(figures_only.step, elsewhere)
+    assert queued == []
+    assert not (elsewhere.work / figures_only.name).exists()  # figures are no run to go on with
+    assert json.loads((call.out / f"{figures_only.step}.json").read_text())["items"] == record.items
+    # One that was cut off before its figures were made begins anew: its weights stayed where they were.
+    del record.items[figures_only.name]["test"]
+    record.save()
+    monkeypatch.setattr(gpu_train, "_evaluate", lambda *_arguments: None)
+    train(figures_only.step, elsewhere)
+    assert len(queued) == 1
+    assert not (elsewhere.work / figures_only.name).exists()
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A service by the control program's name, which writes down what it is asked; there is no card behind it."""
+    asked, running = tmp_path / "asked", tmp_path / "running"
+    control = tmp_path / "bin" / "nvidia-cuda-mps-control"
+    control.parent.mkdir()
+    control.write_text(
+        f"""#!/bin/sh
+if [ "$1" = -d ]; then echo start >> {asked}; touch {running}; exit; fi
+read line; echo $line >> {asked}
+[ -e {running} ] || exit 1
+[ "$line" != quit ] || rm {running}
+"""
+    )
+    control.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{control.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+    return asked
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such service on Windows")
+def test_a_service_that_does_not_serve_is_ended_and_not_taken_for_one_that_does(
+    service: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.gpu.service._PROBE", "raise SystemExit(1)")
+    for _ in range(2):
+        assert not share_card("cuda")
+        assert "CUDA_MPS_PIPE_DIRECTORY" not in os.environ
+    assert service.read_text().split() == ["get_server_list", "start", "quit"] * 2
+    assert not share_card("cpu")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such service on Windows")
+def test_of_two_steps_fired_together_one_starts_the_service_and_the_other_waits_for_it(
+    service: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = tmp_path / "tried"
+    monkeypatch.setattr(
+        "benchmarks.gpu.service._PROBE", f"import time; time.sleep(0.3); open({str(tried)!r}, 'w').close()"
+    )
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", "")  # put back afterwards
+    monkeypatch.setenv("CUDA_MPS_LOG_DIRECTORY", "")
+    found: list[tuple[bool, bool]] = []
+    steps = [threading.Thread(target=lambda: found.append((share_card("cuda"), tried.exists()))) for _ in range(2)]
+    for step in steps:
+        step.start()
+        time.sleep(0.1)
+    for step in steps:
+        step.join()
+    assert found == [(True, True)] * 2
+    assert service.read_text().split().count("start") == 1
+    assert os.environ["CUDA_MPS_PIPE_DIRECTORY"] == str(tmp_path / "lnf-mps" / "pipe")
 
 
 def test_a_run_that_goes_on_from_released_weights_is_at_their_stage(run: Run, tmp_path: Path) -> None:

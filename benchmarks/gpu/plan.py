@@ -52,7 +52,7 @@ def _run(values: dict[str, Any], plan: dict[str, Any], small: bool) -> Run:
     if unknown := sorted(set(epochs) - stages):
         raise PlanError(f"the plan gives epochs to {', '.join(unknown)}, but {source} has {', '.join(sorted(stages))}.")
     if small:
-        shared |= plan["rehearsal"]["baseline" if sizes == "baseline" else "flow"] | plan["rehearsal"]["all"]
+        shared |= plan["rehearsal"]["sizes"] | plan["rehearsal"]["all"]
 
     def changed(stage: Stage) -> Stage:
         longer = {"max_epochs": epochs[stage.name]} if stage.name in epochs else {}
@@ -69,10 +69,13 @@ def _assignments(settings: dict[str, Any]) -> tuple[str, ...]:
 
 
 def starting_from(recipe: Recipe, stage: int, weights: Path) -> Recipe:
-    """The recipe with its stage ``stage``, counted from 0, beginning with the checkpoint ``weights``."""
+    """The recipe with its stage ``stage``, counted from 0, beginning with the checkpoint ``weights``.
+
+    And with nothing that was released, which would come before it where that is the stage to go on from.
+    """
     stages = list(recipe.stages)
     stages[stage] = replace(stages[stage], assignments=(*stages[stage].assignments, f"start_from={weights}"))
-    return replace(recipe, stages=tuple(stages))
+    return Recipe(recipe.preset, tuple(stages))
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:

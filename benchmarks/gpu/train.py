@@ -25,6 +25,7 @@ import torch
 from benchmarks.gpu.parcels import MIB, PART_BYTES, PARTS, join, split, tree_bytes
 from benchmarks.gpu.plan import Run, read_plan, starting_from, write_recipe
 from benchmarks.gpu.record import Call, PlanError, Record, utilisation
+from benchmarks.gpu.service import share_card
 from lnf_core.errors import TrainingError
 from lnf_core.storage.bundle import read_checkpoint, save_checkpoint
 from lnf_core.training.checkpoints import BEST_FOLDER
@@ -52,20 +53,22 @@ def train(step: str, call: Call) -> bool:
     if not runs:
         raise PlanError(f"{step} trains none of {', '.join(call.only)}; the plan is benchmarks/gpu/plan.toml.")
     folders = {run.name: call.work / run.name for run in runs}
-    put_back(step, call, folders)
     record = Record(step, call)
+    # Weights that stayed on another machine are not made again for figures that came back.
+    to_train = [run for run in runs if not (run.figures_only and _has_figures(run, record.items.get(run.name, {})))]
+    put_back(step, call, {run.name: folders[run.name] for run in runs if not run.figures_only})
     _stay_on(call.device)
     entries = []
     minutes = max((call.clock.seconds_left() - _AROUND) / 60, 1e-3)  # 0 would be no limit
     if call.train_minutes is not None:
         minutes = min(minutes, max(call.train_minutes, 1e-3))
-    for run in runs:
+    for run in to_train:
         path = call.work / "recipes" / f"{run.name}.toml"
         write_recipe(from_sent_weights(run, folders[run.name]), path)
         entries.append(Entry(path, minutes))
-    before = {run.name: progress(run, folders[run.name]) for run in runs}
+    before = {run.name: progress(run, folders[run.name]) for run in to_train}
     queue = Queue(entries, call.work, processes=len(entries), say=lambda line: print(line, flush=True))
-    shared = _share_card(call)
+    shared = share_card(call.device)
     busy = _Watch(call)
     stop = threading.Timer(max(call.clock.seconds_left() - _AROUND / 2, 1.0), queue.stop)
     kill = threading.Timer(max(call.clock.seconds_left() - _AROUND / 4, 2.0), end_children)
@@ -81,7 +84,7 @@ def train(step: str, call: Call) -> bool:
         stop.cancel()
         kill.cancel()
         seen = busy.end()
-    for run in runs:
+    for run in to_train:
         found = progress(run, folders[run.name])
         item: dict[str, Any] = record.items.setdefault(run.name, {"calls": []})
         item["calls"].append(
@@ -99,13 +102,13 @@ def train(step: str, call: Call) -> bool:
     evaluated = sorted(runs, key=lambda run: not run.figures_only)[: 1 if call.small else None]
     for run in evaluated:
         item = record.items[run.name]
-        if item["calls"][-1]["done"] and "valid" not in item:
+        if item["calls"][-1]["done"] and not _has_figures(run, item):
             _evaluate(run, folders[run.name], item, call)
             record.save()
     send(step, call, runs, folders)
     if failed is not None:
         raise failed
-    return all("valid" in record.items[run.name] for run in evaluated)
+    return all(_has_figures(run, record.items[run.name]) for run in evaluated)
 
 
 def progress(run: Run, folder: Path) -> dict[str, Any]:
@@ -152,27 +155,6 @@ def _steps_an_epoch(stage: Path) -> int | None:
     return min(begun, default=None)
 
 
-def _share_card(call: Call) -> bool:
-    """Start NVIDIA's multi-process service where there is one: without it processes take turns on the card.
-
-    It changes no setting of the card. Returns whether the runs will use it.
-    """
-    if call.device != "cuda" or (control := shutil.which("nvidia-cuda-mps-control")) is None:
-        return False
-    place = Path(tempfile.gettempdir()) / "lnf-mps"
-    os.environ |= {"CUDA_MPS_PIPE_DIRECTORY": str(place / "pipe"), "CUDA_MPS_LOG_DIRECTORY": str(place / "log")}
-    if (place / "pipe").is_dir():  # another step's
-        return True
-    for folder in ("pipe", "log"):
-        (place / folder).mkdir(parents=True)
-    started = subprocess.run([control, "-d"], capture_output=True, text=True, timeout=30)
-    probe = [sys.executable, "-c", "import torch; print(float(torch.ones(2, device='cuda').sum()))"]
-    works = started.returncode == 0 and subprocess.run(probe, capture_output=True, timeout=60).returncode == 0
-    if not works:
-        del os.environ["CUDA_MPS_PIPE_DIRECTORY"], os.environ["CUDA_MPS_LOG_DIRECTORY"]
-    return works
-
-
 def _stay_on(device: str) -> None:
     """``auto``, which the queue's processes take, is CUDA where a card is seen."""
     if device == "cpu":
@@ -213,13 +195,20 @@ class _Watch:
         return {key: round(sum(now[key] for now in self._seen) / len(self._seen), 1) for key in self._seen[0]}
 
 
-def _evaluate(run: Run, folder: Path, item: dict[str, Any], call: Call) -> None:
-    """The figures by the evaluation protocol, if the time left is enough for them.
+def _splits(run: Run) -> tuple[str, ...]:
+    """What a run is evaluated on: where the weights stay on the machine on test as well, as nobody can do it later."""
+    return ("valid", "test") if run.figures_only else ("valid",)
 
-    On the valid split; where the weights stay on the machine on test as well, since nobody can do it later.
-    """
+
+def _has_figures(run: Run, item: dict[str, Any]) -> bool:
+    """Whether nothing is left to evaluate."""
+    return all(split_name in item for split_name in _splits(run))
+
+
+def _evaluate(run: Run, folder: Path, item: dict[str, Any], call: Call) -> None:
+    """The figures by the evaluation protocol, if the time left is enough for them."""
     best = stage_folder(run.recipe, folder, len(run.recipe.stages) - 1) / BEST_FOLDER
-    for split_name in ("valid", "test") if run.figures_only else ("valid",):
+    for split_name in _splits(run):
         left = call.clock.seconds_left() - _AROUND / 4
         if split_name in item or left < 5 or not best.is_dir():
             continue
@@ -281,6 +270,8 @@ def _figures(run: Run, folder: Path, target: Path, _limit: int) -> bool:
     """The configuration and the figures of the last stage's best weights, without the weights."""
     best = stage_folder(run.recipe, folder, len(run.recipe.stages) - 1) / BEST_FOLDER
     kept = [best / name for name in ("config.json", "metrics.json") if (best / name).is_file()]
+    if not kept:
+        return False
     target.mkdir(parents=True)
     for path in kept:
         shutil.copyfile(path, target / path.name)
