@@ -71,7 +71,9 @@ def resolve_device(name: str, threads: int = 0) -> str:
         torch.set_num_threads(threads)
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    check_device(name)
+    device = check_device(name)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # cuda_graph launches its kernels on the current one
     return name
 
 

@@ -62,6 +62,7 @@ def sample(
         generator=torch.Generator().manual_seed(seed),
         engine=engine,
     )
+    drawn.x.cpu()  # a GPU is still at work when the call returns
     seconds = time.perf_counter() - started
     stem = f"{_as_file_name(loaded, checkpoint, revision)}-seed{seed}"
     try:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,7 +14,7 @@ from small import small_model
 from typer.testing import CliRunner
 
 from lnf_core import benchmark
-from lnf_core.benchmark import Limits, Phase, median_seconds, paper_model, phases_of, training_operations
+from lnf_core.benchmark import Limits, Phase, median_seconds, paper_model, phases_of, timed_draw, training_operations
 from lnf_core.cli import app
 from lnf_core.cli.bench import _at_hand, _models
 
@@ -30,6 +32,20 @@ def test_work_is_counted_from_shapes() -> None:
     assert decoder[1].weights == 2 * 24 * 6
     iaf = phases_of(small_model("iaf-scf", "categorical"), 7)
     assert sum(p.steps * p.weights * p.rows for p in iaf) == sum(p.steps * p.weights * p.rows for p in (af, *decoder))
+
+
+def test_a_draw_is_timed_until_its_symbols_are_there() -> None:
+    class Late:
+        """Symbols of a GPU that is still at work on them."""
+
+        def cpu(self) -> None:
+            time.sleep(0.02)
+
+    drawn = SimpleNamespace(x=Late(), dependent_steps=7)
+    model = SimpleNamespace(sample=lambda *_arguments, **_options: drawn)
+    seconds, steps = timed_draw(model, None, 1, 7, repeats=1)  # type: ignore[arg-type]
+    assert seconds >= 0.02
+    assert steps == 7
 
 
 def test_a_training_step_multiplies_three_times_what_its_networks_do() -> None:

@@ -161,7 +161,9 @@ def test_at_other_depths_and_positions_the_shortest_and_the_coldest_are_drawn_al
                 for engine in ("eager", sampler)
             ]
 
-        for plain, fast in (both(model.sample, 1, 1), both(model.continue_from, prefix.to(device), 3, 1)):
+        shortest = both(model.sample, 1, 1)
+        assert variant == "lstm" or len(sampler._recorded) == 0  # one step is no loop
+        for plain, fast in (shortest, both(model.continue_from, prefix.to(device), 3, 1)):
             assert torch.equal(plain.x, fast.x)
             assert plain.dependent_steps == fast.dependent_steps
             torch.testing.assert_close(fast.probabilities, plain.probabilities, atol=1e-5, rtol=1e-4)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from lnf_core.cli.common import resolve_device
 from lnf_core.engines import registry
 from lnf_core.engines.cuda_graph import recording
 from lnf_core.engines.cuda_graph.engine import GraphEngine
@@ -41,6 +42,16 @@ def test_a_model_on_another_gpu_is_refused_with_what_to_do() -> None:
     reason = GraphEngine().why_not(model_on("cuda:1"))
     assert reason is not None
     assert "the model is on cuda:1; call torch.cuda.set_device(1)" in reason
+
+
+def test_a_gpu_that_a_command_names_is_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    assert resolve_device("cpu") == "cpu"
+    assert chosen == []
+    monkeypatch.setattr("lnf_core.checks.check_device", torch.device)
+    assert resolve_device("cuda:1") == "cuda:1"
+    assert chosen == [torch.device("cuda:1")]
 
 
 @pytest.mark.usefixtures("first_card")
