@@ -169,6 +169,19 @@ def test_at_other_depths_and_positions_the_shortest_and_the_coldest_are_drawn_al
             torch.testing.assert_close(fast.probabilities, plain.probabilities, atol=1e-5, rtol=1e-4)
 
 
+def test_a_sampler_needs_no_gradients_turned_off_and_refuses_changed_weights(device: torch.device) -> None:
+    model = small_flow("af-scf", "categorical").to(device)
+    sampler, lengths = sampler_of(model), torch.tensor([2], device=device)
+    eps, positions = torch.zeros(2, 1, 3, device=device), model.positions(lengths, 2)
+    z = sampler.push(eps, lengths, positions).z
+    assert not z.requires_grad and not sampler.logits(z, lengths, positions).requires_grad
+    with torch.no_grad():
+        model.emission.bias += 1.0
+    for use in (lambda: sampler.push(eps, lengths, positions), lambda: sampler.logits(z, lengths, positions)):
+        with pytest.raises(EngineError, match="have changed"):
+            use()
+
+
 def test_a_model_on_the_cpu_is_refused() -> None:
     model = small_model("af-af", "categorical")
     with pytest.raises(EngineError, match="runs on CUDA and the model is on cpu"):

@@ -39,14 +39,19 @@ class GraphFlow:
         self._recorded = Recordings(self._record)
         self._busy = threading.Lock()  # a loop has one memory: two threads may hold the same sampler
 
+    @torch.no_grad()
     def trace(self, eps: Tensor, context: Tensor) -> Tensor:
         """See :meth:`~lnf_core.engines.contract.FlowSampler.trace`; eager's."""
+        self._weights.check()
         return self._plain.trace(eps, context)
 
+    @torch.no_grad()
     def logits(self, z: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
         """See :meth:`~lnf_core.engines.contract.FlowSampler.logits`; eager's."""
+        self._weights.check()
         return self._plain.logits(z, lengths, positions)
 
+    @torch.no_grad()
     def push(
         self,
         eps: Tensor,
@@ -163,6 +168,7 @@ class GraphBaseline:
         )
         self._busy = threading.Lock()
 
+    @torch.no_grad()
     def roll_out(
         self,
         prefix: Tensor | None,
