@@ -6,13 +6,16 @@ import subprocess
 from pathlib import Path
 
 __version__ = "0.1.0"
+VERSION_FILE = "CODE_VERSION"
+"""Beside the package where it was copied out of a checkout: the version it had there."""
 
 
 def code_version() -> str:
     """``0.1.0`` when installed, ``0.1.0+1a2b3c4d`` in a git checkout, with ``.dirty`` after uncommitted changes."""
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
-        return __version__
+        sent = root / VERSION_FILE
+        return sent.read_text(encoding="utf-8").strip() if sent.is_file() else __version__
     try:
         commit = _git(root, "rev-parse", "--short=8", "HEAD")
         changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", "lnf_core")

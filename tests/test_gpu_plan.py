@@ -32,6 +32,7 @@ from lnf_core.storage.bundle import read_checkpoint
 from lnf_core.storage.find import load
 from lnf_core.training.presets import preset
 from lnf_core.training.recipe import Recipe, Stage, read_recipe, run_recipe, stage_config, stage_folder
+from lnf_core.version import code_version
 
 
 def call_in(folder: Path, **settings: object) -> Call:
@@ -94,6 +95,10 @@ def test_the_trip_holds_what_the_steps_need_and_no_checkpoints(
     for name in ("lnf_core/version.py", "recipes/ptb/lstm.toml", "benchmarks/parity.py", "data/ptb/train.txt"):
         assert (trip / name).is_file()
     assert not (trip / "checkpoints").exists()
+    # What is trained there knows which code trained it, though no repository travels.
+    asked = [sys.executable, "-c", "import lnf_core.version as v; print(v.__file__, v.code_version())"]
+    said = subprocess.run(asked, cwd=trip, env={"PYTHONPATH": str(trip)}, capture_output=True, text=True, check=True)
+    assert said.stdout.split() == [str(trip / "lnf_core" / "version.py"), code_version()]
     with pytest.raises(ParcelError, match="not empty"):
         pack(trip)
     with pytest.raises(ParcelError, match="may hold"):

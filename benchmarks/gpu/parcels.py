@@ -15,7 +15,7 @@ from lnf_core.data import DATASETS
 from lnf_core.data.files import data_root, verify_files
 from lnf_core.errors import LNFError
 from lnf_core.storage.files import json_bytes
-from lnf_core.version import code_version
+from lnf_core.version import VERSION_FILE, code_version
 
 MIB = 2**20
 PART_BYTES = 15 * MIB
@@ -25,7 +25,6 @@ PARTS = ".parts.json"
 TRIP_BYTES = 64 * MIB
 """What may go to the machine in one call."""
 ROOT = Path(__file__).resolve().parents[2]
-VERSION_FILE = "CODE_VERSION"
 _STAYS = ("checkpoints/", "docs/", "assets/", "app/", ".ci/")
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-from benchmarks.gpu.parcels import ROOT, VERSION_FILE
 from lnf_core.atomic import replace
 from lnf_core.benchmark import machine
 from lnf_core.errors import LNFError
@@ -128,13 +127,12 @@ def read_record(path: Path) -> dict[str, Any]:
 
 def about(device: str, *, small: bool) -> dict[str, Any]:
     """What is measured on, and in which number formats products run when nothing else is said."""
-    sent = ROOT / VERSION_FILE
     found: dict[str, Any] = {
         **machine(),
         "kind": device,
         "device": machine()["processor"],
         "small": small,
-        "code_version": sent.read_text(encoding="utf-8").strip() if sent.is_file() else code_version(),
+        "code_version": code_version(),
         "date": datetime.now(UTC).date().isoformat(),
     }
     if device == "cuda":
