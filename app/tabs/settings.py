@@ -46,7 +46,7 @@ class SettingsFold:
                 made["length"] = self._text("length", "left to the model", **self._length_words(entry))
                 made["seed"] = self._text("seed", "new each time", label="Seed")
             music = entry is None or entry.domain == "music"
-            with gr.Column(visible=music, elem_id="music-settings") as self.music_part:
+            with gr.Column(visible=_shown(music), elem_id="music-settings") as self.music_part:
                 with gr.Row(elem_classes="lnf-settings"):
                     made["tempo"] = self._slider("tempo", LIMITS.tempo, 1)
                     made["instrument"] = widget(
@@ -70,7 +70,7 @@ class SettingsFold:
                     height=130,
                     elem_id="midi",
                 )
-            with gr.Column(visible=not music, elem_id="text-settings") as self.text_part:
+            with gr.Column(visible=_shown(not music), elem_id="text-settings") as self.text_part:
                 made["begin"] = self._text(
                     "begin", "for example: the company said", label="Go on from a text of your own"
                 )
@@ -115,8 +115,8 @@ class SettingsFold:
         music = entry.domain == "music"
         return (
             gr.update(**self._length_words(entry)),
-            gr.update(visible=music),
-            gr.update(visible=not music),
+            gr.update(visible=_shown(music)),
+            gr.update(visible=_shown(not music)),
             _hint(entry.variant.temperature),
         )
 
@@ -154,6 +154,11 @@ class SettingsFold:
 def _drawn(dataset: str) -> bool:
     usual = _BY_NAME["draw"].usual
     return usual is not None and bool(usual(dataset))
+
+
+def _shown(here: bool) -> Any:  # noqa: ANN401 - what Gradio takes for ``visible``
+    """Out of sight a part stays in the page: Gradio mounts it anew without the properties of its widgets."""
+    return True if here else "hidden"
 
 
 def _hint(words: str) -> str:

@@ -75,7 +75,7 @@ function showRefusal(field, words) {
   const input = field.querySelector("input, select");
   if (!input) return;
   input.setAttribute("aria-invalid", "true");
-  input.focus();
+  if (!window.lnfBusy || window.lnfBusy !== document.activeElement) input.focus(); // it may come late
   input.addEventListener("input", () => { note.remove(); input.removeAttribute("aria-invalid"); }, { once: true });
 }
 const tabOf = () => element.closest('[role="tabpanel"]') || document;
@@ -86,6 +86,10 @@ const tellPlace = (query) => { if (tabOf().dispatchEvent(new CustomEvent("lnf-ad
 if (!("lnfTouched" in window)) {
   window.lnfTouched = false;
   for (const name of ["pointerdown", "keydown", "click"]) window.addEventListener(name, () => { if (!window.lnfPressing) window.lnfTouched = true; }, true);
+  // The field somebody has turned to since they last pressed something: no answer takes the focus from it.
+  const turnTo = (event) => { window.lnfBusy = event.target.matches("input, select, textarea") ? event.target : null; };
+  for (const name of ["focusin", "input"]) document.addEventListener(name, turnTo, true);
+  document.addEventListener("click", (event) => { if (event.target.closest("button")) window.lnfBusy = null; }, true);
   window.addEventListener("popstate", () => openTab(tabIn(location.search)));
   // Paper is white: what is printed is drawn in the light scheme.
   const paper = document.documentElement.classList, scheme = document.body.classList;
@@ -93,7 +97,7 @@ if (!("lnfTouched" in window)) {
   window.addEventListener("beforeprint", () => { wasDark = scheme.contains("dark"); scheme.remove("dark"); paper.add("lnf-paper"); });
   window.addEventListener("afterprint", () => { scheme.toggle("dark", wasDark); paper.remove("lnf-paper"); });
 }
-// What is seen says its own line above it, in its tab: when it comes into sight, and when it changes in sight.
+// What is seen says its own line above it, in its tab: when it comes into sight, when it changes in sight, and when asked.
 function announces(status) {
   let said = null;
   const tell = () => {
@@ -106,4 +110,5 @@ function announces(status) {
   };
   new ResizeObserver(tell).observe(element);
   watch("value", tell);
+  tabOf().addEventListener("lnf-tell", () => { said = null; tell(); });
 }

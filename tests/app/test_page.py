@@ -12,6 +12,7 @@ import pretty_midi
 import pytest
 import torch
 
+from app.limits import LIMITS
 from lnf_core.music import INSTRUMENTS, Performance
 
 pytestmark = pytest.mark.browser
@@ -172,6 +173,45 @@ def test_bad_settings_are_one_sentence_and_lose_nothing(open_page: Open) -> None
     assert "length=5" in page.url
 
 
+def test_the_same_refusal_is_said_again(open_page: Open) -> None:
+    page = open_page()
+    unfold(page)
+    length = page.locator("#length input")
+    length.fill("-3")
+    page.click("#sample-button")
+    page.wait_for_selector("#length .lnf-refusal")
+    length.fill("5")
+    assert page.locator(".lnf-refusal").count() == 0
+    length.fill("-3")
+    page.click("#sample-button")
+    page.wait_for_selector("#length .lnf-refusal")
+    for name in ("Penn Treebank", "JSB"):
+        page.locator("#model-bar label", has_text=name).click()
+        page.wait_for_function(
+            "(name) => document.querySelector('#status .words').textContent.includes(name)", arg=f"· {name}"
+        )
+    page.click("#sample-button")
+    page.wait_for_function("() => document.querySelector('#status .words').textContent.startsWith('The length is -3')")
+
+
+def test_a_late_refusal_takes_the_focus_from_nobody_who_types(open_page: Open) -> None:
+    page = open_page()
+    unfold(page)
+    late: list[Any] = []
+    page.route("**/queue/join*", lambda route: late.append(route))
+    page.locator("#length input").fill("-3")
+    page.click("#sample-button")
+    page.locator("#seed input").press_sequentially("12")
+    for route in late:
+        route.continue_()
+    page.unroute("**/queue/join*")
+    page.wait_for_selector("#length .lnf-refusal")
+    page.keyboard.type("34")
+    assert page.locator("#seed input").input_value() == "1234"
+    page.click("#sample-button")  # whoever only pressed is brought to the field
+    page.wait_for_function("() => document.activeElement.closest('#length')")
+
+
 def test_a_cleared_number_is_refused_and_not_replaced(open_page: Open) -> None:
     page = open_page()
     unfold(page)
@@ -213,6 +253,20 @@ def test_a_result_on_its_way_is_shown_with_its_own_words(open_page: Open) -> Non
             page.locator("#model-bar label", has_text=name).click()
         page.wait_for_timeout(700)
         page.wait_for_function(CONSISTENT)
+
+
+def test_the_settings_of_music_are_whole_after_a_text_model(open_page: Open) -> None:
+    page = open_page()
+    unfold(page)
+    page.locator("#instrument select").select_option("Church organ")
+    for name, seen, unseen in (("Penn Treebank", "#begin", "#instrument"), ("JSB", "#instrument", "#begin")):
+        page.locator("#model-bar label", has_text=name).click()
+        page.wait_for_selector(seen, state="visible")
+        page.wait_for_selector(unseen, state="hidden")
+    assert page.locator("#instrument select").input_value() == "Church organ"
+    assert page.locator("#instrument option").count() == len(INSTRUMENTS)
+    assert page.locator("#tempo .words").text_content() == "Tempo (beats a minute)"
+    assert page.get_attribute("#tempo .dragged", "max") == f"{LIMITS.tempo[1]:g}"
 
 
 def test_music_stops_when_its_player_is_hidden(open_page: Open) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from app.services.sampled import Music, Result
@@ -62,8 +63,8 @@ def opening_status(result: Result) -> dict[str, Any]:
 
 
 def error_status(message: str, field: str | None) -> dict[str, Any]:
-    """A refusal, and the id of the field it is about."""
-    return {"kind": "error", "text": message, "field": field}
+    """A refusal, and the id of the field it is about; a page takes notice of what differs from the refusal before."""
+    return {"kind": "error", "text": message, "field": field, "at": time.time()}
 
 
 def _steps(count: int) -> str:

@@ -50,6 +50,7 @@ watch("value", () => draw(props.value));
 tabOf().addEventListener("lnf-shown", (event) => draw(event.detail));
 // Nothing came: what stands there, line, picture and address, is still of one sample.
 element.addEventListener("lnf-cancelled", () => {
+  tabOf().dispatchEvent(new CustomEvent("lnf-tell")); // the page may have followed a link to another data set without a word
   if (!shown) return;
   goTo(shown.query || "");
   find(".words").textContent = "Cancelled. " + shown.text;
