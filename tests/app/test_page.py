@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import io
 import wave
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pretty_midi
 import pytest
 import torch
+from pages import AUDIO, COLOURS, NOTES, Open, Page, press_sample, ready, unfold
 
 from app.limits import LIMITS
 from lnf_core.music import INSTRUMENTS, Performance
 
 pytestmark = pytest.mark.browser
-# How many different colours the canvas shows: an empty one has one.
-COLOURS = """(selector) => {
-  const canvas = document.querySelector(selector);
-  const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-  const seen = new Set();
-  for (let i = 0; i < data.length; i += 4) seen.add(data[i] + "," + data[i + 1] + "," + data[i + 2]);
-  return seen.size;
-}"""
 # What is said, what is shown and the address are of one result.
 CONSISTENT = """() => {
   const seen = (selector) => document.querySelector(selector)?.getClientRects().length > 0;
@@ -36,32 +28,6 @@ CONSISTENT = """() => {
   const details = document.querySelector(shown + " .details").textContent;
   return details.includes("seed " + seed[1] + ",") && new URLSearchParams(location.search).get("seed") === seed[1];
 }"""
-NOTES, AUDIO = "#roll canvas.notes", "#roll audio"
-Page = Any
-Open = Callable[..., Page]
-
-
-def ready(page: Page) -> None:
-    """Wait until the first roll can be played."""
-    page.wait_for_function("() => document.querySelector('#roll audio')?.readyState >= 1")
-
-
-def press_sample(page: Page) -> None:
-    """Click and wait until the page says which seed it used."""
-    before = page.locator("#status .words").text_content()
-    page.click("#sample-button")
-    page.wait_for_function(
-        "(before) => { const words = document.querySelector('#status .words').textContent;"
-        " return words !== before && words.includes('seed'); }",
-        arg=before,
-    )
-
-
-def unfold(page: Page) -> None:
-    """Open the settings."""
-    if not page.locator("#length input").is_visible():
-        page.click("#more .fold")
-        page.wait_for_selector("#length input", state="visible")
 
 
 def fetch(page: Page, selector: str) -> bytes:
@@ -335,12 +301,6 @@ def test_the_piece_that_is_shown_is_played_anew_on_another_instrument_and_at_ano
     page.wait_for_function("() => location.search.includes('tempo=150&instrument=Church')")
 
 
-def test_a_tab_there_is_not_is_said(open_page: Open) -> None:
-    page = open_page("?tab=nowhere")
-    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes(\"no tab 'nowhere'\")")
-    ready(page)
-
-
 def test_the_parts_of_gradio_that_are_restyled_are_there(open_page: Open) -> None:
     """``theme.css`` and the scripts reach into Gradio's own elements: a release that renames them must fail here."""
     page = open_page()
@@ -358,31 +318,6 @@ def test_the_parts_of_gradio_that_are_restyled_are_there(open_page: Open) -> Non
     page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('seed')")
 
 
-def test_a_link_with_a_bad_temperature_is_one_sentence_and_the_page_stays(open_page: Open) -> None:
-    page = open_page("?temperature=-1&seed=3")
-    page.wait_for_function(
-        "() => document.querySelector('#status .words').textContent"
-        ".includes('The temperature is -1; give a number from 0.1 to 2')"
-    )
-    ready(page)
-    assert page.evaluate(COLOURS, NOTES) > 5
-    press_sample(page)
-
-
-def test_back_goes_back_a_tab_and_forward_forward(open_page: Open) -> None:
-    page = open_page("")
-    tab = "() => new URLSearchParams(location.search).get('tab') || 'sample'"
-    for name in ("learn", "results"):
-        page.locator(f"#tabs button[data-tab-id={name}]").click()
-        page.wait_for_function(f"(name) => ({tab})() === name", arg=name)
-    for go, name in ((page.go_back, "learn"), (page.go_back, "sample"), (page.go_forward, "learn")):
-        go()
-        page.wait_for_function(
-            "(name) => document.querySelector('#tabs button[aria-selected=true]')?.dataset.tabId === name", arg=name
-        )
-        assert page.evaluate(tab) == name
-
-
 def test_another_model_than_the_one_shown_is_said_to_be_a_press_away(open_page: Open) -> None:
     page = open_page("")
     words = "(said) => document.querySelector('#status .words').textContent.includes(said)"
@@ -398,61 +333,6 @@ def test_broken_models_are_greyed_out_with_their_reason(open_page: Open) -> None
     broken = page.locator("#model-bar label", has_text="IAF/SCF")
     assert broken.locator("input").is_disabled()
     assert "IAF/SCF:" in page.locator("#model-bar .reason").text_content()
-
-
-def test_a_link_restores_and_samples(open_page: Open) -> None:
-    page = open_page("?dataset=ptb&variant=lstm&seed=7&length=9&temperature=0.6&count=2")
-    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('seed 7')")
-    assert page.locator("#lines .lines li").count() == 2
-    unfold(page)
-    assert page.locator("#length input").input_value() == "9"
-    assert page.locator("#seed input").input_value() == "7"
-    assert "temperature 0.6" in page.locator("#lines .details").text_content()
-    assert "seed=7" in page.url and "variant=lstm" in page.url
-
-
-def test_nothing_is_drawn_before_a_link_is_read(open_page: Open) -> None:
-    first = open_page()
-    page = first.context.new_page()  # what is under way when a page is left complains
-    late: list[Any] = []
-    page.route("**/queue/join*", lambda route: late.append(route))  # as where the model has yet to be loaded
-    page.goto(f"{first.url.split('?')[0]}?dataset=ptb&variant=af-scf&seed=3&length=9")
-    page.wait_for_selector(".lnf-reading #sample-button")
-    page.wait_for_timeout(500)
-    before = len(late)
-    page.click("#sample-button")
-    page.wait_for_timeout(300)
-    assert before and len(late) == before  # nothing was asked for
-    for route in late:
-        route.continue_()
-    page.unroute("**/queue/join*")
-    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('seed 3.')")
-    assert "Penn Treebank" in page.locator("#status .words").text_content()
-    assert page.locator(".lnf-reading").count() == 0
-    page.locator("#model-bar label", has_text="JSB").click()
-    page.wait_for_selector("#roll canvas.notes", state="visible")
-    page.click("#sample-button")  # it can be pressed again
-    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('JSB')")
-    page.close()
-
-
-def test_a_link_without_a_seed_leaves_it_open(open_page: Open) -> None:
-    page = open_page("?dataset=ptb&variant=lstm&length=9&count=1")
-    page.wait_for_function("() => location.search.includes('seed=')")  # it sampled
-    unfold(page)
-    assert page.locator("#seed input").input_value() == ""
-    first = page.url
-    page.click("#sample-button")
-    page.wait_for_function("(old) => location.href !== old", arg=first)
-
-
-def test_the_seed_can_be_kept(open_page: Open) -> None:
-    page = open_page()
-    press_sample(page)
-    page.click("#status .reuse")
-    unfold(page)
-    page.wait_for_function("() => document.querySelector('#seed input').value !== ''")
-    assert f"seed={page.locator('#seed input').input_value()}&" in page.url
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "dark")])

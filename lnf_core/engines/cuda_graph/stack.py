@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import triton
@@ -83,28 +84,18 @@ def _autoregressive(layers: list[AutoregressiveFlow]) -> PackedStack:
         third_bias.append(_widen(net.output_layer.bias.unflatten(0, (parameters, size))[:, order], parameters, ranks))
         context.append(_widen(weights.context, units, weights.context.shape[1]))
         context_bias.append(_widen(net.input_layer.bias, units))
-    packed = [torch.stack(part).detach() for part in (first, second, second_bias, third, third_bias)]
-    reverse = torch.tensor([layer.net.order[0] != 0 for layer in layers], dtype=torch.int32, device=packed[0].device)
-    nlsq = isinstance(layers[0].transform, NLSq)
-
-    def launch(eps: Tensor, sums: Tensor, z: Tensor) -> None:
-        autoregressive_kernel[(len(eps),)](
-            eps,
-            sums,
-            z,
-            z.stride(0),
-            *packed,
-            reverse,
-            LAYERS=len(layers),
-            SIZE=size,
-            UNITS=many,
-            P=parameters,
-            NLSQ=nlsq,
-            HIDDEN=wide,
-            RANKS=ranks,
-            num_warps=1,
-        )
-
+    launch = _launcher(
+        autoregressive_kernel,
+        (first, second, second_bias, third, third_bias),
+        [layer.net.order[0] != 0 for layer in layers],
+        warps=1,
+        SIZE=size,
+        UNITS=many,
+        P=parameters,
+        NLSQ=_is_nlsq(layers[0]),
+        HIDDEN=wide,
+        RANKS=ranks,
+    )
     return PackedStack(torch.cat(context).detach(), torch.cat(context_bias).detach(), launch)
 
 
@@ -125,29 +116,41 @@ def _coupling(layers: list[CouplingFlow]) -> PackedStack:
         third_bias.append(_widen(leaves.bias.unflatten(0, (changed, parameters)).T, half))
         context.append(enters.weight[:, kept:])
         context_bias.append(enters.bias)
-    packed = [torch.stack(part).detach() for part in (first, second, second_bias, third, third_bias)]
-    reverse = torch.tensor([layer.reverse for layer in layers], dtype=torch.int32, device=packed[0].device)
-    nlsq = isinstance(layers[0].transform, NLSq)
+    launch = _launcher(
+        coupling_kernel,
+        (first, second, second_bias, third, third_bias),
+        [layer.reverse for layer in layers],
+        warps=4,
+        SIZE=kept + changed,
+        UNITS=hidden,
+        P=parameters,
+        NLSQ=_is_nlsq(layers[0]),
+        HIDDEN=wide,
+        HALF=half,
+    )
+    return PackedStack(torch.cat(context).detach(), torch.cat(context_bias).detach(), launch)
+
+
+def _launcher(
+    kernel: Any,  # noqa: ANN401 - Triton's functions have no type
+    weights: Sequence[Sequence[Tensor]],
+    reverse: Sequence[bool],
+    *,
+    warps: int,
+    **sizes: int,
+) -> Callable[[Tensor, Tensor, Tensor], None]:
+    """A stack of flows in one launch; of every weight one tensor a layer, in the order of sampling."""
+    packed = [torch.stack(list(layers)).detach() for layers in weights]
+    turned = torch.tensor(reverse, dtype=torch.int32, device=packed[0].device)
 
     def launch(eps: Tensor, sums: Tensor, z: Tensor) -> None:
-        coupling_kernel[(len(eps),)](
-            eps,
-            sums,
-            z,
-            z.stride(0),
-            *packed,
-            reverse,
-            LAYERS=len(layers),
-            SIZE=kept + changed,
-            UNITS=hidden,
-            P=parameters,
-            NLSQ=nlsq,
-            HIDDEN=wide,
-            HALF=half,
-            num_warps=4,
-        )
+        kernel[(len(eps),)](eps, sums, z, z.stride(0), *packed, turned, LAYERS=len(turned), **sizes, num_warps=warps)
 
-    return PackedStack(torch.cat(context).detach(), torch.cat(context_bias).detach(), launch)
+    return launch
+
+
+def _is_nlsq(layer: AutoregressiveFlow | CouplingFlow | DiagonalFlow) -> bool:
+    return isinstance(layer.transform, NLSq)
 
 
 def _linear(layer: CouplingFlow) -> list[nn.Linear]:
@@ -155,7 +158,7 @@ def _linear(layer: CouplingFlow) -> list[nn.Linear]:
 
 
 def _diagonal(layer: DiagonalFlow) -> PackedStack:
-    parameters, block, nlsq = layer.transform.num_parameters, _power(layer.size), isinstance(layer.transform, NLSq)
+    parameters, block, nlsq = layer.transform.num_parameters, _power(layer.size), _is_nlsq(layer)
 
     def launch(eps: Tensor, sums: Tensor, z: Tensor) -> None:
         diagonal_kernel[(len(eps),)](
