@@ -11,7 +11,12 @@ import math
 import numpy as np
 
 from lnf_core.engines.numba_cpu.jit import compiled
-from lnf_core.engines.numba_cpu.machine import multiply_four_rows, multiply_one_row
+from lnf_core.engines.numba_cpu.machine import (
+    multiply_four_rows,
+    multiply_one_row,
+    multiply_three_rows,
+    multiply_two_rows,
+)
 from lnf_core.transforms.nlsq import BUMP_BOUND
 
 _A = BUMP_BOUND
@@ -25,9 +30,13 @@ def multiply(y, y_at, y_step, x, x_at, x_step, w, w_at, count, rows):
     while row + 4 <= rows:
         multiply_four_rows(y, y_at + row * y_step, y_step, x, x_at + row * x_step, x_step, w, w_at, count)
         row += 4
-    while row < rows:
+    # What is left in one go: the weights, which are the larger part of what is read, are read once.
+    if rows - row == 3:
+        multiply_three_rows(y, y_at + row * y_step, y_step, x, x_at + row * x_step, x_step, w, w_at, count)
+    elif rows - row == 2:
+        multiply_two_rows(y, y_at + row * y_step, y_step, x, x_at + row * x_step, x_step, w, w_at, count)
+    elif rows - row == 1:
         multiply_one_row(y, y_at + row * y_step, y_step, x, x_at + row * x_step, x_step, w, w_at, count)
-        row += 1
 
 
 @compiled

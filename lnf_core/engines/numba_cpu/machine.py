@@ -102,6 +102,8 @@ def _tile(rows: int, columns: int) -> Any:
 # Four rows of 64 columns fill sixteen of AVX-512's registers; shorter ones hold four rows of 16 columns.
 _WIDE = bool(llvm.get_host_cpu_features().get("avx512f", False))
 multiply_one_row = _tile(1, WIDTH)
+multiply_two_rows = _tile(2, WIDTH)
+multiply_three_rows = _tile(3, WIDTH if _WIDE else LANES)
 multiply_four_rows = _tile(4, WIDTH if _WIDE else LANES)
 
 
