@@ -73,13 +73,13 @@ def train_queue(
 def _run_recipe(path: Path, out: Path, device: str, minutes: float, seed: int | None) -> None:
     from lnf_core.data import load_dataset
     from lnf_core.training import preset_dataset
-    from lnf_core.training.recipe import first_stage, read_recipe, run_recipe
+    from lnf_core.training.recipe import first_stage, read_recipe, run_recipe, stage_folder
 
     recipe = read_recipe(path)
     if seed is not None:
         recipe = recipe.seeded(seed)
     dataset = load_dataset(preset_dataset(recipe.preset))
-    if first := first_stage(recipe, out):
+    if (first := first_stage(recipe, out)) and not stage_folder(recipe, out, first).exists():
         typer.echo(f"goes on from the released {recipe.released} with stage {first + 1}; --seed 0 trains every stage.")
     bar = ProgressBar()
     if _watched(lambda: run_recipe(recipe, dataset, out, device=device, minutes=minutes, callbacks=[bar]), bar) is None:

@@ -164,9 +164,13 @@ def stage_config(recipe: Recipe, dataset: Dataset, out: Path, number: int) -> Tr
 
 
 def first_stage(recipe: Recipe, out: Path) -> int:
-    """Counted from 0: the first, or that which goes on from the released checkpoint where earlier ones left nothing."""
+    """Counted from 0: the first that has a folder; in a new run that which goes on from the released checkpoint.
+
+    A run that began with released weights has no folders of the stages before, and a recipe may have grown since.
+    """
     from lnf_core.storage.bundled import bundled
 
-    began = any(stage_folder(recipe, out, number).exists() for number in range(recipe.released_stage - 1))
-    use_released = recipe.released and not began and bundled(recipe.released) is not None
-    return recipe.released_stage - 1 if use_released else 0
+    began = [number for number in range(len(recipe.stages)) if stage_folder(recipe, out, number).exists()]
+    if began:
+        return began[0]
+    return recipe.released_stage - 1 if recipe.released and bundled(recipe.released) is not None else 0

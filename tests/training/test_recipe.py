@@ -133,6 +133,12 @@ def test_where_a_runs_own_weights_are_gone_it_goes_on_from_the_released_ones(
     run_recipe(read_recipe(path), text_data(), tmp_path / "short", device="cpu")
     assert not (tmp_path / "short" / "1-a").exists()
     assert load(tmp_path / "short" / "2-b" / "best").training["started_from"]["checkpoint"] == "ptb/small"
+    # The recipe grows and what it made is released: the run that began with its second stage goes on with the third.
+    head = head.replace("released_stage = 2", "released_stage = 3")
+    run_recipe(read_recipe(recipe_file(tmp_path, *stages, "max_steps = 3", head=head)), text_data(), tmp_path / "short")
+    assert sorted(folder.name for folder in (tmp_path / "short").iterdir()) == ["2-b", "3-c"]
+    assert load(tmp_path / "short" / "3-c" / "best").training["started_from"]["checkpoint"].endswith("short/2-b/best")
+    path = recipe_file(tmp_path, *stages, head=head.replace("released_stage = 3", "released_stage = 2"))
     run_recipe(read_recipe(path).seeded(1), text_data(), tmp_path / "other", device="cpu")
     assert (tmp_path / "other" / "1-a").exists()  # another seed owes nothing to what was released
     assert load_state(state_path(tmp_path / "other" / "2-b")).config.seed == 1
