@@ -143,7 +143,7 @@ class SampleTab:
         )
         self._api.click(
             spoken(_with_fields(self._for_clients)),
-            [bar.picker, *settings.inputs],
+            [bar.picker, *settings.for_clients],
             outputs,
             api_name="sample",
             api_description=(

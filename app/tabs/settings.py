@@ -21,6 +21,8 @@ class SettingsFold:
     """One input for each of :data:`~app.fields.FIELDS`, in their order."""
 
     inputs: list[gr.components.Component]
+    for_clients: list[gr.components.Component]
+    """The same for programs, who may leave out what has a usual value."""
     dataset: gr.Textbox
     """Whose settings are shown; no ``gr.State``, for which every page would hold a connection to the server."""
     music_part: gr.Column
@@ -78,6 +80,10 @@ class SettingsFold:
             self.hint = gr.HTML(_hint(words), elem_id="temperature-words", apply_default_css=False)
             self.below = gr.Button("Sample", variant="primary", elem_id="sample-below")
         self.inputs = [made[field.name] for field in FIELDS]
+        # What a program leaves out has its component's value: neither on nor off, of which Gradio would make off.
+        made["draw"] = gr.Checkbox(label=_BY_NAME["draw"].label, visible=False)
+        made["draw"].value = None
+        self.for_clients = [made[field.name] for field in FIELDS]
         self.dataset = gr.Textbox(entry.dataset if entry else "", visible="hidden", label="data set of the settings")
 
     def _slider(self, name: str, bounds: tuple[float, float], step: float) -> gr.HTML:

@@ -39,6 +39,12 @@ def test_the_same_seed_gives_the_same_music(client: Client) -> None:
     assert notes[0] == notes[1]
 
 
+@pytest.mark.parametrize("given", [{}, {"draw": None}, {"draw": False}])
+def test_of_chorales_the_likeliest_keys_are_usual(client: Client, given: dict[str, Any]) -> None:
+    done, *_ = client.predict(checkpoint="jsb/af-scf", length="12", count=1, **given, api_name="/sample")
+    assert "draw" not in done["query"]
+
+
 def test_the_page_is_sent_compressed_to_who_can_read_that(server: str) -> None:
     page = httpx.get(server, headers={"Accept-Encoding": "gzip"})
     assert page.headers["Content-Encoding"] == "gzip" and "gradio_config" in page.text

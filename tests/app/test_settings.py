@@ -30,12 +30,11 @@ def test_one_table_says_it_all() -> None:
     assert list(LINK_NAMES) == ["tab", "dataset", "variant", *names]
     page = build_app()
     (sample,) = (f for f in page.fns.values() if f.api_name == "sample")
-    assert [component.elem_id for component in sample.inputs] == ["model-bar", *names]
+    seen = [component.elem_id for component in sample.inputs if component.visible]
+    assert seen == ["model-bar", *(name for name in names if name != "draw")]  # which a program may leave open
     described = page.get_api_info()["named_endpoints"]["/sample"]["parameters"]
     assert [part["parameter_name"] for part in described] == ["checkpoint", *names]
-    # A checkbox of Gradio is on or off: clients of the API say themselves whether every key is drawn.
-    defaults = [False if field.name == "draw" else field.default for field in FIELDS]
-    assert [part["parameter_default"] for part in described[1:]] == defaults
+    assert [part["parameter_default"] for part in described[1:]] == [field.default for field in FIELDS]
 
 
 @pytest.mark.parametrize(
