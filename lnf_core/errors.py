@@ -7,6 +7,13 @@ built-in exception a caller would expect, so ``except ValueError`` keeps working
 from __future__ import annotations
 
 
+def reason_of(error: OSError) -> str:
+    """What went wrong with a file or folder, in words: the system says of a file in a folder's place that it exists."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "a file is in the way"
+    return error.strerror or str(error)
+
+
 class LNFError(Exception):
     """Base class: catch this to catch everything ``lnf_core`` raises deliberately."""
 

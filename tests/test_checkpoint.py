@@ -20,6 +20,7 @@ import lnf_core
 from lnf_core.atomic import replace
 from lnf_core.errors import CheckpointError, InvalidInputError
 from lnf_core.evaluation import probe
+from lnf_core.storage import find
 from lnf_core.storage.bundle import find_problem, save_checkpoint, write_metrics
 from lnf_core.storage.bundled import list_checkpoints
 from lnf_core.storage.find import load
@@ -338,6 +339,33 @@ def test_the_folder_of_a_run_says_where_its_checkpoints_are(tmp_path: Path) -> N
     for run, inside in (("run", "best"), ("staged", r"\*/best")):
         with pytest.raises(CheckpointError, match=f"checkpoints of this run are in .*{run}/{inside}"):
             load(tmp_path / run)
+
+
+def test_a_file_in_place_of_its_folder_is_named(tmp_path: Path) -> None:
+    save_tiny(tmp_path / "c")
+    with pytest.raises(CheckpointError, match=rf"model.safetensors is a file; .*: give {tmp_path}/c"):
+        load(tmp_path / "c" / "model.safetensors")
+    (tmp_path / "notes.md").write_text("")
+    with pytest.raises(CheckpointError, match=r"notes.md is a file; a checkpoint is a folder with config.json"):
+        load(tmp_path / "notes.md")
+
+
+def test_a_slip_in_the_name_of_a_data_set_is_guessed(bundled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_tiny(bundled / "muse" / "af-scf")
+    asked = []
+
+    def nothing(name: str, **_: object) -> Path:
+        asked.append(name)
+        raise CheckpointError("the Hub has nothing of that name.")
+
+    monkeypatch.setattr(find, "download", nothing)  # the network's part
+    with pytest.raises(
+        CheckpointError, match=r"no folder muze/af-scf here \(did you mean muse/af-scf\?\), and as a Hub"
+    ):
+        load("muze/af-scf")
+    with pytest.raises(CheckpointError, match="no folder someone/else here, and as a Hub id"):
+        load("someone/else")
+    assert asked == ["muze/af-scf", "someone/else"]
 
 
 def test_figures_are_added_and_the_card_follows(tmp_path: Path) -> None:

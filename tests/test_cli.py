@@ -127,7 +127,9 @@ def test_arguments_out_of_range_are_one_sentence(tmp_path: Path, option: str, va
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     save_tiny(tmp_path / "c")
     (tmp_path / "file").write_text("in the way")
-    failed(run("sample", tmp_path / "c", "--length", 3, "--out", tmp_path / "file"), "name another folder")
+    failed(
+        run("sample", tmp_path / "c", "--length", 3, "--out", tmp_path / "file"), "a file is in the way; name another"
+    )
 
 
 def test_a_warning_is_one_sentence(tmp_path: Path) -> None:

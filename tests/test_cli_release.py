@@ -57,6 +57,8 @@ def test_import_textflow_refuses_what_is_no_reference_model(tmp_path: Path) -> N
     torch.save(tiny_model().state_dict(), tmp_path / "ours.pt")
     failed(run("import-textflow", tmp_path / "ours.pt", "--out", tmp_path / "o", "--dataset", "jsb"), "no latent flow")
     failed(run("import-textflow", tmp_path / "ours.pt", "--out", tmp_path / "o", "--dataset", "bach"), "bach")
+    (tmp_path / "notes.pt").write_text("no tensors at all")
+    failed(run("import-textflow", tmp_path / "notes.pt", "--out", tmp_path / "o"), "no file of tensors alone")
     assert not (tmp_path / "o").exists()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from command_line import run
 from hub_server import TOKEN, Hub, running_hub
 from tiny_models import save_tiny
 
@@ -94,6 +95,11 @@ def test_figures_are_not_added_to_a_commit_of_the_hub(
     with pytest.raises(CheckpointError, match="measure without --write"):
         keep_figures(loaded, {"valid": {"nll": 1.0}})
     assert not (loaded.path / "metrics.json").exists()
+    before = (loaded.path / "README.md").readlink()
+    refused = run("card", REPOSITORY, "--write")  # the client draws its bars on stderr
+    assert (refused.exit_code, refused.stdout) == (1, "") and "print the card without --write" in refused.stderr
+    assert (loaded.path / "README.md").readlink() == before
+    assert run("card", REPOSITORY).exit_code == 0
 
 
 def test_only_the_files_of_a_checkpoint_are_fetched(hub: tuple[Hub, str], tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lnf_core.cli.common import CheckpointName
+from lnf_core.errors import CheckpointError
 
 
 def card(
@@ -15,10 +16,15 @@ def card(
 ) -> None:
     """Print a checkpoint's model card as its files describe it."""
     from lnf_core.storage.bundle import card_of, write_card
-    from lnf_core.storage.find import find_checkpoint
+    from lnf_core.storage.find import locate
 
-    folder = find_checkpoint(checkpoint)
+    folder, commit = locate(checkpoint)
     if write:
+        if commit is not None:
+            raise CheckpointError(
+                f"{checkpoint} is a commit of the Hub and its copy here is left as it is: print the card without "
+                "--write, or put the checkpoint into a folder of your own first (release)."
+            )
         typer.echo(f"wrote {write_card(folder)}")
     else:
         typer.echo(card_of(folder), nl=False)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lnf_core.errors import InvalidInputError, TrainingError
+from lnf_core.errors import InvalidInputError, TrainingError, reason_of
 
 _METRICS = "metrics.jsonl"
 _PICTURES = (".png", ".svg", ".pdf")
@@ -45,8 +45,8 @@ def curves(
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(out, dpi=120)
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"cannot draw {out}: {error}.") from error
+    except OSError as error:
+        raise TrainingError(f"cannot draw {out}: {reason_of(error)}; name another picture.") from error
     typer.echo(str(out))
 
 

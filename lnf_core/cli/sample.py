@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, Threads, resolve_device
-from lnf_core.errors import CheckpointError, InvalidInputError
+from lnf_core.errors import CheckpointError, InvalidInputError, reason_of
 
 if TYPE_CHECKING:
     from lnf_core.data import Vocabulary
@@ -73,7 +73,7 @@ def sample(
             performance = Performance(loaded.dataset, tempo, program)
             files, synthesizer = _write_music(drawn, out, stem, performance)
     except OSError as error:
-        raise InvalidInputError(f"cannot write into {out}: {error.strerror or error}; name another folder.") from error
+        raise InvalidInputError(f"cannot write into {out}: {reason_of(error)}; name another folder.") from error
     result: dict[str, Any] = {
         "checkpoint": checkpoint,
         "dataset": loaded.dataset,

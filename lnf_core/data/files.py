@@ -34,7 +34,7 @@ def read_checked(info: DatasetInfo, file: str, root: Path) -> bytes:
     remedy = f"run `python -m lnf_core data download {info.name}`"
     try:
         content = path.read_bytes()
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(
             f"The {info.title} data is not on this machine ({path} is missing): {remedy}, "
             f"or set {ENVIRONMENT_VARIABLE} to the folder that holds {file}."

@@ -21,7 +21,7 @@ from safetensors.torch import save as serialise
 
 from lnf_core.atomic import replace
 from lnf_core.config import ModelConfig, config_from_dict, config_to_dict
-from lnf_core.errors import CheckpointError, ConfigError, InvalidInputError
+from lnf_core.errors import CheckpointError, ConfigError, InvalidInputError, reason_of
 from lnf_core.storage.card import model_card
 from lnf_core.storage.files import (
     CARD,
@@ -132,7 +132,7 @@ def save_checkpoint(
             replace(folder / METRICS, measured)
         write_card(folder)
     except OSError as error:
-        raise CheckpointError(f"cannot write the checkpoint {folder}: {error.strerror or error}.") from error
+        raise CheckpointError(f"cannot write the checkpoint {folder}: {reason_of(error)}.") from error
 
 
 def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:

@@ -46,7 +46,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         raise
     except Exception as error:  # torch.load raises pickle errors of several classes for anything but tensors
         raise CheckpointError(
-            f"{path} holds more than tensors and is not loaded; save model.state_dict() alone."
+            f"{path} is no file of tensors alone and is not loaded; save model.state_dict() by itself."
         ) from error
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise CheckpointError(f"{path} holds no state dict; give the model.pt that the reference implementation saved.")

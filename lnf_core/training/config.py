@@ -176,9 +176,9 @@ class TrainConfig:
                 raise ConfigError(f"{assignment!r} is no assignment; write key=value, for example batch_size=12.")
             if key.startswith("model."):
                 name = key.removeprefix("model.")
-                network[name] = _parse(key, text, asdict(self.model).get(name))
+                network[name] = _parse(key, text, asdict(self.model).get(name), self.model)
             else:
-                own[key] = _parse(key, text, None if key in _FIXED else getattr(self, key, None))
+                own[key] = _parse(key, text, None if key in _FIXED else getattr(self, key, None), self.model)
         model = replace(self.model, **network) if network else self.model
         return replace(self, model=model, **own)
 
@@ -195,6 +195,7 @@ def _flat(config: TrainConfig) -> dict[str, Any]:
 
 
 _FIXED = frozenset({"preset", "dataset", "model"})
+_OF_THE_DATA = frozenset({"vocab_size", "likelihood", "max_length"})  # another value would be refused
 _NOT_NEGATIVE = (
     "crop_steps",
     "weight_decay",
@@ -218,11 +219,21 @@ _NOT_NEGATIVE = (
 )
 
 
-def _parse(key: str, text: str, current: Any) -> Any:  # noqa: ANN401 - a value of any field
+def _settable(key: str, model: ModelConfig) -> str:
+    """What can be set in place of ``key``, which cannot."""
+    network = [field.name for field in fields(model) if field.name not in _OF_THE_DATA]
+    if key in network:
+        return f"it belongs to the network: write model.{key}"
+    if key.startswith("model."):
+        return f"the network has {', '.join(f'model.{name}' for name in network)}"
+    own = ", ".join(field.name for field in fields(TrainConfig) if field.name not in _FIXED)
+    return f"choose one of {own}, or model.<field>"
+
+
+def _parse(key: str, text: str, current: Any, model: ModelConfig) -> Any:  # noqa: ANN401 - a value of any field
     """``text`` as the kind of value that ``current`` is."""
     if current is None or callable(current):
-        settable = ", ".join(field.name for field in fields(TrainConfig) if field.name not in _FIXED)
-        raise ConfigError(f"{key!r} cannot be set; choose one of {settable}, or model.<field>.")
+        raise ConfigError(f"{key!r} cannot be set; {_settable(key, model)}.")
     try:
         if isinstance(current, tuple):
             return tuple(float(part) for part in text.strip("()[]").split(","))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from lnf_core.atomic import replace
 from lnf_core.data import Dataset
-from lnf_core.errors import ConfigError, TrainingError
+from lnf_core.errors import ConfigError, TrainingError, reason_of
 from lnf_core.training.config import TrainConfig
 from lnf_core.training.ema import WeightAverage
 
@@ -42,7 +42,7 @@ def state_stamp(out: Path) -> tuple[int, int] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise TrainingError(f"{out} cannot be the folder of a run: {error.strerror or error}.") from error
+        raise TrainingError(f"{out} cannot be the folder of a run: {reason_of(error)}; choose another.") from error
     return stat.st_mtime_ns, stat.st_size
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from lnf_core.data import Dataset
-from lnf_core.errors import TrainingError
+from lnf_core.errors import TrainingError, reason_of
 from lnf_core.models.build import SequenceModel, build_model
 from lnf_core.training.batches import BatchPlan, derive_generator, derive_seed, shard, symbol_count
 from lnf_core.training.checkpoints import BEST_FOLDER, describe, save_best, take_up
@@ -83,7 +83,7 @@ class Trainer:
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise TrainingError(f"{out} cannot be the folder of a run: {error.strerror or error}.") from error
+            raise TrainingError(f"{out} cannot be the folder of a run: {reason_of(error)}; choose another.") from error
 
         self._accelerator = make_accelerator(device, config.precision, config.batch_size * config.posterior_samples)
         if config.batch_size < self._accelerator.num_processes:

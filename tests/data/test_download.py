@@ -119,6 +119,8 @@ def test_verify_tells_missing_from_damaged(mini: DatasetInfo, tmp_path: Path) ->
         verify_files(mini, tmp_path)
     assert_one_sentence(missing.value)
     assert_one_sentence(damaged.value)
+    with pytest.raises(DataError, match=r"not on this machine.*or set LNF_DATA_DIR"):
+        verify_files(mini, tmp_path / "mini/train.txt")  # a file in place of the folder
 
 
 def test_unknown_names_list_the_known_ones() -> None:

@@ -121,6 +121,12 @@ def test_foreign_lines_among_the_events_are_passed_over(tmp_path: Path) -> None:
     assert (tmp_path / "a.svg").exists()
 
 
+def test_a_file_in_the_way_of_a_picture_is_named_without_the_systems_words(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"event": "valid", "step": 1, "negative_elbo": 7.0, "kl": 1.0}\n')
+    result = call("curves", tmp_path, "--out", tmp_path / "metrics.jsonl" / "a.png")
+    assert (result.exit_code, "a.png: a file is in the way; name another" in result.output) == (1, True)
+
+
 @pytest.mark.parametrize("name", ["curves", "curves.txt"])
 def test_a_picture_is_named_as_one(tmp_path: Path, name: str) -> None:
     (tmp_path / "metrics.jsonl").write_text('{"event": "valid", "step": 1, "negative_elbo": 7.0, "kl": 1.0}\n')
