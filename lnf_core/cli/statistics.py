@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -79,16 +80,14 @@ def statistics(
 
 
 def _measure(checkpoint: Checkpoint, dataset: Dataset, drawn: Sample) -> dict[str, Any]:
-    """What ``samples`` and the training ``data`` are like, and what samples and as many ``held_out`` pieces copy of it.
+    """What ``samples`` and the training ``data`` are like, and what samples and ``held_out`` copy of it.
 
-    By their names in :mod:`lnf_core.analysis`.
+    By their names in :mod:`lnf_core.analysis`. ``held_out`` are as many passages, of the same length.
     """
     from lnf_core.analysis import music_statistics, text_statistics, words_of
 
     sampled = list(drawn)
-    apart = max(1, len(dataset.valid) // len(sampled))
-    longest = max(map(len, sampled))
-    held_out = [piece[:longest] for piece in dataset.valid[::apart][: len(sampled)]]
+    held_out = _passages(dataset.valid, len(sampled), max(map(len, sampled)))
     if checkpoint.vocabulary is None or dataset.vocabulary is None:
         own, held, training = ([_chords(roll) for roll in rolls] for rolls in (sampled, held_out, dataset.train))
         return {
@@ -104,6 +103,17 @@ def _measure(checkpoint: Checkpoint, dataset: Dataset, drawn: Sample) -> dict[st
         "data": text_statistics(learnt, known).to_dict(),
         "copies": _copies(lines, held_lines, learnt, _PASSAGE_TEXT),
     }
+
+
+def _passages(sequences: Sequence[Tensor], count: int, steps: int) -> list[Tensor]:
+    """``count`` passages of at most ``steps`` steps: beginnings of sequences from all over a split, then what follows.
+
+    Fewer where the split holds no more.
+    """
+    chosen = sequences[:: max(1, len(sequences) // count)]
+    starts = range(0, max(map(len, chosen)), steps)
+    passages = (piece[start : start + steps] for start in starts for piece in chosen if start < len(piece))
+    return list(islice(passages, count))
 
 
 def _copies(

@@ -48,6 +48,11 @@ def test_z_is_linear_and_the_longer_one_keeps_its_own_end() -> None:
     torch.testing.assert_close(third[4:], b[4:6])
 
 
+def test_lengths_between_are_the_nearest_whole_ones() -> None:
+    model, first, second = model_and_ends("af-scf", "text", (3, 4))
+    assert [int(sample.lengths) for sample in interpolate(model, first, second, 6, space="z")] == [3, 3, 3, 4, 4, 4]
+
+
 def test_noise_keeps_its_norm_and_turns_evenly() -> None:
     model, first, second = model_and_ends("af-scf", "music", (6, 6))
     noises = [sample.eps for sample in interpolate(model, first, second, 5, engine="eager")]

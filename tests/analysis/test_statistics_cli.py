@@ -11,7 +11,7 @@ import torch
 from tiny_models import MAX_LENGTH, SYMBOLS, save_tiny
 from typer.testing import CliRunner, Result
 
-from lnf_core.analysis import music_statistics, text_statistics, words_of
+from lnf_core.analysis import copies, music_statistics, text_statistics, words_of
 from lnf_core.cli import app
 from lnf_core.data import load_dataset
 from lnf_core.storage.find import load
@@ -77,6 +77,21 @@ def test_they_are_kept_beside_the_figures_and_shown_on_the_card(tmp_path: Path) 
     # Rounded weights make other samples.
     assert run("release", tmp_path / "c", tmp_path / "half", "--dtype", "float16").exit_code == 0
     assert load(tmp_path / "half").metrics == {"epochs": 3}
+
+
+def test_copies_are_counted_beside_as_many_held_out_passages(tmp_path: Path) -> None:
+    save_tiny(tmp_path)
+    data = load_dataset("jsb")
+    assert len(data.valid) == 76 and min(map(len, data.valid)) > 20
+    beginnings, after = ([piece[start : start + 10] for piece in data.valid] for start in (0, 10))
+    train, some, more = (
+        [[bytes(step.byte().tolist()) for step in piece] for piece in pieces]
+        for pieces in (data.train, beginnings[::3][:20], [*beginnings, *after[:24]])
+    )
+    for count, held in ((20, some), (100, more)):
+        said = measured(tmp_path, "--count", count, "--length", 10)["copies"]["held_out"]
+        assert said == copies(held, train, 8).to_dict()
+        assert said["share"] > 0.0
 
 
 def test_a_person_is_shown_the_table(tmp_path: Path) -> None:
