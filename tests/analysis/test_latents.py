@@ -71,6 +71,16 @@ def test_the_plane_separates_classes_and_not_what_varies_most() -> None:
     assert directions[:, [0, 3, 4, 5]].abs().max() < 0.1
 
 
+def test_a_rare_class_far_away_does_not_decide_the_plane() -> None:
+    generator = seeded(0)
+    labels = torch.randint(3, (3000,), generator=generator)
+    labels[:30] = 3  # one draw in a hundred, at twice the distance
+    points = torch.randn(3000, 4, generator=generator)
+    for label, distance in ((1, 6.0), (2, 6.0), (3, 12.0)):
+        points[:, label] += distance * (labels == label)
+    assert separating_directions(points, labels)[:, [0, 3]].abs().max() < 0.2
+
+
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_one_class_and_few_dimensions_still_have_a_plane(size: int) -> None:
     points = torch.randn(50, size, generator=seeded(3))
