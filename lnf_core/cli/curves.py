@@ -60,7 +60,9 @@ def _history(run: Path) -> list[dict[str, Any]]:
 
     path = run if run.is_file() else run / _METRICS
     if not path.is_file():
-        raise TrainingError(f"{run} has no {_METRICS}; give a folder that train wrote.")
+        stages = sorted(str(found.parent) for found in run.glob(f"*/{_METRICS}"))
+        remedy = f"the stages of its recipe: {' '.join(stages)}" if stages else "a folder that train wrote"
+        raise TrainingError(f"{run} has no {_METRICS}; give {remedy}.")
     events = read_events(path)
     if not any(_points(events, kind, key) for kind, key, _ in _PANELS):
         raise TrainingError(f"{path} holds no training events; give a folder that train wrote.")

@@ -121,6 +121,15 @@ def test_foreign_lines_among_the_events_are_passed_over(tmp_path: Path) -> None:
     assert (tmp_path / "a.svg").exists()
 
 
+def test_the_folder_of_a_recipe_names_its_stages(tmp_path: Path) -> None:
+    for stage in ("2-one-key", "1-transposed"):
+        (tmp_path / "run" / stage).mkdir(parents=True)
+        (tmp_path / "run" / stage / "metrics.jsonl").write_text("")
+    result = call("curves", tmp_path / "run", "--out", tmp_path / "a.png")
+    stages = f"{tmp_path}/run/1-transposed {tmp_path}/run/2-one-key"
+    assert (result.exit_code, f"give the stages of its recipe: {stages}." in result.output) == (1, True)
+
+
 def test_a_file_in_the_way_of_a_picture_is_named_without_the_systems_words(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text('{"event": "valid", "step": 1, "negative_elbo": 7.0, "kl": 1.0}\n')
     result = call("curves", tmp_path, "--out", tmp_path / "metrics.jsonl" / "a.png")
