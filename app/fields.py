@@ -42,6 +42,8 @@ class Field:
     """A checked value as a link and a text field show it; an empty string is left out of a link."""
     usual: Callable[[str], Any] | None = None
     """What an empty value stands for, by the name of the data set; a link leaves that out."""
+    linked: bool = True
+    """Whether a link may carry it. A path must not come by one: the page would hand out the file it names."""
 
 
 def _length(value: Any, bounds: Bounds) -> int | None:  # noqa: ANN401 - from the network
@@ -113,10 +115,9 @@ FIELDS = (
         lambda dataset: dataset == "piano-midi",
     ),
     Field("begin", "Go on from", "", _typed, str, "text"),
-    # a file does not fit into a link
-    Field("midi", "Go on from a MIDI file", None, _file, str | None, "music", lambda value: ""),
+    Field("midi", "Go on from a MIDI file", None, _file, str | None, "music", lambda value: "", linked=False),
 )
-LINK_NAMES = ("tab", "dataset", "variant", *(field.name for field in FIELDS))
+LINK_NAMES = ("tab", "dataset", "variant", *(field.name for field in FIELDS if field.linked))
 """Every parameter a link may carry."""
 
 
@@ -173,6 +174,17 @@ class Settings:
         return urlencode(values)
 
 
+def check_own(entry: catalogue.Entry, given: Mapping[str, object]) -> None:
+    """Judge what a visitor brings along, by the names of :data:`FIELDS`: text is not for music, nor notes for text.
+
+    Raises:
+        FieldError: it is for the other kind of model.
+    """
+    for field in FIELDS:
+        if field.name in ("begin", "midi") and field.domain != entry.domain and not empty(given.get(field.name)):
+            raise FieldError(field.name, f"{entry.title} makes {entry.domain}; {field.name} is for {field.domain}.")
+
+
 assert [field.name for field in FIELDS] == [field.name for field in fields(Settings)][1:]
 
 
@@ -187,10 +199,14 @@ def read_query(query: Mapping[str, str], checkpoint: str | None, bounds_of: Call
     tab = given.pop("tab", TABS[0])
     if tab not in TABS:
         raise InvalidInputError(f"There is no tab {tab[:40]!r} on this page; it has: {', '.join(TABS)}.")
+    if tab == TABS[0] and query.get("midi"):
+        raise FieldError("midi", "No link can hold a file; choose the file itself.")
     if tab != TABS[0]:  # the other tabs read their own settings; which model is everybody's
         given = {name: given[name] for name in ("dataset", "variant") if name in given}
     if not given:
         return None
     dataset, variant = (checkpoint or "jsb/af-scf").split("/")
-    name = catalogue.find(f"{given.pop('dataset', dataset)}/{given.pop('variant', variant)}").name
+    entry = catalogue.find(f"{given.pop('dataset', dataset)}/{given.pop('variant', variant)}")
+    check_own(entry, given)
+    name = entry.name
     return Settings.check(name, bounds_of(name), **given)

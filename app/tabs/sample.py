@@ -13,8 +13,8 @@ import lnf_core
 from app import catalogue, ready
 from app.cache import drawn_piece, new_folder
 from app.errors import spoken, words_for
-from app.fields import FIELDS, Settings, read_query
-from app.limits import LIMITS, FieldError, empty, whole
+from app.fields import FIELDS, Settings, check_own, read_query
+from app.limits import LIMITS, FieldError, whole
 from app.model_bar import ModelBar
 from app.services.sampled import Music, Result
 from app.services.sampling import Sampling
@@ -205,9 +205,7 @@ class SampleTab:
     def _for_clients(self, checkpoint: object, *values: Any) -> tuple[Any, ...]:  # noqa: ANN401
         entry, given = catalogue.find(checkpoint), dict(zip((field.name for field in FIELDS), values[0], strict=True))
         # The page keeps what was typed for the other kind of model; a client meant something by it.
-        for field in FIELDS:
-            if field.name in ("begin", "midi") and field.domain != entry.domain and not empty(given[field.name]):
-                raise FieldError(field.name, f"{entry.title} makes {entry.domain}; {field.name} is for {field.domain}.")
+        check_own(entry, given)
         result = self._draw(checkpoint, *values)
         if not isinstance(result, Music):
             payload = text_payload(result)

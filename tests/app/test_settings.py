@@ -27,7 +27,7 @@ def test_one_table_says_it_all() -> None:
     from app.build import build_app
 
     names = [field.name for field in FIELDS]
-    assert list(LINK_NAMES) == ["tab", "dataset", "variant", *names]
+    assert list(LINK_NAMES) == ["tab", "dataset", "variant", *(name for name in names if name != "midi")]
     page = build_app()
     (sample,) = (f for f in page.fns.values() if f.api_name == "sample")
     seen = [component.elem_id for component in sample.inputs if component.visible]
@@ -135,6 +135,16 @@ def test_a_partial_link_keeps_the_rest(here: Path) -> None:
 def test_a_wrong_link_is_refused(here: Path, query: dict[str, str]) -> None:
     with pytest.raises(LNFError):
         link(query, NAME)
+
+
+def test_a_link_brings_no_file_and_no_text_for_music(here: Path) -> None:
+    for name, value, words in (
+        ("midi", "README.md", "No link can hold a file"),
+        ("begin", "hello", "begin is for text"),
+    ):
+        with pytest.raises(FieldError, match=words) as caught:
+            link({"dataset": "jsb", "variant": "af-scf", name: value}, NAME)
+        assert caught.value.field == name
 
 
 @pytest.mark.parametrize(("given", "expected"), [(True, True), ("1", True), (None, False), ("", False), ("0", False)])
