@@ -62,6 +62,7 @@ class Emission(nn.Module):
             if uniforms is None:
                 return probabilities.argmax(-1)
             below = probabilities.double().cumsum(-1) <= uniforms[..., None]
+            # Rounded probabilities may add up to a little less than the largest uniform number.
             return below.sum(-1).clamp_max(probabilities.shape[-1] - 1)
         threshold = 0.5 if uniforms is None else uniforms
         return (probabilities > threshold).to(probabilities.dtype)

@@ -314,6 +314,17 @@ def test_whole_numbers_may_be_numpys(variant: str) -> None:
     assert model.continue_from(drawn.sequence(0), np.int64(6), np.int64(1)).lengths.tolist() == [6]
 
 
+def test_what_a_uniform_number_picks() -> None:
+    """Symbol v has the numbers from the sum of those before it, included, to its own, left out: none where p is 0."""
+    emission = small_model("lstm", "categorical").emission
+    uniforms = torch.tensor([0.0, 0.24, 0.25, 0.99, 1.0 - 2.0**-53], dtype=torch.float64)
+    assert emission.pick(torch.tensor([[0.0, 0.25, 0.0, 0.75]]), uniforms).tolist() == [1, 1, 3, 3, 3]
+    assert emission.pick(torch.tensor([[0.25, 0.75 - 2.0**-24]]), uniforms).tolist() == [0, 0, 1, 1, 1]
+    keys = small_model("lstm", "bernoulli").emission
+    assert keys.pick(torch.tensor([0.0, 0.5, 1.0]), torch.tensor([0.0, 0.5, uniforms[-1]])).tolist() == [0, 0, 1]
+    assert keys.pick(torch.tensor([0.49, 0.5, 0.51]), None).tolist() == [0, 0, 1]
+
+
 def test_lengths_are_drawn_from_an_interval() -> None:
     prior = LengthPrior(torch.tensor([0.0, 0, 5, 0, 0, 1]), 5)
     assert set(prior.sample(50, generator()).tolist()) <= {2, 5}
