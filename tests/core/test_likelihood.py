@@ -15,6 +15,7 @@ from lnf_core.config import Likelihood
 from lnf_core.evaluation import Evaluation, evaluate
 from lnf_core.models.build import build_model
 from lnf_core.models.latent_flow import LatentFlow
+from lnf_core.models.results import Bound, Elbo
 
 GRID = torch.linspace(-25.0, 25.0, 1201)
 
@@ -236,7 +237,7 @@ def test_more_samples_are_averaged_as_the_protocol_says(samples: int) -> None:
     weights = []
     for k in range(samples):
         z = posterior.mean + posterior.std * noise[k]
-        log_joint = float(model.log_prior(z, lengths).sum() + model.log_emission(x, z, lengths).sum())
+        log_joint = (model.log_prior(z, lengths).sum() + model.log_emission(x, z, lengths).sum()).item()
         weights.append(log_joint + float(model.length_prior.log_prob(lengths)) - float(posterior.log_prob(z).sum()))
     log_mean = math.log(sum(math.exp(weight) for weight in weights) / samples)
     found = evaluate(
@@ -247,3 +248,14 @@ def test_more_samples_are_averaged_as_the_protocol_says(samples: int) -> None:
     assert found.negative_elbo == pytest.approx(-sum(weights) / samples / 7, rel=1e-5)
     again = model.log_likelihood(x, lengths, samples, torch.Generator().manual_seed(3), max_rows=3)
     assert float(again) == pytest.approx(log_mean, rel=1e-5)
+
+
+def test_thousands_of_steps_are_summed_in_float64() -> None:
+    generator = torch.Generator().manual_seed(0)
+    log_px, kl = (scale * torch.rand(4653, 2, 3, generator=generator) for scale in (-9.0, 5.0))
+    length = torch.tensor([-6.5, -7.25])
+    bound = Bound.of([Elbo(log_px, kl, length, torch.ones(4653, 2, dtype=torch.bool))])
+    weights = (log_px.double() - kl.double()).sum(0) + length.double()[:, None]
+    exact = weights.logsumexp(-1) - math.log(3)
+    torch.testing.assert_close(bound.log_likelihood, exact, rtol=0, atol=1e-7)
+    torch.testing.assert_close(bound.elbo, bound.log_px - bound.kl + length, rtol=0, atol=1e-7)
