@@ -10,8 +10,8 @@ from tiny_models import save_tiny
 from typer.testing import CliRunner
 
 from lnf_core.cli import app
-from lnf_core.cli.tables import comparison, details, write_sections
-from lnf_core.comparison import REPORTED, compare
+from lnf_core.cli.tables import comparison, details, seeds, write_sections
+from lnf_core.comparison import REPORTED, Spread, compare
 from lnf_core.errors import InvalidInputError
 from lnf_core.storage.card import dataset_title, model_card, variant_title
 from lnf_core.storage.files import read_config
@@ -119,6 +119,12 @@ def test_the_comparison_puts_ours_beside_the_papers() -> None:
 def test_text_of_any_data_set_is_measured_in_bits() -> None:
     (row,) = compare({"wiki/lstm": {"variant": "lstm", "valid": {"nll": 1.2, "bpc": 1.73}}})
     assert (row.unit, row.valid, row.reported) == ("bits/character", 1.73, None)
+
+
+def test_seeds_are_told_with_their_mean_and_the_deviation_of_a_sample() -> None:
+    table = seeds([Spread("jsb/af-scf", (1.0, 2.0, 4.0), ("python -m lnf_core evaluate",))])
+    assert "| jsb/af-scf | 1.000, 2.000, 4.000 | 2.333 | 1.528 |" in table  # sqrt(7 / 3): n - 1 degrees of freedom
+    assert table.endswith("- `python -m lnf_core evaluate`\n")
 
 
 def test_the_details_hold_every_figure() -> None:

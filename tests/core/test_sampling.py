@@ -84,6 +84,15 @@ def test_a_beginning_is_encoded_with_its_end_in_sight() -> None:
     torch.testing.assert_close(drawn.z[:3], right.mean + right.std * noise)
 
 
+@pytest.mark.parametrize(("variant", "waited"), [("af-scf", 5), ("iaf-scf", 1), ("hidden-flow-only", 1), ("lstm", 8)])
+def test_steps_that_waited_are_counted(variant: str, waited: int) -> None:
+    """A flow's prior goes on from the state after a beginning of three steps; the baseline reads it step by step."""
+    model = small_model(variant, "categorical")
+    prefix = random_x(model, torch.tensor([3]))[:, 0]
+    assert model.continue_from(prefix, 8, engine="eager", generator=generator()).dependent_steps == waited
+    assert model.sample(1, 8, engine="eager", generator=generator()).dependent_steps == (8 if waited > 1 else 1)
+
+
 def test_lengths_never_trained_on_are_warned_of() -> None:
     counts = torch.ones(10)
     counts[5], counts[7] = 2.0, 3.0  # as music's: one in every bin, and what occurred, once or twice, on top
