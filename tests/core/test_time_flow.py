@@ -159,6 +159,27 @@ def test_dropout_lies_between_the_layers_and_after_the_last(between: float, afte
         torch.testing.assert_close(context.dropout(state[0][-1]), plain[t], atol=1e-12, rtol=1e-12)
 
 
+@pytest.mark.parametrize("time", ["af", "iaf"])
+def test_the_loop_over_time_drops_what_the_pass_over_all_steps_drops(time: str) -> None:
+    flow = time_flow(time, "scf", scale=0.6)
+    assert flow.context is not None
+    flow.context.dropout.p = 1.0  # nothing of the context is left
+    flow.train()
+    source, positions, lengths = normal(5, 2, SIZE), normal(5, 2, POSITION, seed=3), torch.tensor([5, 5])
+    nothing = torch.zeros(5, 2, flow.context.hidden, dtype=source.dtype)
+    for run, step in ((flow.forward, flow.stack.forward), (flow.inverse, flow.stack.inverse)):
+        for found, expected in zip(run(source, lengths, positions), step(source, nothing), strict=True):
+            torch.testing.assert_close(found, expected, atol=1e-12, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("layers", "between"), [(1, 0.0), (2, 0.4)])
+def test_the_rate_of_dropout_is_the_configurations(layers: int, between: float) -> None:
+    config = LatentFlowConfig(2, "categorical", 9, latent_size=SIZE, prior_hidden=4, prior_layers=layers, dropout=0.4)
+    context = TimeFlow(config, POSITION).context
+    assert context is not None
+    assert (context.lstm.dropout, context.dropout.p) == (between, 0.4)
+
+
 @pytest.mark.parametrize("time", ["af", "iaf", "none"])
 @pytest.mark.parametrize("dimensions", ["af", "scf"])
 def test_a_known_beginning_is_read_and_not_solved_again(time: str, dimensions: str) -> None:
