@@ -80,9 +80,11 @@ def test_refusals_are_sentences(views: InsideViews) -> None:
 
 @pytest.mark.browser
 def test_of_a_link_that_is_wrong_in_places_the_rest_is_shown(open_page: Callable[..., Any]) -> None:
-    page = open_page("?tab=inside&dataset=ptb&variant=af-scf&seed=abc&step=4&first=1&through=walls")
-    page.wait_for_function("() => document.querySelector('#inside .reachWords')?.textContent.includes('step 4,')")
-    assert page.locator("#inside .said").text_content().startswith("The seed is abc; give a whole number")
+    page = open_page("?tab=inside&dataset=ptb&variant=af-scf&seed=abc&step=99&first=1&through=walls")
+    page.wait_for_function("() => document.querySelector('#inside .reachWords')?.textContent.includes('step 12,')")
+    said = page.locator("#inside .said").text_content()
+    assert said.startswith("The seed is abc; give a whole number")
+    assert said.endswith("The step is 99; this sequence has 12 steps, and this is its last.")
     page.wait_for_selector("#through .lnf-refusal")
     assert page.locator("#mixed .words").text_content() == "The way is 'walls'; choose one of: noise, vectors."
     page.wait_for_function("() => document.querySelector('#mixed').getBoundingClientRect().bottom < innerHeight")

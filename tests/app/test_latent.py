@@ -158,6 +158,7 @@ def test_each_tab_opens_by_click_and_its_address_restores_it(open_page: Callable
         page.locator(f"#tabs button[role=tab][data-tab-id={name}]").click()
         page.wait_for_function(f"() => location.search.includes('tab={name}')")
         page.wait_for_selector(f"#tab-{name}", state="visible")
+        assert name != "race" or "dataset=jsb" in page.url  # the race that Race would start
     page.locator("#tabs button[role=tab][data-tab-id=sample]").click()
     page.wait_for_function("() => !location.search.includes('tab=')")
     page.locator("#tabs button[role=tab][data-tab-id=results]").click()
@@ -200,19 +201,22 @@ def test_a_link_that_names_half_a_model_or_none_there_is_opens_no_empty_tab(open
     page.locator("#cloud .step").press("ArrowRight")
     page.wait_for_function(f"() => !{said}.includes('nope') && {said}.includes('draws of the hidden vector')")
     # Of a link that is wrong in places the rest is followed, and every place is named.
-    page = open_page("?tab=latent&dataset=ptb&variant=af-scf&seed=abc&step=9999&text=abba")
+    page = open_page("?tab=latent&dataset=ptb&variant=af-scf&seed=abc&step=9999&text=abba&layer=99&beside=7")
     page.wait_for_function(f"() => {said}?.includes('draws of the hidden vector')")
     words = page.locator("#cloud .said").text_content()
     assert words.startswith("The seed is abc; give a whole number") and "The step is 9999; give a whole number" in words
+    assert "The layer is 99; give a number from 0 to 2." in words and "The link says beside=7" in words
     assert "text=abba" in page.url
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("tab", ["race", "learn"])
 def test_a_model_there_is_not_is_said_in_the_tab_that_is_open(open_page: Callable[..., Any], tab: str) -> None:
-    page = open_page(f"?tab={tab}&dataset=nope")
+    page = open_page(f"?tab={tab}&dataset=nope&plain=yes")
     said = page.locator(f"#tab-{tab} .lnf-link")
     said.wait_for()
     assert said.text_content().startswith("There is no checkpoint 'nope/af-scf'; the data sets here are jsb, ")
+    if tab == "race":
+        assert page.locator("#race .now").text_content().startswith("The link says plain=yes; ")
     page.locator("#model-bar label", has_text="All at once").click()
     said.wait_for(state="detached")

@@ -109,6 +109,40 @@ def test_a_server_that_does_not_answer_is_told_of(fresh: Any, failure: Callable[
 
 
 @pytest.mark.browser
+def test_sound_that_comes_late_plays_to_nobody_who_has_left(fresh: Any) -> None:  # noqa: ANN401
+    sounds: list[Route] = []
+    page = fresh("", SERVER, lambda route: sounds.append(route))
+    page.click("#roll .play")
+    says(page, "#roll .sound", "which then plays")
+    page.locator("#tabs button[data-tab-id=race]").click()
+    page.locator("#race-button").wait_for()
+    for sound in sounds:
+        sound.continue_()
+    page.unroute(SERVER)
+    page.wait_for_function("() => document.querySelector('#roll audio').readyState >= 1")
+    assert page.evaluate("() => document.querySelector('#roll audio').paused")
+    page.locator("#tabs button[data-tab-id=sample]").click()
+    page.click("#roll .play")
+    page.wait_for_function("() => !document.querySelector('#roll audio').paused")
+
+
+@pytest.mark.browser
+def test_a_picture_that_is_not_there_yet_leaves_no_empty_one(fresh: Any) -> None:  # noqa: ANN401
+    views: list[Route] = []
+    page = fresh("?tab=latent&dataset=ptb&variant=af-scf", SERVER, lambda route: views.append(route))
+    says(page, "#cloud .said", "Drawing 4,096 hidden vectors")
+    assert page.locator("#cloud .points, #cloud .step").count() and page.locator("#cloud .body").is_hidden()
+    assert page.locator("#cloud .said").bounding_box()["y"] < 400  # on the first screen
+    for view in views:
+        view.continue_()
+    page.unroute(SERVER)
+    page.locator("#cloud .points:not(.plain)").wait_for()
+    page.route(SERVER, lambda route: views.append(route))
+    page.locator("#cloud .another").click()
+    says(page, "#cloud .details", "Drawing 4,096 hidden vectors")  # nor does who waits see nothing happen
+
+
+@pytest.mark.browser
 def test_answers_that_come_late_do_not_take_the_hand_back(fresh: Any) -> None:  # noqa: ANN401
     page = fresh("?tab=latent&dataset=ptb&variant=af-scf&text=abcabcab&step=1")
     says(page, "#cloud .stepWords", "Step 1 of 8")

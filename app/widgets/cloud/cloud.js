@@ -13,6 +13,7 @@ const compare = find(".compare input");
 const layer = find(".layer");
 // The server does not know which layer is looked at; the link does.
 let asked = linked.get("tab") === "latent" && linked.get("layer");
+let besides = linked.get("tab") === "latent" && linked.get("beside");
 const query = () => shown.status.query + (Number(layer.value) < shown.layers ? "&layer=" + Number(layer.value) : "");
 const tellLayer = () => { if (shown && element.getClientRects().length) goTo(query()); };
 
@@ -21,7 +22,7 @@ async function fetchView() {
   asking = true;
   find(".cloud").setAttribute("aria-busy", "true");
   const wanted = { ...place, beside: compare.checked };
-  if (isNew(wanted)) say("Drawing 4,096 hidden vectors …");
+  if (isNew(wanted)) wait("Drawing 4,096 hidden vectors …");
   const answer = await fromServer("view", wanted);
   if (answer.error && fallsBack(answer, wanted)) again = true;
   else if (answer.error) refuse(answer, wanted);
@@ -30,16 +31,24 @@ async function fetchView() {
   find(".cloud").removeAttribute("aria-busy");
   if (again) { again = false; fetchView(); }
 }
+// The words below the picture may be out of sight of who waits.
+function wait(words) { say(words); find(".details").textContent = shown ? words : ""; }
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
 function take(answer, wanted) {
-  const kept = shown && shown.layers === answer.layers ? Number(layer.value) : asked && isFinite(asked) ? Number(asked) : answer.layers;
+  const follows = asked && Number(asked) >= 0 && Number(asked) <= answer.layers;
+  const kept = shown && shown.layers === answer.layers ? Number(layer.value) : follows ? Number(asked) : answer.layers;
+  if (asked && !follows) complain("The layer is " + asked.slice(0, 40) + "; give a number from 0 to " + answer.layers + ".");
   asked = null;
+  if (besides && !["0", "1"].includes(besides)) complain("The link says beside=" + besides.slice(0, 40) + "; it can say beside=1, which adds the model without bends, or leave it out.");
+  if (besides === "1" && !answer.beside) complain("Of this model there is none without bends to set beside it.");
+  besides = null;
   const unpacked = (view) => {
     const whole = { ...view, points: new Int16Array(bytes(view.points).buffer), labels: bytes(view.labels) };
     return { ...whole, frames: frames(whole) };
   };
   shown = unpacked(answer);
+  find(".cloud").classList.remove("empty");
   find(".compare").hidden = !answer.beside;
   plain = answer.beside && answer.beside.points ? unpacked(answer.beside) : null;
   find(".plain").hidden = find(".other").hidden = !plain;
@@ -240,5 +249,5 @@ layer.addEventListener("change", tellLayer); // once the hand rests: browsers al
 compare.addEventListener("change", fetchView);
 find(".bend").addEventListener("click", bend);
 onThemeChange(() => { if (shown) { legend(); draw(); } });
-if (linked.get("tab") === "latent") compare.checked = linked.get("beside") === "1";
+compare.checked = besides === "1";
 follow("latent", fetchView, (again) => { if (again) tellLayer(); draw(); });

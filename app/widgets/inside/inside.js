@@ -15,12 +15,13 @@ let byWay = linked.get("tab") === "inside" && ["first", "second", "through"].som
 const bringWay = () => { if (byWay) document.querySelector(window.innerWidth <= 700 ? "#mixed" : "#tab-inside .lnf-part").scrollIntoView(); };
 let reach = null, asking = false, again = null;
 
+const wait = (words) => say(words); // they stand above the picture
 async function ask(kind) {
   if (asking) { again = again === "view" ? "view" : kind; return; }
   asking = true;
   find(".inside").setAttribute("aria-busy", "true");
   const wanted = { ...place };
-  if (isNew(wanted)) say("Taking a sequence apart …");
+  if (isNew(wanted)) wait("Taking a sequence apart …");
   const answer = await fromServer(kind, wanted);
   if (answer.error && fallsBack(answer, wanted)) again = "view";
   else if (answer.error) refuse(answer, wanted);

@@ -172,13 +172,17 @@ function seek(seconds) {
   follow(); draw(); tell();
 }
 
+// Sound may come late: by then nobody may see this player, or another one may play.
+const mayPlay = () => scroll.clientWidth > 0 && window.lnfPlaying === audio;
 const toggle = async () => {
   if (!sample()) return;
   if (!audio.paused) return audio.pause();
   // One player at a time on the whole page, whichever one a widget left behind.
   if (window.lnfPlaying && window.lnfPlaying !== audio) window.lnfPlaying.pause();
   window.lnfPlaying = audio;
-  if (!(await prepare())) return;
+  const ready = prepare();
+  if (waiting) find(".sound").textContent = "Preparing sound, which then plays …";
+  if (!(await ready) || !mayPlay()) return;
   audio.play().catch(() => { find(".note").hidden = false; find(".note").textContent = "This browser could not play the sound; the WAV can still be downloaded."; });
 };
 
@@ -270,7 +274,7 @@ async function drag(at) {
   if (at !== index || !ready) return;
   audio.currentTime = now;
   draw(); tell();
-  if (playing) await audio.play().catch(() => {});
+  if (playing && mayPlay()) await audio.play().catch(() => {});
   if (at === index) drag.playing = false;
 }
 // All stops are made ready, so that dragging need not wait.

@@ -1,5 +1,8 @@
 const value = () => (isWhole(props.value) ? props.value : null);
 const lineOf = (row) => row.variant + "/" + row.engine;
+// What its link asks for and the checkbox cannot say.
+const linked = new URLSearchParams(location.search), slow = (linked.get("tab") === "race" && linked.get("plain")) || "1";
+const complaint = ["0", "1"].includes(slow) ? "" : "The link says plain=" + slow.slice(0, 40) + "; it can say plain=1, which adds plain PyTorch, or leave it out. ";
 const number = (ms) => (ms < 10 ? ms.toFixed(2) : ms < 100 ? ms.toFixed(1) : Math.round(ms).toLocaleString("en"));
 function groups() {
   const lines = new Map();
@@ -80,7 +83,7 @@ function queued() {
   if (now !== waits) { waits = now; say(); }
 }
 function say() {
-  find(".now").textContent = waits || (value() ? value().now : "Press Race: the models draw the same lengths one after the other, and the times appear here.");
+  find(".now").textContent = waits || (value() ? value().now : complaint + "Press Race: the models draw the same lengths one after the other, and the times appear here.");
 }
 const IN_TURN = "“In turn” counts the steps of time that had to wait for the one before: that number, not the arithmetic, is what a flow that draws all at once saves.";
 const INSIDE = " AF/AF has as many turns again inside each step as it has hidden numbers, which are not counted here.";
@@ -108,4 +111,10 @@ new MutationObserver(queued).observe(block, { childList: true, subtree: true, ch
 onThemeChange(() => value() && chart());
 draw();
 watch("value", draw);
-announces(() => value() ? value().status : { kind: "done", text: "", query: "tab=race" });
+// Before there is a race, the address is that of the one that Race would start.
+function toCome() {
+  const plain = document.querySelector("#race-plain input");
+  return "tab=race" + (window.lnfChosen ? "&dataset=" + window.lnfChosen.dataset : "") + (plain && plain.checked ? "&plain=1" : "");
+}
+announces(() => value() ? value().status : { kind: "done", text: "", query: toCome() });
+document.addEventListener("lnf-chosen", () => { if (!value()) tabOf().dispatchEvent(new CustomEvent("lnf-tell")); });

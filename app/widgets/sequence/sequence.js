@@ -7,6 +7,7 @@ let shown = null, stands = null; // stands: the place that is shown
 
 // What the page could not follow of its link stands before what is shown instead, until somebody has done something.
 let complaint = "";
+const complain = (words) => { complaint = [complaint, words].filter(Boolean).join(" "); };
 function say(words, bad) {
   if (window.lnfTouched) complaint = "";
   find(".said").textContent = [complaint, words].filter(Boolean).join(" ");
@@ -19,13 +20,14 @@ const isNew = (wanted) => !stands || differs(wanted, stands);
 // Of a link that cannot be followed the rest is: whether there is something else to ask for.
 function fallsBack(answer, wanted) {
   if (stands || !(answer.field in USUAL) || wanted[answer.field] === USUAL[answer.field]) return false;
-  complaint = [complaint, answer.error].filter(Boolean).join(" ");
+  complain(answer.error);
   place[answer.field] = USUAL[answer.field];
   return true;
 }
 // What cannot be read is let go of, so that the sequence still shown can be moved along. The model is the page's choice.
 function refuse(answer, wanted) {
   const still = stands && isNew(wanted);
+  find(".details").textContent = details;
   say(answer.error + (still ? " Still shown: " + shown.title + ", " + whose() + "." : ""), true);
   if (!still) return;
   if (!differs(wanted, place) && dataset(wanted) === dataset(stands)) for (const name of ["seed", "text", "midi"]) place[name] = stands[name];
@@ -36,14 +38,17 @@ const whose = () => (stands.text ? "your text" : stands.midi ? "your music" : "s
 const spaced = (name) => (name === " " ? "space" : name);
 
 // What both say of an answer: title, whose sequence it is, and the steps there are.
+let details = "";
 function introduce(answer, wanted, more) {
+  const there = answer.names.length;
+  if (!stands && wanted.step !== USUAL.step && wanted.step > there) complain("The step is " + wanted.step + "; this sequence has " + there + " steps, and this is its last.");
   // Where the hand has moved on meanwhile, its step is the one to be asked for next.
   place.step = place.step === wanted.step ? answer.step : Math.min(place.step, answer.names.length);
   stands = wanted;
   stepInput.max = answer.names.length;
   stepInput.value = place.step;
   find(".title").textContent = answer.marker + " " + answer.title;
-  find(".details").textContent = whose() + (stands.midi ? " (no link can hold it)" : "") + more + ", computed in " + answer.milliseconds + " ms";
+  find(".details").textContent = details = whose() + (stands.midi ? " (no link can hold it)" : "") + more + ", computed in " + answer.milliseconds + " ms";
   find(".typed").hidden = answer.domain !== "text";
   find(".bring").hidden = answer.domain !== "music";
 }
@@ -58,11 +63,11 @@ function follow(tab, load, back) {
     const file = event.target.files[0];
     event.target.value = ""; // the same file may be chosen again
     if (!file) return;
-    say("Reading " + file.name + " …");
+    wait("Reading " + file.name + " …");
     try {
       const { path } = await upload(file);
       fresh(() => { place.midi = path; });
-    } catch (error) { say("The file did not reach the server; it may be larger than 2 MB.", true); }
+    } catch (error) { find(".details").textContent = details; say("The file did not reach the server; it may be larger than 2 MB.", true); }
   });
   find(".typed").addEventListener("submit", (event) => {
     event.preventDefault();
