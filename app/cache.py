@@ -54,11 +54,13 @@ def uploaded(path: object) -> str:
         return ""
     try:
         found = Path(str(path)).resolve()
-        known = found.is_relative_to(_cache().resolve()) and found.suffix.lower() in (".mid", ".midi")
+        known = found.is_relative_to(_cache().resolve())
     except (OSError, ValueError):  # no path at all
         known = False
     if not known:
         raise FieldError("midi", "This is no MIDI file that was sent here; choose one again.")
+    if found.suffix.lower() not in (".mid", ".midi"):
+        raise FieldError("midi", "This is not a MIDI file; choose a Standard MIDI File (.mid).")
     return str(found)
 
 

@@ -15,6 +15,8 @@ from app.widgets import widget
 from lnf_core.music import INSTRUMENTS
 
 _BY_NAME = {field.name: field for field in FIELDS}
+# What was said of one file is not true of the next; other fields take it back as one types (common.js).
+_TAKEN_BACK = """() => { document.querySelectorAll("#midi .lnf-refusal").forEach((old) => old.remove()); return []; }"""
 
 
 class SettingsFold:
@@ -48,9 +50,11 @@ class SettingsFold:
                 made["length"] = self._text("length", "left to the model", **self._length_words(entry))
                 made["seed"] = self._text("seed", "new each time", label="Seed")
             music = entry is None or entry.domain == "music"
-            with gr.Column(visible=_shown(music), elem_id="music-settings") as self.music_part:
+            # While the page opens, Gradio hides a part only if all that stands in it is hidden; later it sees to that.
+            of_music, of_text = _shown(music), _shown(not music)
+            with gr.Column(visible=of_music, elem_id="music-settings") as self.music_part:
                 with gr.Row(elem_classes="lnf-settings"):
-                    made["tempo"] = self._slider("tempo", LIMITS.tempo, 1)
+                    made["tempo"] = self._slider("tempo", LIMITS.tempo, 1, visible=of_music)
                     made["instrument"] = widget(
                         "select",
                         value=_BY_NAME["instrument"].default,
@@ -59,23 +63,26 @@ class SettingsFold:
                         label="instrument",
                         elem_id="instrument",
                         min_width=140,
+                        visible=of_music,
                     )
                 made["draw"] = gr.Checkbox(
                     entry is not None and _drawn(entry.dataset),
                     label="Draw every key by chance: rougher than the likeliest keys, and a true sample of the model",
                     elem_id="draw",
                     container=False,
+                    visible=of_music,
                 )
                 made["midi"] = gr.File(
                     label="Go on from the beginning of a MIDI file of your own",
                     file_types=[".mid", ".midi"],
                     height=130,
                     elem_id="midi",
+                    visible=of_music,
                 )
-            with gr.Column(visible=_shown(not music), elem_id="text-settings") as self.text_part:
-                made["begin"] = self._text(
-                    "begin", "for example: the company said", label="Go on from a text of your own"
-                )
+                made["midi"].change(None, None, None, js=_TAKEN_BACK, api_visibility="private")
+            with gr.Column(visible=of_text, elem_id="text-settings") as self.text_part:
+                begin = {"label": "Go on from a text of your own", "visible": of_text}
+                made["begin"] = self._text("begin", "for example: the company said", **begin)
             words = entry.variant.temperature if entry else ""
             self.hint = gr.HTML(_hint(words), elem_id="temperature-words", apply_default_css=False)
             self.below = gr.Button("Sample", variant="primary", elem_id="sample-below")
@@ -86,7 +93,7 @@ class SettingsFold:
         self.for_clients = [made[field.name] for field in FIELDS]
         self.dataset = gr.Textbox(entry.dataset if entry else "", visible="hidden", label="data set of the settings")
 
-    def _slider(self, name: str, bounds: tuple[float, float], step: float) -> gr.HTML:
+    def _slider(self, name: str, bounds: tuple[float, float], step: float, **options: Any) -> gr.HTML:  # noqa: ANN401
         field = _BY_NAME[name]
         return widget(
             "slider",
@@ -98,6 +105,7 @@ class SettingsFold:
             label=name,
             elem_id=name,
             min_width=140,
+            **options,
         )
 
     def _text(self, name: str, placeholder: str, **words: Any) -> gr.Textbox:  # noqa: ANN401 - for gr.Textbox

@@ -163,10 +163,17 @@ def test_own_music_is_looked_into(open_page: Callable[..., Any], midi: Path, tmp
     page.locator(f"#{tab} .bring input").set_input_files(str(midi))
     page.wait_for_function(f"() => document.querySelector('#{tab} .details').textContent.includes('your music')")
     assert "midi" not in page.url
-    bad = tmp_path / "noise.mid"
-    bad.write_bytes(b"no music at all")
-    page.locator(f"#{tab} .bring input").set_input_files(str(bad))
-    page.wait_for_function(f"() => document.querySelector('#{tab} .said').textContent.includes('MIDI')")
+    for name in ("noise.mid", "noise.txt"):
+        bad = tmp_path / name
+        bad.write_bytes(b"no music at all")
+        page.locator(f"#{tab} .bring input").set_input_files(str(bad))
+        refused = page.locator(f"#{tab} .said.bad")
+        refused.wait_for()
+        assert refused.text_content().startswith("This is not a MIDI file; choose a Standard MIDI File (.mid).")
+        below = refused.bounding_box()["y"] - page.locator(f"#{tab} header").bounding_box()["y"]
+        assert below < 80  # where the file was chosen
+        page.locator(f"#{tab} .step").press("ArrowLeft")
+        refused.wait_for(state="detached")
     page.locator(f"#{tab} .another").click()
     page.wait_for_function(f"() => document.querySelector('#{tab} .details').textContent.includes('seed')")
 
@@ -177,9 +184,20 @@ def test_the_page_goes_on_from_a_file_and_from_text(open_page: Callable[..., Any
     page.locator("#more button").click()
     page.locator("#midi input[type=file]").set_input_files(str(midi))
     page.wait_for_selector("#midi >> text=mine")
+    assert page.locator("#begin").is_hidden()  # music goes on from no text
     page.locator("#length input, #length textarea").fill("12")
     page.locator("#sample-button").click()
     page.wait_for_function("() => document.querySelector('#status').textContent.includes('go on from yours')")
+    bad = midi.with_name("silent.mid")
+    pretty_midi.PrettyMIDI().write(str(bad))
+    for path in (bad, midi):  # what was said of one file is not said of the next
+        page.locator("#midi button[aria-label=Clear]").click()
+        page.locator("#midi .lnf-refusal").wait_for(state="detached")
+        page.locator("#midi input[type=file]").set_input_files(str(path))
+        page.wait_for_selector(f"#midi >> text={path.stem}")
+        page.locator("#sample-button").click()
+        if path == bad:
+            page.wait_for_selector("#midi .lnf-refusal >> text=no notes")
     page.locator("#model-bar label", has_text="Penn Treebank").click()
     page.wait_for_selector("#begin", state="visible")
     assert page.locator("#midi").is_hidden()
