@@ -22,8 +22,9 @@ def theme() -> gr.themes.Base:
         font=_SANS,
         font_mono=_MONO,
     ).set(
-        body_background_fill="var(--lnf-page)",
-        body_background_fill_dark="var(--lnf-page)",
+        # As theme.css has them, which is there seconds after the page where the network is slow.
+        body_background_fill="var(--lnf-page, #f7f4ee)",
+        body_background_fill_dark="var(--lnf-page, #14171c)",
         body_text_color="var(--lnf-ink)",
         body_text_color_dark="var(--lnf-ink)",
         body_text_color_subdued="var(--lnf-soft)",

@@ -85,3 +85,11 @@ def test_nothing_is_too_faint(open_page: Callable[..., Any]) -> None:
     page.locator("#lines .lines").wait_for()
     look("lines", wait=800)  # the settings of text glide into sight
     assert faint == {}
+
+
+@pytest.mark.parametrize(("scheme", "paper"), [("light", "rgb(247, 244, 238)"), ("dark", "rgb(20, 23, 28)")])
+def test_before_its_scripts_are_there_the_page_is_not_white(browser: Any, server: str, scheme: str, paper: str) -> None:  # noqa: ANN401
+    with browser.new_context(java_script_enabled=False, color_scheme=scheme) as context:
+        page = context.new_page()
+        page.goto(server)
+        assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == paper

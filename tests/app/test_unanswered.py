@@ -143,6 +143,18 @@ def test_a_picture_that_is_not_there_yet_leaves_no_empty_one(fresh: Any) -> None
 
 
 @pytest.mark.browser
+def test_who_does_not_wait_for_a_link_is_shown_something(fresh: Any, server: str) -> None:  # noqa: ANN401
+    link = called(server, "restore")
+    held = Held(link)
+    page = fresh("?tab=latent&dataset=ptb&variant=af-scf", JOIN, held)
+    says(page, "#cloud .said", "Following the link")
+    page.locator("#cloud .another").click()
+    says(page, "#cloud .title", "JSB Chorales")
+    held.let_go(link)
+    says(page, "#cloud .title", "Penn Treebank")
+
+
+@pytest.mark.browser
 def test_answers_that_come_late_do_not_take_the_hand_back(fresh: Any) -> None:  # noqa: ANN401
     page = fresh("?tab=latent&dataset=ptb&variant=af-scf&text=abcabcab&step=1")
     says(page, "#cloud .stepWords", "Step 1 of 8")

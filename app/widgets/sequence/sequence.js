@@ -57,7 +57,7 @@ function introduce(answer, wanted, more) {
 // called when the one at hand comes into sight again (true) or changes its size. `load` is told whether somebody chose it.
 function follow(tab, load, back) {
   let begun = false, seen = false, followed = false; // followed: the link, as far as it can be; models are somebody's choice from then on
-  const fresh = (change) => { change(); load(true); };
+  const fresh = (change) => { change(); if (place.checkpoint) load(true); else begin(); }; // pressed before a link is read
   find(".another").addEventListener("click", () => fresh(() => { place.seed = Math.floor(Math.random() * 100000); place.text = place.midi = ""; }));
   find(".bring input").addEventListener("change", async (event) => {
     const file = event.target.files[0];
@@ -87,7 +87,7 @@ function follow(tab, load, back) {
     const named = mine && linked.get("dataset") && linked.get("dataset") + "/" + (linked.get("variant") || "");
     const there = !named || props.value === named || (named.endsWith("/") && props.value.startsWith(named));
     const refused = named && window.lnfRead && window.lnfRead.problem;
-    if (!there && !refused && !window.lnfTouched) return;
+    if (!there && !refused && !window.lnfTouched) { if (!shown) say("Following the link …"); return; }
     if (!there && refused && !shown) complaint = refused;
     const chosen = followed;
     followed = followed || there || Boolean(refused);
