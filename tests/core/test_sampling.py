@@ -323,6 +323,11 @@ def test_whole_numbers_may_be_numpys(variant: str) -> None:
     assert model.continue_from(drawn.sequence(0), np.int64(6), np.int64(1)).lengths.tolist() == [6]
 
 
+def test_uniform_numbers_are_float64() -> None:
+    drawn = Draws(2, generator(), torch.device("cpu")).uniform(torch.tensor([50, 50]))
+    assert drawn.dtype == torch.float64 and (drawn.float().double() != drawn).any()  # not float32 made longer
+
+
 def test_what_a_uniform_number_picks() -> None:
     """Symbol v has the numbers from the sum of those before it, included, to its own, left out: none where p is 0."""
     emission = small_model("lstm", "categorical").emission

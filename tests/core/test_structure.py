@@ -159,3 +159,17 @@ def test_every_weight_of_every_variant_learns() -> None:
         for name, parameter in model.named_parameters():
             assert parameter.grad is not None, (variant, name)
             assert torch.isfinite(parameter.grad).all() and parameter.grad.abs().sum() > 0, (variant, name)
+
+
+def test_the_baseline_drops_what_it_reads_and_what_it_says() -> None:
+    """With a rate of 1 nothing is left of either, whatever x is."""
+    model = small_model("lstm", "categorical")
+    assert isinstance(model, LSTMBaseline)
+    model.dropout.p = 1.0
+    read: list[Tensor] = []
+    model.lstm.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    x = random_x(model, LENGTHS)
+    found = model.train().log_prob(x, LENGTHS)
+    assert not read[0][..., : model.config.embedding_size].any()
+    silent = model.emission.logits(torch.zeros(model.config.hidden_size))
+    torch.testing.assert_close(found, model.emission.log_prob(silent.expand(STEPS, 1, -1), x))

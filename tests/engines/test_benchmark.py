@@ -165,3 +165,10 @@ def test_every_checkpoint_at_hand_can_be_chosen() -> None:
     names = _at_hand(["jsb"])
     assert {"jsb/af-scf-affine", "jsb/af-scf-beta", "jsb/lstm"} <= set(names)
     assert [name for name, *_ in _models(("af-scf-beta",), names)] == ["jsb/af-scf-beta"]
+
+
+def test_a_floor_is_the_slower_of_reading_and_multiplying() -> None:
+    limits = benchmark.Limits(multiply_gflops=2.0, copy_gigabytes={1024: 4.0})
+    phase = benchmark.Phase(steps=3, weights=50, rows=5)
+    assert phase.floor_seconds(7, limits) == pytest.approx(3 * 2 * 50 * 5 * 7 / 2e9)
+    assert benchmark.Phase(3, 50).floor_seconds(1, limits) == pytest.approx(3 * 4 * 50 / 4e9)
