@@ -76,7 +76,7 @@ def _payload(studied: Studied, cloud: StepCloud, modes: Modes, step: int) -> dic
 def _said(studied: Studied, symbols: list[dict[str, Any]], modes: Modes, step: int) -> str:
     music = studied.vocabulary is None
     quoted = [
-        f"“{'space' if item['name'] == ' ' else item['name']}” {item['share']:.0%}"
+        f"“{'space' if item['name'] == ' ' else item['name']}” {_percent(item['share'])}"
         for item in symbols[:4]
         if item["share"] >= 0.01
     ]
@@ -89,6 +89,11 @@ def _said(studied: Studied, symbols: list[dict[str, Any]], modes: Modes, step: i
         f"{' and others' if sum(item['share'] for item in symbols[:4]) < 0.995 else ''}. "
         f"After the last layer their density has {span} {hills}."
     )
+
+
+def _percent(share: float) -> str:
+    """As the legend beside the picture writes it."""
+    return f"{100 * share:.{1 if share < 0.1 else 0}f} %"
 
 
 def _packed(values: Tensor) -> str:

@@ -167,6 +167,11 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, text: str, said: st
     assert found.exit_code == 1
 
 
+def test_a_recipe_there_is_not_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^there is no recipe .*none\.toml; those of the repository are in recipes/"):
+        read_recipe(tmp_path / "none.toml")
+
+
 def test_preset_and_recipe_exclude_each_other(tmp_path: Path) -> None:
     for arguments in ([], ["--preset", "jsb/lstm", "--recipe", "x.toml"], ["--recipe", "x.toml", "--set", "seed=1"]):
         found = CliRunner().invoke(app, ["train", "--out", str(tmp_path), *arguments])
