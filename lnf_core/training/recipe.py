@@ -5,6 +5,7 @@ A recipe is a TOML file::
     preset = "jsb/af-scf"          # sizes and settings of every stage
     released = "jsb/af-scf"        # a checkpoint that later stages may begin with, where a run's own is gone
     released_stage = 2             # the first stage that goes on from it
+    settings = { max_epochs = 60 } # of every stage, where there are any
 
     [[stage]]
     name = "transposed"
@@ -35,7 +36,7 @@ from lnf_core.training.state import find_saved, load_state, minutes_spent, state
 from lnf_core.training.trainer import Trainer
 
 _DONE = "done"
-_KEYS = {"preset", "released", "released_stage", "stage"}
+_KEYS = {"preset", "released", "released_stage", "settings", "stage"}
 
 
 @dataclass(frozen=True)
@@ -84,20 +85,26 @@ def read_recipe(path: Path) -> Recipe:
         raise ConfigError(f"released in {path} is {released!r}; it must be the name of a checkpoint.")
     if not isinstance(goes_on, int) or not 1 <= goes_on <= len(stages):
         raise ConfigError(f"released_stage in {path} is {goes_on!r}; it must be one of its {len(stages)} stages.")
-    return Recipe(values["preset"], tuple(_stage(stage, path) for stage in stages), released, goes_on)
+    shared = _assignments(values.get("settings", {}), "of every stage", path)
+    return Recipe(values["preset"], tuple(_stage(stage, shared, path) for stage in stages), released, goes_on)
 
 
-def _stage(values: object, path: Path) -> Stage:
+def _stage(values: object, shared: dict[str, str], path: Path) -> Stage:
     values = values if isinstance(values, dict) else {}
-    name, settings = values.get("name"), values.get("settings", {})
-    named = isinstance(name, str) and re.fullmatch(r"[a-z0-9-]+", name)
-    if not named or not isinstance(settings, dict) or set(values) - {"name", "settings"}:
+    name = values.get("name")
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9-]+", name) or set(values) - {"name", "settings"}:
         raise ConfigError(f"a stage in {path} needs a name of small letters, and may have settings, and nothing else.")
+    settings = shared | _assignments(values.get("settings", {}), f"of stage {name}", path)
+    return Stage(name, tuple(f"{key}={value}" for key, value in settings.items()))
+
+
+def _assignments(settings: object, whose: str, path: Path) -> dict[str, str]:
+    if not isinstance(settings, dict):
+        raise ConfigError(f"the settings {whose} in {path} must be a table of names and values.")
     try:
-        written = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
+        return {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
     except TypeError as error:
-        raise ConfigError(f"the settings of stage {name} in {path} must be numbers and words: {error}.") from error
-    return Stage(str(name), tuple(f"{key}={value}" for key, value in written.items()))
+        raise ConfigError(f"the settings {whose} in {path} must be numbers and words: {error}.") from error
 
 
 def stage_folder(recipe: Recipe, out: Path, number: int) -> Path:

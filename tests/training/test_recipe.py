@@ -29,6 +29,7 @@ SMALL = (
     '"model.flow_hidden" = 8, "model.flow_layers" = 2, precision = "fp32", batch_size = 8, valid_every = 4, '
     "valid_batches = 0, kl_floor = 1.0, kl_wait_reconstruction = 0, kl_ramp_steps = 0"
 )
+HEAD_WITH_SETTINGS = 'preset = "ptb/af-scf"\nsettings = { seed = 2, warmup_steps = 7 }'
 
 
 def recipe_file(folder: Path, *stages: str, head: str = 'preset = "ptb/af-scf"') -> Path:
@@ -155,6 +156,7 @@ def test_where_a_runs_own_weights_are_gone_it_goes_on_from_the_released_ones(
         ('preset = "ptb/lstm"\nreleased_stage = "two"\n[[stage]]\nname = "a"', "released_stage in .* is 'two'"),
         ('preset = "ptb/lstm"\nreleased = 2\n[[stage]]\nname = "a"', "name of a checkpoint"),
         ('preset = "ptb/lstm"\nstage = ["a"]', "small letters"),
+        ('preset = "ptb/lstm"\nsettings = 3\n[[stage]]\nname = "a"', "settings of every stage .* a table"),
         ('preset = "ptb/lstm"\n[[stage]]\nname = "a"\nsettings = { seed = 2026-01-01 }', "numbers and words"),
     ],
 )
@@ -165,6 +167,14 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, text: str, said: st
         read_recipe(path)
     found = CliRunner().invoke(app, ["train", "--recipe", str(path), "--out", str(tmp_path / "run")])
     assert found.exit_code == 1
+
+
+def test_what_stands_once_is_of_every_stage_that_says_nothing_else(tmp_path: Path) -> None:
+    path = recipe_file(tmp_path, "max_steps = 1", "max_steps = 1, seed = 3", head=HEAD_WITH_SETTINGS)
+    first, second = read_recipe(path).stages
+    assert "seed=2" in first.assignments and "warmup_steps=7" in first.assignments
+    assert "seed=3" in second.assignments and "warmup_steps=7" in second.assignments
+    assert len(set(second.assignments)) == len({part.partition("=")[0] for part in second.assignments})
 
 
 def test_a_recipe_there_is_not_is_said(tmp_path: Path) -> None:
