@@ -115,7 +115,7 @@ FIELDS = (
         lambda dataset: dataset == "piano-midi",
     ),
     Field("begin", "Go on from", "", _typed, str, "text"),
-    Field("midi", "Go on from a MIDI file", None, _file, str | None, "music", lambda value: "", linked=False),
+    Field("midi", "Go on from a MIDI file", None, _file, str | None, "music", linked=False),
 )
 LINK_NAMES = ("tab", "dataset", "variant", *(field.name for field in FIELDS if field.linked))
 """Every parameter a link may carry."""
@@ -169,7 +169,7 @@ class Settings:
         for field in FIELDS:
             shown = field.shown(getattr(self, field.name))
             goes_without_saying = field.usual is not None and field.usual(dataset) == getattr(self, field.name)
-            if shown and field.domain in (None, domain) and not goes_without_saying:
+            if field.linked and shown and field.domain in (None, domain) and not goes_without_saying:
                 values[field.name] = shown
         return urlencode(values)
 
@@ -199,8 +199,9 @@ def read_query(query: Mapping[str, str], checkpoint: str | None, bounds_of: Call
     tab = given.pop("tab", TABS[0])
     if tab not in TABS:
         raise InvalidInputError(f"There is no tab {tab[:40]!r} on this page; it has: {', '.join(TABS)}.")
-    if tab == TABS[0] and query.get("midi"):
-        raise FieldError("midi", "No link can hold a file; choose the file itself.")
+    for field in FIELDS:
+        if tab == TABS[0] and not field.linked and query.get(field.name):
+            raise FieldError(field.name, "No link can hold a file; choose the file itself.")
     if tab != TABS[0]:  # the other tabs read their own settings; which model is everybody's
         given = {name: given[name] for name in ("dataset", "variant") if name in given}
     if not given:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,11 +14,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_models import MAX_LENGTH, SYMBOLS, save_tiny, tiny_model
 
-import lnf_core
 from lnf_core.atomic import replace
 from lnf_core.errors import CheckpointError, InvalidInputError
 from lnf_core.evaluation import probe
-from lnf_core.storage import find
 from lnf_core.storage.bundle import find_problem, save_checkpoint, write_metrics
 from lnf_core.storage.bundled import list_checkpoints
 from lnf_core.storage.find import load
@@ -282,92 +278,6 @@ def test_a_pickle_is_never_run(tmp_path: Path) -> None:
     assert not (tmp_path / "boom").exists()
 
 
-@pytest.fixture
-def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    root = tmp_path / "bundled"
-    monkeypatch.setenv("LNF_CHECKPOINTS", str(root))
-    return root
-
-
-def test_bundled_names_are_found(bundled: Path) -> None:
-    save_tiny(bundled / "muse" / "af-scf")
-    assert lnf_core.load("muse/af-scf").path == bundled / "muse" / "af-scf"
-    with pytest.raises(CheckpointError, match="leave it out"):
-        load("muse/af-scf", revision="main")
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["muse/af-only", "nowhere", "./a/b", "/nowhere/at/all", "a/b/c", "", "jsb/../jsb", "n" * 300, "~no-such-user/a"],
-)
-def test_what_is_not_there_says_what_is(bundled: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    save_tiny(bundled / "muse" / "af-scf")
-    monkeypatch.chdir(bundled)
-    with pytest.raises(CheckpointError, match="muse/af-scf" if name else "complete checkpoint"):
-        load(name)
-
-
-def test_broken_checkpoints_are_listed_with_their_problem(bundled: Path) -> None:
-    save_tiny(bundled / "muse" / "af-af", "af-af")
-    save_tiny(bundled / "muse" / "lstm", "lstm")
-    _truncate(bundled / "muse" / "lstm", "model.safetensors", 0.5)
-    save_tiny(bundled / "muse" / "iaf-scf", "iaf-scf")
-    _edit(bundled / "muse" / "iaf-scf", format_version=99)
-    (bundled / "muse" / "empty").mkdir()
-    problems = {entry.name: entry.problem for entry in list_checkpoints() if entry.path.is_relative_to(bundled)}
-    assert problems["muse/af-af"] is None
-    assert "truncated" in (problems["muse/lstm"] or "")
-    assert "upgrade" in (problems["muse/iaf-scf"] or "")
-    assert "config.json" in (problems["muse/empty"] or "")
-    assert list(problems) == sorted(problems)
-
-
-def test_a_folder_without_a_checkpoint_hides_no_released_one(bundled: Path) -> None:
-    run = bundled / "jsb" / "af-scf"
-    (run / "1-transposed").mkdir(parents=True)
-    listed = {entry.name: entry for entry in list_checkpoints()}["jsb/af-scf"]
-    assert listed.problem is None and load("jsb/af-scf").path == listed.path != run
-    save_tiny(run)
-    _truncate(run, "model.safetensors", 0.5)
-    listed = {entry.name: entry for entry in list_checkpoints()}["jsb/af-scf"]
-    assert listed.path == run and listed.problem is not None
-
-
-def test_the_folder_of_a_run_says_where_its_checkpoints_are(tmp_path: Path) -> None:
-    save_tiny(tmp_path / "run" / "best")
-    save_tiny(tmp_path / "staged" / "1-ramp" / "best")
-    for run, inside in (("run", "best"), ("staged", r"\*/best")):
-        with pytest.raises(CheckpointError, match=f"checkpoints of this run are in .*{run}/{inside}"):
-            load(tmp_path / run)
-
-
-def test_a_file_in_place_of_its_folder_is_named(tmp_path: Path) -> None:
-    save_tiny(tmp_path / "c")
-    with pytest.raises(CheckpointError, match=rf"model.safetensors is a file; .*: give {tmp_path}/c"):
-        load(tmp_path / "c" / "model.safetensors")
-    (tmp_path / "notes.md").write_text("")
-    with pytest.raises(CheckpointError, match=r"notes.md is a file; a checkpoint is a folder with config.json"):
-        load(tmp_path / "notes.md")
-
-
-def test_a_slip_in_the_name_of_a_data_set_is_guessed(bundled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save_tiny(bundled / "muse" / "af-scf")
-    asked = []
-
-    def nothing(name: str, **_: object) -> Path:
-        asked.append(name)
-        raise CheckpointError("the Hub has nothing of that name.")
-
-    monkeypatch.setattr(find, "download", nothing)  # the network's part
-    with pytest.raises(
-        CheckpointError, match=r"no folder muze/af-scf here \(did you mean muse/af-scf\?\), and as a Hub"
-    ):
-        load("muze/af-scf")
-    with pytest.raises(CheckpointError, match="no folder someone/else here, and as a Hub id"):
-        load("someone/else")
-    assert asked == ["muze/af-scf", "someone/else"]
-
-
 def test_figures_are_added_and_the_card_follows(tmp_path: Path) -> None:
     save_tiny(tmp_path)
     assert "Not measured yet" in (tmp_path / "README.md").read_text()
@@ -385,20 +295,6 @@ def test_files_are_replaced_by_many_threads_at_once(tmp_path: Path) -> None:
             done.result()
     assert (tmp_path / "file").read_bytes() in whole
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-def test_import_is_light() -> None:
-    said = "'torch' in sys.modules, lnf_core.__version__, 'load' in dir(lnf_core)"
-    probe = f"import sys, lnf_core, lnf_core.cli; print({said})"
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", lnf_core.__version__, "True"]
-
-
-def test_every_exported_name_is_there() -> None:
-    for name in lnf_core.__all__:
-        assert getattr(lnf_core, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = lnf_core.nothing
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in list_checkpoints()])

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import subprocess
+import sys
 from types import ModuleType
+
+import pytest
 
 import lnf_core
 
@@ -15,3 +19,17 @@ def test_no_function_stands_where_a_module_of_its_name_is_looked_for() -> None:
         package, _, name = found.name.rpartition(".")
         if package != "lnf_core.cli":
             assert isinstance(getattr(importlib.import_module(package), name, None), ModuleType | None), found.name
+
+
+def test_import_is_light() -> None:
+    said = "'torch' in sys.modules, lnf_core.__version__, 'load' in dir(lnf_core)"
+    probe = f"import sys, lnf_core, lnf_core.cli; print({said})"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", lnf_core.__version__, "True"]
+
+
+def test_every_exported_name_is_there() -> None:
+    for name in lnf_core.__all__:
+        assert getattr(lnf_core, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = lnf_core.nothing

@@ -8,7 +8,7 @@ import gradio as gr
 
 import lnf_core
 from app import catalogue
-from app.fields import FIELDS, Settings
+from app.fields import FIELDS, Field, Settings
 from app.limits import LIMITS
 from app.services.sampling import Sampling
 from app.widgets import widget
@@ -87,10 +87,7 @@ class SettingsFold:
             self.hint = gr.HTML(_hint(words), elem_id="temperature-words", apply_default_css=False)
             self.below = gr.Button("Sample", variant="primary", elem_id="sample-below")
         self.inputs = [made[field.name] for field in FIELDS]
-        # What a program leaves out has its component's value: neither on nor off, of which Gradio would make off.
-        made["draw"] = gr.Checkbox(label=_BY_NAME["draw"].label, visible=False)
-        made["draw"].value = None
-        self.for_clients = [made[field.name] for field in FIELDS]
+        self.for_clients = [_undecided(field) if field.usual else made[field.name] for field in FIELDS]
         self.dataset = gr.Textbox(entry.dataset if entry else "", visible="hidden", label="data set of the settings")
 
     def _slider(self, name: str, bounds: tuple[float, float], step: float, **options: Any) -> gr.HTML:  # noqa: ANN401
@@ -163,6 +160,13 @@ class SettingsFold:
         except lnf_core.LNFError:
             return {"label": f"Length in {unit}"}
         return {"label": f"Length in {unit}, {shortest} to {longest}"}
+
+
+def _undecided(field: Field) -> gr.Checkbox:
+    """What a program leaves out has its component's value: neither on nor off, of which Gradio would make off."""
+    box = gr.Checkbox(label=field.label, visible=False)
+    box.value = None
+    return box
 
 
 def _drawn(dataset: str) -> bool:

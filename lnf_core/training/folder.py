@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from lnf_core.errors import TrainingError, reason_of
+from lnf_core.errors import TrainingError
 from lnf_core.training.events import METRICS_FILE, read_events
-from lnf_core.training.state import state_path
+from lnf_core.training.state import no_folder, state_path
 
 _LOCK = ".lock"
 
@@ -31,7 +31,7 @@ def held(out: Path) -> Iterator[None]:
     try:
         file = (out / _LOCK).open("a")
     except OSError as error:
-        raise TrainingError(f"{out} cannot be the folder of a run: {reason_of(error)}; choose another.") from error
+        raise no_folder(out, error) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -26,6 +26,11 @@ from lnf_core.training.ema import WeightAverage
 STATE_VERSION = 2
 
 
+def no_folder(out: Path, error: OSError) -> TrainingError:
+    """What to raise where ``out`` cannot be the folder of a run."""
+    return TrainingError(f"{out} cannot be the folder of a run: {reason_of(error)}; choose another.")
+
+
 def state_path(out: Path) -> Path:
     """Where a run in ``out`` keeps its state."""
     return out / "state" / "state.safetensors"
@@ -42,7 +47,7 @@ def state_stamp(out: Path) -> tuple[int, int] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise TrainingError(f"{out} cannot be the folder of a run: {reason_of(error)}; choose another.") from error
+        raise no_folder(out, error) from error
     return stat.st_mtime_ns, stat.st_size
 
 

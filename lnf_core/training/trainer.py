@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from lnf_core.data import Dataset
-from lnf_core.errors import TrainingError, reason_of
+from lnf_core.errors import TrainingError
 from lnf_core.models.build import SequenceModel, build_model
 from lnf_core.training.batches import BatchPlan, derive_generator, derive_seed, shard, symbol_count
 from lnf_core.training.checkpoints import BEST_FOLDER, describe, save_best, take_up
@@ -36,7 +36,7 @@ from lnf_core.training.finite import require_finite
 from lnf_core.training.folder import held, set_aside
 from lnf_core.training.runtime import StopRequest, make_accelerator, private_global_generator
 from lnf_core.training.schedule import KLPlan, learning_rate, running_average
-from lnf_core.training.state import Counters, find_saved, restore, save_state, state_path, state_stamp
+from lnf_core.training.state import Counters, find_saved, no_folder, restore, save_state, state_path, state_stamp
 from lnf_core.training.validation import Validator
 from lnf_core.version import code_version
 
@@ -83,7 +83,7 @@ class Trainer:
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise TrainingError(f"{out} cannot be the folder of a run: {reason_of(error)}; choose another.") from error
+            raise no_folder(out, error) from error
 
         self._accelerator = make_accelerator(device, config.precision, config.batch_size * config.posterior_samples)
         if config.batch_size < self._accelerator.num_processes:
