@@ -47,7 +47,8 @@ def until_fitted(page: Page) -> dict[str, str]:
 
 
 def test_a_symbol_sees_every_vector_and_a_vector_those_before_it(open_lesson: Open) -> None:
-    page = open_lesson(4)
+    page = open_lesson(4, "&press=z4")
+    assert facts(page, 4)["needed"] == "z1 z2 z3"
     page.click("#lesson-4 [data-name=x2]")
     assert facts(page, 4)["needed"] == "z1 z2 z3 z4 z5 z6"
     assert "sees no other symbol" in words(page, 4) and page.locator("#lesson-4 .node.needed").count() == 6
@@ -56,11 +57,7 @@ def test_a_symbol_sees_every_vector_and_a_vector_those_before_it(open_lesson: Op
         assert facts(page, 4)["needed"].split() == [f"z{before}" for before in range(1, step)]
         assert page.locator("#lesson-4 .picture .needed").count() == step - 1
         assert page.locator("#lesson-4 .node[aria-pressed=true]").count() == 1
-
-
-def test_dependence_works_by_keyboard_and_by_link(open_lesson: Open) -> None:
-    page = open_lesson(4, "&press=z4")
-    assert facts(page, 4)["needed"] == "z1 z2 z3"
+    # And by keyboard.
     page.focus("#lesson-4 [data-name=z4]")
     for key, name in (("ArrowRight", "z5"), ("ArrowUp", "x5"), ("End", "x6"), ("ArrowDown", "z6"), ("Home", "z1")):
         page.keyboard.press(key)
@@ -71,8 +68,9 @@ def test_dependence_works_by_keyboard_and_by_link(open_lesson: Open) -> None:
     page.wait_for_function("() => document.querySelector('#lesson-4 .heard').textContent.includes('comes first')")
 
 
-def test_the_gradient_is_that_of_automatic_differentiation(open_lesson: Open) -> None:
-    page = open_lesson(5)
+def test_a_stack_learns_what_is_drawn(open_lesson: Open) -> None:
+    page = open_lesson(5, "&shape=three&layers=4")
+    # Its gradient is that of automatic differentiation.
     generator = torch.Generator().manual_seed(3)
     raw = (2 * torch.randn(3, 5, generator=generator, dtype=torch.float64)).requires_grad_()
     numbers = torch.randn(17, generator=generator, dtype=torch.float64)
@@ -91,16 +89,13 @@ def test_the_gradient_is_that_of_automatic_differentiation(open_lesson: Open) ->
     assert raw.grad is not None
     torch.testing.assert_close(gradient, raw.grad, rtol=1e-7, atol=1e-9)
 
-
-def test_a_stack_learns_what_is_drawn(open_lesson: Open) -> None:
-    page = open_lesson(5, "&shape=three&layers=4")
     before = facts(page, 5)
     assert before["step"] == "0" and words(page, 5).startswith("Before the first step")
     page.click("#lesson-5 .run")
     after = until_fitted(page)
-    value, affine, best = (float(after[name]) for name in ("value", "affine", "best"))
-    assert max(float(before["value"]), affine) < value < best + 0.01
-    assert (value - affine) / (best - affine) > 0.9
+    fitted, affine, best = (float(after[name]) for name in ("value", "affine", "best"))
+    assert max(float(before["value"]), affine) < fitted < best + 0.01
+    assert (fitted - affine) / (best - affine) > 0.9
     assert int(after["modes"]) == 3 and float(after["area"]) == pytest.approx(1, abs=0.01)
 
 
@@ -151,8 +146,7 @@ def test_a_density_can_be_drawn_by_hand(open_lesson: Open) -> None:
     assert float(facts(page, 5)["area"]) == pytest.approx(1, abs=0.01)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_they_fit_the_screen_and_answer(open_lesson: Open, width: int, scheme: str) -> None:
     page = open_lesson(4, width=width, scheme=scheme)
     for number in (4, 5):

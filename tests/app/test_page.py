@@ -36,7 +36,7 @@ def fetch(page: Page, selector: str) -> bytes:
     return Path(download.value.path()).read_bytes()
 
 
-def test_music_is_drawn_and_can_be_heard_before_the_first_click(open_page: Open) -> None:
+def test_music_is_drawn_heard_and_sought_before_the_first_sample(open_page: Open) -> None:
     page = open_page()
     ready(page)
     assert page.evaluate(COLOURS, NOTES) > 5
@@ -46,6 +46,29 @@ def test_music_is_drawn_and_can_be_heard_before_the_first_click(open_page: Open)
     page.wait_for_function("() => document.querySelector('#roll audio').currentTime > 0.2")
     assert page.locator("#roll .play").text_content() == "Pause"
     assert float(page.get_attribute(NOTES, "aria-valuenow")) > 0
+    # By keyboard.
+    page.focus(NOTES)
+    page.keyboard.press(" ")
+    page.wait_for_function("() => document.querySelector('#roll audio').paused")
+    page.keyboard.press("Home")
+    page.wait_for_function("() => document.querySelector('#roll audio').currentTime === 0")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => document.querySelector('#roll audio').currentTime > 0.5")
+    page.wait_for_function("() => +document.querySelector('#roll canvas.notes').ariaValueNow > 0.5")
+    page.keyboard.press("Home")
+    page.wait_for_function("() => document.querySelector('#roll audio').currentTime === 0")
+    page.keyboard.press(" ")
+    page.wait_for_function("() => !document.querySelector('#roll audio').paused")
+    page.keyboard.press(" ")
+    page.wait_for_function("() => document.querySelector('#roll audio').paused")
+    # A click seeks, and hovering names the note.
+    page.keyboard.press("Home")
+    page.wait_for_function("() => document.querySelector('#roll audio').currentTime === 0")
+    box = page.locator(NOTES).bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert page.locator("#roll .tip").text_content()[0] in "CDEFGAB"
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_function("() => document.querySelector('#roll audio').currentTime > 0.5")
 
 
 def test_sample_brings_a_new_roll_and_new_sound(open_page: Open) -> None:
@@ -76,34 +99,13 @@ def test_downloads_are_valid_files(open_page: Open, tmp_path: Path) -> None:
     assert fetch(page, "#roll .png").startswith(b"\x89PNG\r\n")
 
 
-def test_the_roll_works_by_keyboard(open_page: Open) -> None:
-    page = open_page()
-    ready(page)
-    page.focus(NOTES)
-    page.keyboard.press("ArrowRight")
-    page.wait_for_function("() => document.querySelector('#roll audio').currentTime > 0.5")
-    page.wait_for_function("() => +document.querySelector('#roll canvas.notes').ariaValueNow > 0.5")
-    page.keyboard.press("Home")
-    page.wait_for_function("() => document.querySelector('#roll audio').currentTime === 0")
-    page.keyboard.press(" ")
-    page.wait_for_function("() => !document.querySelector('#roll audio').paused")
-    page.keyboard.press(" ")
-    page.wait_for_function("() => document.querySelector('#roll audio').paused")
-
-
-def test_a_click_seeks_and_hovering_names_the_note(open_page: Open) -> None:
-    page = open_page()
-    ready(page)
-    box = page.locator(NOTES).bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    assert page.locator("#roll .tip").text_content()[0] in "CDEFGAB"
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.wait_for_function("() => document.querySelector('#roll audio').currentTime > 0.5")
-
-
 def test_text_shows_tinted_lines(open_page: Open) -> None:
     page = open_page()
+    ready(page)
+    page.click("#roll .play")
+    page.wait_for_function("() => !document.querySelector('#roll audio').paused")
     page.locator("#model-bar label", has_text="Penn Treebank").click()
+    page.wait_for_function("() => document.querySelector('#roll audio').paused")  # its player is hidden
     page.wait_for_selector("#lines .lines .line")
     assert page.locator("#roll").is_hidden()
     before = page.locator("#lines .lines").inner_text()
@@ -137,6 +139,10 @@ def test_bad_settings_are_one_sentence_and_lose_nothing(open_page: Open) -> None
     page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('seed')")
     assert page.locator(".lnf-refusal").count() == 0
     assert "length=5" in page.url
+    page.locator("#count input.typed").fill("")  # refused, and not replaced
+    page.click("#sample-button")
+    page.wait_for_selector("#count .lnf-refusal")
+    assert "The number of samples is empty" in page.locator("#count .lnf-refusal").text_content()
 
 
 def test_the_same_refusal_is_said_again(open_page: Open) -> None:
@@ -178,18 +184,14 @@ def test_a_late_refusal_takes_the_focus_from_nobody_who_types(open_page: Open) -
     page.wait_for_function("() => document.activeElement.closest('#length')")
 
 
-def test_a_cleared_number_is_refused_and_not_replaced(open_page: Open) -> None:
-    page = open_page()
-    unfold(page)
-    page.locator("#count input.typed").fill("")
-    page.click("#sample-button")
-    page.wait_for_selector("#count .lnf-refusal")
-    assert "The number of samples is empty" in page.locator("#count .lnf-refusal").text_content()
-
-
 def test_what_is_said_and_linked_is_what_is_shown(open_page: Open) -> None:
     """Changing the model changes nothing that is said of the picture; changing the domain changes all of it."""
     page = open_page()
+    words = "(said) => document.querySelector('#status .words').textContent.includes(said)"
+    page.locator("#model-bar label", has_text="AF/AF").click()  # another model than the one shown is a press away
+    page.wait_for_function(words, arg="Press Sample to hear JSB Chorales, ")
+    page.locator("#model-bar label", has_text="AF/SCF").first.click()
+    page.wait_for_function(words, arg="Press Sample for a new one")
     press_sample(page)
     said, address = page.locator("#status .words").text_content(), page.url
     title = page.locator("#roll .title").text_content()
@@ -212,7 +214,7 @@ def test_a_result_on_its_way_is_shown_with_its_own_words(open_page: Open) -> Non
     page = open_page()
     ready(page)
     twice = ("Penn Treebank", "JSB", "Penn Treebank")
-    for choice in (("AF/AF",), ("Penn Treebank",), ("JSB",), twice, twice[::-1][1:], twice[1:]):
+    for choice in (("AF/AF",), ("Penn Treebank",), ("JSB",), twice, twice[1:]):
         page.click("#sample-button")
         for name in choice:
             page.wait_for_timeout(40)
@@ -235,24 +237,6 @@ def test_the_settings_of_music_are_whole_after_a_text_model(open_page: Open) -> 
     assert page.get_attribute("#tempo .dragged", "max") == f"{LIMITS.tempo[1]:g}"
 
 
-def test_music_stops_when_its_player_is_hidden(open_page: Open) -> None:
-    page = open_page()
-    ready(page)
-    page.click("#roll .play")
-    page.wait_for_function("() => !document.querySelector('#roll audio').paused")
-    page.locator("#model-bar label", has_text="Penn Treebank").click()
-    page.wait_for_function("() => document.querySelector('#roll audio').paused")
-
-
-def test_result_and_play_are_on_the_first_screen(open_page: Open) -> None:
-    for width, height in ((1280, 800), (390, 844)):
-        page = open_page(width=width, height=height)
-        ready(page)
-        for selector in ("#roll .play", "#sample-button"):
-            box = page.locator(selector).bounding_box()
-            assert box["y"] + box["height"] <= height, (selector, width, box)
-
-
 def test_on_a_phone_the_result_comes_into_view(open_page: Open) -> None:
     page = open_page(width=390, height=600)
     press_sample(page)
@@ -262,6 +246,16 @@ def test_on_a_phone_the_result_comes_into_view(open_page: Open) -> None:
 def test_the_instrument_is_chosen_by_keyboard_and_left_with_tab(open_page: Open) -> None:
     page = open_page()
     unfold(page)
+    # theme.css and the scripts reach into Gradio's own elements: a release that renames them must fail here.
+    for selector in (
+        ".gradio-container",
+        ".lnf-settings .form",
+        ".lnf-settings .block",
+        "#more .fold",
+        "#tabs .tab-wrapper",
+        "#count input",
+    ):
+        assert page.locator(selector).count() > 0, selector
     page.focus("#instrument select")
     page.keyboard.press("C")
     page.keyboard.press("Tab")
@@ -301,32 +295,6 @@ def test_the_piece_that_is_shown_is_played_anew_on_another_instrument_and_at_ano
     page.wait_for_function("() => location.search.includes('tempo=150&instrument=Church')")
 
 
-def test_the_parts_of_gradio_that_are_restyled_are_there(open_page: Open) -> None:
-    """``theme.css`` and the scripts reach into Gradio's own elements: a release that renames them must fail here."""
-    page = open_page()
-    unfold(page)
-    for selector in (
-        ".gradio-container",
-        ".lnf-settings .form",
-        ".lnf-settings .block",
-        "#more .fold",
-        "#tabs .tab-wrapper",
-        "#count input",
-    ):
-        assert page.locator(selector).count() > 0, selector
-    page.click("#sample-button")
-    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('seed')")
-
-
-def test_another_model_than_the_one_shown_is_said_to_be_a_press_away(open_page: Open) -> None:
-    page = open_page("")
-    words = "(said) => document.querySelector('#status .words').textContent.includes(said)"
-    page.locator("#model-bar label", has_text="AF/AF").click()
-    page.wait_for_function(words, arg="Press Sample to hear JSB Chorales, ")
-    page.locator("#model-bar label", has_text="AF/SCF").first.click()
-    page.wait_for_function(words, arg="Press Sample for a new one")
-
-
 def test_broken_models_are_greyed_out_with_their_reason(open_page: Open) -> None:
     page = open_page("?dataset=ptb&variant=lstm")
     page.wait_for_selector("#lines .lines .line")
@@ -335,10 +303,13 @@ def test_broken_models_are_greyed_out_with_their_reason(open_page: Open) -> None
     assert "IAF/SCF:" in page.locator("#model-bar .reason").text_content()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "dark")])
-def test_it_fits_the_screen_in_both_schemes(open_page: Open, width: int, scheme: str) -> None:
-    page = open_page(width=width, scheme=scheme)
+@pytest.mark.parametrize(("width", "height", "scheme"), [(390, 844, "light"), (390, 844, "dark"), (1280, 800, "dark")])
+def test_it_fits_the_screen_in_both_schemes(open_page: Open, width: int, height: int, scheme: str) -> None:
+    page = open_page(width=width, height=height, scheme=scheme)
     ready(page)
+    for selector in ("#roll .play", "#sample-button"):  # on the first screen
+        box = page.locator(selector).bounding_box()
+        assert box["y"] + box["height"] <= height, (selector, width, box)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
     assert page.evaluate(COLOURS, NOTES) > 5
     dark = page.evaluate("() => document.body.classList.contains('dark')")
