@@ -182,7 +182,8 @@ def running_hub() -> Iterator[tuple[Hub, str]]:
     """A Hub of one's own and its address."""
     hub = Hub()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # It is shut down once a test: half a second, the default, would be the longest part of most of them.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield hub, f"http://127.0.0.1:{server.server_port}"

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -112,11 +113,14 @@ def test_only_the_files_of_a_checkpoint_are_fetched(hub: tuple[Hub, str], tmp_pa
     assert not {"pytorch_model.bin", "run.py", "model.pkl"} & set(server.fetched)
 
 
-def test_a_download_cut_short_is_named_and_can_be_repeated(hub: tuple[Hub, str], tmp_path: Path) -> None:
+def test_a_download_cut_short_is_named_and_can_be_repeated(
+    hub: tuple[Hub, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server, endpoint = hub
     save_tiny(tmp_path / "a")
     push(tmp_path / "a", REPOSITORY, endpoint=endpoint, token=TOKEN)
     server.truncate = {"config.json"}
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)  # the client waits between its five tries
     with pytest.raises(CheckpointError, match=f"{REPOSITORY} could not be fetched"):
         download(REPOSITORY, endpoint=endpoint, cache_dir=tmp_path / "cache")
     server.truncate = set()
@@ -170,15 +174,17 @@ def test_the_command_line_pushes_and_load_takes_a_hub_id(hub: tuple[Hub, str], t
     save_tiny(tmp_path / "a", "af-only")
     environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": TOKEN}
     environment |= {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "lnf_core", "push", str(tmp_path / "a"), REPOSITORY]
-    pushed = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert pushed.returncode == 0, pushed.stderr
-    commit = server.repositories[REPOSITORY]["main"]
-    assert commit in pushed.stdout
-    probe = (
+    # Of its own, since the client reads its environment while it is imported; one process is enough for both.
+    code = (
         "import json, lnf_core\n"
-        f"c = lnf_core.load({REPOSITORY!r}, revision={commit!r})\n"
+        "from lnf_core.cli import app\n"
+        f"app(['push', {str(tmp_path / 'a')!r}, {REPOSITORY!r}], standalone_mode=False)\n"
+        f"c = lnf_core.load({REPOSITORY!r}, revision='main')\n"
         "print(json.dumps([c.variant, c.dataset, c.path.name]))"
     )
-    loaded = subprocess.run([sys.executable, "-c", probe], env=environment, capture_output=True, text=True, check=True)
-    assert json.loads(loaded.stdout) == ["af-only", "jsb", commit]
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    *pushed, loaded = done.stdout.splitlines()
+    commit = server.repositories[REPOSITORY]["main"]
+    assert commit in "\n".join(pushed)
+    assert json.loads(loaded) == ["af-only", "jsb", commit]
