@@ -22,12 +22,12 @@ JOIN, SERVER = re.compile("/queue/join"), re.compile("/component_server")
 
 
 @pytest.fixture
-def fresh(browser: Any, server: str) -> Any:  # noqa: ANN401 - a maker of Playwright pages, whose failures are the point
-    """Opens the app in a window of its own, in which requests to some paths are refused."""
-    context = browser.new_context()
+def fresh(pages: Callable[[int], Any], server: str) -> Any:  # noqa: ANN401 - a maker of Playwright pages, whose failures are the point
+    """Opens the app in a window in which requests to some paths are refused, whatever the browser complains of."""
+    page = pages(0)
 
     def opened(query: str, path: re.Pattern[str] | None = None, answer: Callable[[Route], None] | None = None) -> Any:  # noqa: ANN401
-        page = context.new_page()
+        page.set_viewport_size({"width": 1280, "height": 720})
         page.set_default_timeout(20_000)
         if path is not None:
             page.route(path, answer)
@@ -36,7 +36,9 @@ def fresh(browser: Any, server: str) -> Any:  # noqa: ANN401 - a maker of Playwr
         return page
 
     yield opened
-    context.close()
+    page.unroute_all(behavior="ignoreErrors")
+    page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+    page.goto("about:blank")
 
 
 def full(route: Route) -> None:
