@@ -1,4 +1,4 @@
-"""The page as a Space: published by the Hub's own client to a small local Hub."""
+"""The page as a Space: published by the Hub's own client to a small local Hub, served from there, and used."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -38,7 +39,7 @@ def command(*arguments: str, root: Path = ROOT, **environment: str) -> subproces
 
 
 def small_copy(folder: Path) -> Path:
-    """A clone of what a Space needs, with one small checkpoint that plays."""
+    """A clone of what a Space needs, with one small checkpoint."""
     for name in ("app", "lnf_core", "figures", "assets"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in FILES:
@@ -49,21 +50,70 @@ def small_copy(folder: Path) -> Path:
     return folder
 
 
-def test_the_page_is_published_with_all_it_needs(hub: tuple[Hub, str], tmp_path: Path) -> None:
-    server, endpoint = hub
-    server.create("spaces/ada/flows")
-    server.commit("spaces/ada/flows", "main", {"app/gone.py": b"of an earlier version"})
-    done = command("ada/flows", HF_ENDPOINT=endpoint, HF_TOKEN=TOKEN, HF_HOME=str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    assert "spaces/ada/flows" in done.stdout
-    assert server.created["spaces/ada/flows"]["sdk"] == "gradio"
-    published = server.commits[server.repositories["spaces/ada/flows"]["main"]]
-    assert set(published) == {*files_of(ROOT), ".gitattributes"}
-    assert {name.split("/")[0] for name in published} == {*FILES, *FOLDERS, ".gitattributes"}
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A Hub to which this repository was published, in place of an earlier version."""
+    with running_hub() as (server, endpoint):
+        server.create("spaces/ada/flows")
+        server.commit("spaces/ada/flows", "main", {"app/gone.py": b"of an earlier version"})
+        home = str(tmp_path_factory.mktemp("home"))
+        done = command("ada/flows", HF_ENDPOINT=endpoint, HF_TOKEN=TOKEN, HF_HOME=home)
+        assert done.returncode == 0, done.stderr
+        assert "spaces/ada/flows" in done.stdout
+        yield server
+
+
+@pytest.fixture(scope="module")
+def page(whole: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the page as the Space serves it, with the checkpoints that come with it."""
+    space = tmp_path_factory.mktemp("space")
+    for name, content in published(whole).items():
+        (space / name).parent.mkdir(parents=True, exist_ok=True)
+        (space / name).write_bytes(content)
+    # Machine code is kept for one place of the package: a copy would compile its kernels anew, for most of a minute.
+    (space / "sitecustomize.py").write_text("import sys; sys.modules['numba'] = None")
+    environment = {"LNF_CHECKPOINTS": "", "PYTHONPATH": str(space)}
+    with serving(space, tmp_path_factory.mktemp("served"), **environment) as address:
+        yield address
+
+
+def published(server: Hub) -> dict[str, bytes]:
+    return server.commits[server.repositories["spaces/ada/flows"]["main"]]
+
+
+def test_the_page_is_published_with_all_it_needs(whole: Hub) -> None:
+    assert whole.created["spaces/ada/flows"]["sdk"] == "gradio"
+    files = published(whole)
+    assert set(files) == {*files_of(ROOT), ".gitattributes"}
+    assert {name.split("/")[0] for name in files} == {*FILES, *FOLDERS, ".gitattributes"}
     for name in files_of(ROOT):
-        assert published[name] == (ROOT / name).read_bytes(), name
-    weights = [name for name in published if name.endswith(".safetensors")]
-    assert len(weights) >= 8 and len(server.large) == len(weights)  # the weights went as large files
+        assert files[name] == (ROOT / name).read_bytes(), name
+    weights = [name for name in files if name.endswith(".safetensors")]
+    assert len(weights) >= 8 and len(whole.large) == len(weights)  # the weights went as large files
+
+
+def test_what_was_published_serves_the_page(page: str, tmp_path: Path) -> None:
+    client = Client(page, verbose=False, download_files=str(tmp_path / "downloads"))
+    assert "ptb/af-scf" in {model["name"] for model in client.predict(api_name="/models")}
+    _, _, lines = client.predict("ptb/af-scf", length="9", count=2, seed="1", api_name="/sample")
+    assert [len(line["symbols"]) for line in lines["lines"]] == [9, 9]
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/app.md"])
+def test_the_examples_for_programs_run(
+    page: str, document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text("utf-8"), re.DOTALL)
+    (example,) = [block for block in blocks if "gradio_client" in block]
+    assert "http://127.0.0.1:7860" in example
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    found: dict[str, Any] = {}
+    exec(compile(example.replace("http://127.0.0.1:7860", page), document, "exec"), found)
+    assert len(found["roll"]["samples"]) >= 1 and found["done"]["kind"] == "done"
+    assert Path(found["roll"]["samples"][0]["midi"]).read_bytes().startswith(b"MThd")
+    if document == "README.md":
+        assert found["roll"]["given"] > 0 and found["cloud"]["step"] == 4 and found["tables"][0]["rows"]
+        assert {"jsb/af-scf", "ptb/lstm"} <= {model["name"] for model in found["models"]}
 
 
 def test_the_docs_name_all_that_is_uploaded() -> None:
@@ -72,7 +122,7 @@ def test_the_docs_name_all_that_is_uploaded() -> None:
     assert {name for name in wanted if name not in said} == set()
 
 
-def test_what_was_published_serves_the_page(hub: tuple[Hub, str], tmp_path: Path) -> None:
+def test_what_git_does_not_track_stays_here_and_a_page_can_be_private(hub: tuple[Hub, str], tmp_path: Path) -> None:
     server, endpoint = hub
     copy = small_copy(tmp_path / "copy")
     (copy / "app" / "notes.txt").write_text("not tracked: stays here")
@@ -82,17 +132,7 @@ def test_what_was_published_serves_the_page(hub: tuple[Hub, str], tmp_path: Path
     assert done.returncode == 0, done.stderr
     asked = server.created["spaces/ada/flows"]
     assert asked.get("visibility") == "private" or asked.get("private") is True  # newer and older clients
-    published = server.commits[server.repositories["spaces/ada/flows"]["main"]]
-    assert not {"app/notes.txt", "app/.env"} & set(published)
-    space = tmp_path / "space"
-    for name, content in published.items():
-        (space / name).parent.mkdir(parents=True, exist_ok=True)
-        (space / name).write_bytes(content)
-    with serving(space, tmp_path) as address:
-        client = Client(address, verbose=False, download_files=str(tmp_path / "downloads"))
-        assert "ptb/af-scf" in {model["name"] for model in client.predict(api_name="/models")}
-        _, _, lines = client.predict("ptb/af-scf", length="9", count=2, seed="1", api_name="/sample")
-        assert [len(line["symbols"]) for line in lines["lines"]] == [9, 9]
+    assert not {"app/notes.txt", "app/.env"} & set(published(server))
 
 
 def test_a_copy_without_git_is_published_without_compiled_files(tmp_path: Path) -> None:
