@@ -116,14 +116,13 @@ def test_cancel_ends_a_sample_and_the_next_one_is_drawn(open_page: Callable[...,
 
 @pytest.mark.browser
 def test_cancel_before_the_first_answer_says_what_is_in_sight(open_page: Callable[..., Any]) -> None:
-    page = open_page("?dataset=ptb&variant=af-af&seed=3&length=280&count=6")
+    page = open_page("?dataset=nottingham&variant=af-af&seed=3&length=1024&count=6")
     page.wait_for_function(BUSY)
     page.wait_for_selector("#sample-cancel", state="visible")
-    page.wait_for_selector("#lines .lines .line", state="visible")
     page.locator("#sample-cancel").press("Enter")
     page.wait_for_function(IDLE)
     said = page.locator("#status .words").text_content()
-    assert said == "Cancelled. AF/SCF · Penn Treebank: a ready-made sample."
+    assert said == "Cancelled. AF/SCF · JSB Chorales: a ready-made sample."
     assert "seed=" not in page.url
 
 
