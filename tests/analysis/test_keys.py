@@ -21,16 +21,15 @@ def model() -> LatentFlow:
     return found
 
 
-@pytest.mark.parametrize("moved", [-5, 0])
-def test_chorales_come_back_to_their_key(model: LatentFlow, data_root: Path, moved: int) -> None:
+def test_chorales_come_back_to_their_key(model: LatentFlow, data_root: Path) -> None:
     pieces = load_dataset("jsb", data_root).valid[:20]
-    found = []
-    for piece in pieces:
+    back = []
+    for piece, moved in zip(pieces, (-5, 0) * 10, strict=True):
         search = likeliest_key(model, piece[:32].roll(moved, 1), generator=torch.Generator().manual_seed(0))
-        found.append(search.shifts[search.best])
+        back.append(search.shifts[search.best] == -moved)
         assert len(search.shifts) == len(search.rolls) == len(search.log_likelihoods) <= len(SHIFTS)
         torch.testing.assert_close(search.rolls[search.shifts.index(0)], piece[:32].roll(moved, 1))
-    assert sum(shift == -moved for shift in found) >= 14  # some begin in a neighbouring key
+    assert sum(back[::2]) >= 7 and sum(back[1::2]) >= 7  # some begin in a neighbouring key
 
 
 def test_no_note_leaves_the_keyboard(model: LatentFlow) -> None:

@@ -98,7 +98,7 @@ def test_the_density_finds_the_noise_behind_a_sample_of_a_released_model(engine:
     model = load(name).model
     assert isinstance(model, LatentFlow)
     # A sweep of jacobi over an AF/AF model solves every dimension of every step: seconds, where the loop takes none.
-    lengths = torch.tensor([20, 13] if engine == "jacobi" else [60, 41])
+    lengths = torch.tensor([12, 8] if engine == "jacobi" else [60, 41])
     eps = noise(model, lengths, 1)
     drawn = model.from_noise(eps, lengths, argmax=True, engine=engine)
     assert drawn.z is not None
@@ -276,21 +276,16 @@ def test_auto_takes_what_the_environment_names(monkeypatch: pytest.MonkeyPatch) 
     assert small_model("lstm", "categorical").sample(1, 4).engine == "numba_cpu"  # jacobi cannot: the next best
 
 
-def test_nothing_is_compiled_or_imported_before_it_is_needed() -> None:
-    code = "import sys, lnf_core, lnf_core.models.build; print('numba' in sys.modules)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "False"
-
-
 @pytest.mark.slow
-def test_kernels_compile_where_nothing_may_be_written(tmp_path: Path) -> None:
+def test_kernels_compile_when_they_are_needed_and_where_nothing_may_be_written(tmp_path: Path) -> None:
     blocked = tmp_path / "a file, no folder"
     blocked.touch()
     code = (
-        "import torch\n"
+        "import sys, torch\n"
         "from lnf_core import engines\n"
         "from lnf_core.config import BaselineConfig\n"  # the fewest kernels
         "from lnf_core.models.build import build_model\n"
+        "print('numba' in sys.modules)\n"
         "config = BaselineConfig(5, 'categorical', 8, embedding_size=4, hidden_size=4)\n"
         "model = build_model(config, torch.ones(9)).eval()\n"
         "print(engines.ready('numba_cpu'), model.sample(1, 8).engine)\n"
@@ -299,5 +294,5 @@ def test_kernels_compile_where_nothing_may_be_written(tmp_path: Path) -> None:
     environment = {"LNF_CACHE_DIR": str(blocked), "PATH": "/usr/bin:/bin", "NUMBA_DISABLE_JIT": "0"}
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert found.returncode == 0, found.stderr
-    assert found.stdout.split() == ["False", "eager", "numba_cpu"]
+    assert found.stdout.split() == ["False", "False", "eager", "numba_cpu"]
     assert blocked.is_file()

@@ -30,9 +30,10 @@ WITHOUT_LIBRARY = (
 )
 
 
-def test_without_the_library_sine_voices_play_and_say_how_to_get_better() -> None:
+def test_importing_the_package_loads_no_synthesizer_and_without_the_library_sine_voices_play() -> None:
     out = python(
-        WITHOUT_LIBRARY + "import torch\n"
+        WITHOUT_LIBRARY + "import sys, torch, lnf_core.music\n"
+        "print([name for name in ('pretty_midi', 'mido', 'fluidsynth') if name in sys.modules])\n"
         "from lnf_core.errors import SynthesisError\n"
         "from lnf_core.music import Synthesizer, roll_to_midi\n"
         "synth = Synthesizer()\n"
@@ -44,15 +45,9 @@ def test_without_the_library_sine_voices_play_and_say_how_to_get_better() -> Non
         "except SynthesisError as error:\n"
         "    print(error)\n"
     )
-    state, reason, raised = out.splitlines()
+    loaded, state, reason, raised = out.splitlines()
+    assert loaded == "[]"
     assert state == "False sine True"
     assert "libfluidsynth was not found" in reason
     assert "apt install fluidsynth" in reason
     assert raised == reason
-
-
-def test_importing_the_package_loads_no_synthesizer() -> None:
-    out = python(
-        "import sys, lnf_core.music\nprint([n for n in ('pretty_midi', 'mido', 'fluidsynth') if n in sys.modules])"
-    )
-    assert out.strip() == "[]"
