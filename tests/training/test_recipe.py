@@ -194,18 +194,13 @@ def test_preset_and_recipe_exclude_each_other(tmp_path: Path) -> None:
 def queue_file(tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LNF_DATA_DIR", str(data_root))
     small = SMALL.replace('"model.prior_hidden" = 8, ', "").replace("batch_size = 8", "batch_size = 40")
-    for name, steps in (("one", 3), ("two", 100_000)):
+    endless = f"{small}, max_steps = 100_000, checkpoint_minutes = 3.0"
+    for name, settings in (("wrong", "colour = 3"), ("endless", endless)):
         path = tmp_path / "jsb" / f"{name}.toml"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(
-            f'preset = "jsb/af-scf"\n[[stage]]\nname = "a"\nsettings = {{ {small}, max_steps = {steps}, '
-            "checkpoint_minutes = 3.0 }"
-        )
-    (tmp_path / "jsb" / "three.toml").write_text(
-        'preset = "jsb/af-scf"\n[[stage]]\nname = "a"\nsettings = { colour = 3 }'
-    )
+        path.write_text(f'preset = "jsb/af-scf"\n[[stage]]\nname = "a"\nsettings = {{ {settings} }}')
     queue = tmp_path / "queue.toml"
-    queue.write_text("".join(f'[[run]]\nrecipe = "jsb/{n}.toml"\nminutes = 9\n' for n in ("one", "three", "two")))
+    queue.write_text("".join(f'[[run]]\nrecipe = "jsb/{n}.toml"\nminutes = 9\n' for n in ("wrong", "endless")))
     return queue
 
 
@@ -242,26 +237,58 @@ def test_a_run_of_the_queue_that_fails_without_a_word_has_a_line(
     assert said == [f"jsb/one: ended with {ended}"]
 
 
+def test_runs_of_the_queue_that_end_well_are_followed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue, said = queue_of("print('Finished.')", monkeypatch), []
+    queue._say = said.append
+    queue._waiting *= 2
+    queue.run()
+    assert said == ["jsb/one: Finished."] * 2
+
+
+def test_what_the_queue_starts_ends_with_the_run_done(
+    tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+
+    def start(command: list[str], **_options: object) -> None:
+        commands.append(command)
+        raise InterruptedError
+
+    monkeypatch.setenv("LNF_DATA_DIR", str(data_root))
+    monkeypatch.setattr(subprocess, "Popen", start)
+    small = SMALL.replace('"model.prior_hidden" = 8, ', "").replace("batch_size = 8", "batch_size = 40")
+    path = tmp_path / "jsb" / "short.toml"
+    path.parent.mkdir()
+    path.write_text(f'preset = "jsb/af-scf"\n[[stage]]\nname = "a"\nsettings = {{ {small}, max_steps = 3 }}')
+    with pytest.raises(InterruptedError):
+        Queue([Entry(path, 9.0)], tmp_path / "runs", say=lambda _line: None)._work()
+    (command,) = commands
+    at = command.index("lnf_core")
+    assert command[at - 1] == "-m"
+    done = CliRunner().invoke(app, command[at + 1 :])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "runs" / "jsb" / "short" / "1-a" / "done").exists()
+
+
 @pytest.mark.slow
 def test_the_queue_goes_on_after_a_failure_and_stops_with_its_state_saved(queue_file: Path, tmp_path: Path) -> None:
     said: list[str] = []
     queue = Queue(read_queue(queue_file), tmp_path / "runs", say=said.append)
-    last = tmp_path / "runs" / "jsb" / "two" / "1-a"
+    last = tmp_path / "runs" / "jsb" / "endless" / "1-a"
+    told = last / "metrics.jsonl"
 
     def stop_when_it_runs() -> None:
         deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and not (last / "metrics.jsonl").exists():
-            time.sleep(0.1)
-        time.sleep(1.0)
+        while time.monotonic() < deadline and not (told.exists() and told.stat().st_size):  # a step is done
+            time.sleep(0.05)
         queue.stop()
 
     stopper = threading.Thread(target=stop_when_it_runs)
     stopper.start()
-    with pytest.raises(TrainingError, match="jsb/three"):
+    with pytest.raises(TrainingError, match=r"failed: jsb/wrong;"):
         queue.run()
     stopper.join()
-    assert (tmp_path / "runs" / "jsb" / "one" / "1-a" / "done").exists()
-    assert any("jsb/three: 'colour' cannot be set" in line for line in said)
+    assert any("jsb/wrong: 'colour' cannot be set" in line for line in said)
     assert (last / "state" / "state.safetensors").exists()
     assert not (last / "done").exists()
     assert any("Interrupted" in line for line in said)
