@@ -55,7 +55,7 @@ def test_single_flow_is_a_bijection(kind: str, size: int, transform: str, revers
 
 @transforms
 @pytest.mark.parametrize("kind", LAYERS)
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.parametrize("count", [1, 2, 4])
 def test_stack_is_a_bijection(kind: str, transform: str, count: int) -> None:
     layers = [layer(kind, 4, transform, reverse=index % 2 == 1, seed=index) for index in range(count)]
     check_flow(FlowStack(layers), 4)

@@ -28,17 +28,26 @@ def every_x(likelihood: Likelihood, steps: int, vocab: int) -> list[Tensor]:
     return [torch.tensor(rows)[:, None] for rows in itertools.product(keys, repeat=steps)]
 
 
+def integrated(model: LatentFlow, every: list[Tensor]) -> Tensor:
+    """``log p(x, T)`` of each x, float64, by the trapezoid rule over every latent of a model with D = 1."""
+    steps = len(every[0])
+    axis = GRID if steps == 1 else GRID[::6]
+    z = torch.cartesian_prod(*[axis] * steps).reshape(-1, steps).T[..., None]  # [T, points, 1]
+    return summed(model, every, z, steps * math.log(float(axis[1] - axis[0])))
+
+
 @torch.no_grad()
-def integrated(model: LatentFlow, x: Tensor) -> float:
-    """``log p(x, T)`` by the trapezoid rule over every latent of a model with D = 1."""
-    steps = len(x)
-    axes = torch.meshgrid(*[GRID if steps == 1 else GRID[::6]] * steps, indexing="ij")
-    z = torch.stack([axis.flatten() for axis in axes])[..., None]  # [T, points, 1]
-    lengths = torch.full((z.shape[1],), steps)
-    log_joint = model.log_prior(z, lengths) + model.log_emission(x.expand(steps, z.shape[1], *x.shape[2:]), z, lengths)
-    width = float(axes[0].flatten().unique().diff().mean())
-    total = torch.logsumexp(log_joint.sum(0).double(), 0) + steps * math.log(width)
-    return float(total + model.length_prior.log_prob(torch.tensor(steps)))
+def summed(model: LatentFlow, every: list[Tensor], z: Tensor, log_volume: float) -> Tensor:
+    """``log p(x, T)`` of each x from a grid of latents ``[T, points, D]`` whose cells have this volume."""
+    steps, points, _ = z.shape
+    lengths = torch.full((points,), steps)
+    log_prior = model.log_prior(z, lengths)
+    log_length = float(model.length_prior.log_prob(torch.tensor(steps)))
+    found = []
+    for x in every:
+        log_joint = log_prior + model.log_emission(x.expand(steps, points, *x.shape[2:]), z, lengths)
+        found.append(torch.logsumexp(log_joint.sum(0).double(), 0) + log_volume + log_length)
+    return torch.stack(found)
 
 
 def one_dimensional(variant: str, likelihood: Likelihood) -> LatentFlow:
@@ -54,7 +63,7 @@ def test_importance_sampling_agrees_with_integration(variant: str, likelihood: L
     model = one_dimensional(variant, likelihood)
     x = every_x(likelihood, steps, model.config.vocab_size)[3 % (2 + steps)]
     lengths = torch.tensor([steps])
-    exact = integrated(model, x)
+    exact = float(integrated(model, [x]))
     generator = torch.Generator().manual_seed(0)
     weights = (
         torch.cat([model.elbo(x, lengths, 2000, generator).log_weights for _ in range(5)], -1)[0].detach().double()
@@ -79,15 +88,10 @@ def assert_estimates(model: LatentFlow, x: Tensor, lengths: Tensor, exact: Tenso
     assert ((estimate - exact).abs() < 5 * error + 1e-3).all()
 
 
-@torch.no_grad()
-def integrated_step(model: LatentFlow, x: Tensor) -> float:
-    """``log p(x, T = 1)`` of a model with D = 2, which coupling needs, on a plane of latents."""
+def integrated_step(model: LatentFlow, every: list[Tensor]) -> Tensor:
+    """``log p(x, T = 1)`` of each x, of a model with D = 2, which coupling needs, on a plane of latents."""
     line = GRID[::3]
-    z = torch.cartesian_prod(line, line)[None]  # [1, points, 2]
-    lengths = torch.ones(z.shape[1], dtype=torch.int64)
-    log_joint = model.log_prior(z, lengths) + model.log_emission(x.expand(1, z.shape[1], *x.shape[2:]), z, lengths)
-    total = torch.logsumexp(log_joint[0].double(), 0) + 2 * math.log(float(line[1] - line[0]))
-    return float(total + model.length_prior.log_prob(torch.tensor(1)))
+    return summed(model, every, torch.cartesian_prod(line, line)[None], 2 * math.log(float(line[1] - line[0])))
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
@@ -96,7 +100,7 @@ def test_coupling_agrees_with_integration(variant: str, likelihood: Likelihood) 
     sizes = {"latent_size": 2, "flow_hidden": 4, "vocab_size": 2, "max_length": 3, "hidden_size": 4}
     model = small_flow(variant, likelihood, **sizes)
     every = every_x(likelihood, 1, 2)
-    exact = torch.tensor([integrated_step(model, x) for x in every], dtype=torch.float64)
+    exact = integrated_step(model, every)
     total = exact.exp().sum()
     assert float(total) == pytest.approx(math.exp(model.length_prior.log_prob(torch.tensor(1))), rel=2e-3)
     x = torch.cat(every, 1)
@@ -116,7 +120,7 @@ def test_an_inverse_autoregressive_prior_agrees_with_integration() -> None:
         for parameter in model.parameters():
             parameter.normal_(0.0, 0.3, generator=generator)
     every = every_x("categorical", 2, 3)
-    exact = torch.tensor([integrated(model, x) for x in every], dtype=torch.float64)
+    exact = integrated(model, every)
     total = float(exact.exp().sum())
     assert total == pytest.approx(math.exp(model.length_prior.log_prob(torch.tensor(2))), rel=2e-3)
     lengths = torch.full((len(every),), 2)
@@ -126,8 +130,8 @@ def test_an_inverse_autoregressive_prior_agrees_with_integration() -> None:
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_the_joint_sums_to_p_of_t(likelihood: Likelihood) -> None:
     model = one_dimensional("af-af", likelihood)
-    total = sum(math.exp(integrated(model, x)) for x in every_x(likelihood, 2, model.config.vocab_size))
-    assert total == pytest.approx(math.exp(model.length_prior.log_prob(torch.tensor(2))), rel=2e-3)
+    total = integrated(model, every_x(likelihood, 2, model.config.vocab_size)).exp().sum()
+    assert float(total) == pytest.approx(math.exp(model.length_prior.log_prob(torch.tensor(2))), rel=2e-3)
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
@@ -141,13 +145,10 @@ def test_the_baseline_sums_to_p_of_t(likelihood: Likelihood) -> None:
 
 def test_draws_follow_the_integrated_probabilities() -> None:
     model = one_dimensional("af-af", "categorical")
-    exact = [
-        math.exp(integrated(model, x) - float(model.length_prior.log_prob(torch.tensor(1))))
-        for x in every_x("categorical", 1, 3)
-    ]
+    exact = (integrated(model, every_x("categorical", 1, 3)) - model.length_prior.log_prob(torch.tensor(1))).exp()
     sample = model.sample(4000, 1, generator=torch.Generator().manual_seed(1))
     counts = torch.bincount(sample.x[0], minlength=3).double()
-    expected = 4000 * torch.tensor(exact, dtype=torch.float64)
+    expected = 4000 * exact
     assert float(((counts - expected) ** 2 / expected).sum()) < 13.8  # chi-square, 2 degrees of freedom: p = 0.001
 
 
