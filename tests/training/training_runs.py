@@ -1,4 +1,4 @@
-"""Tiny data sets and runs, in this process or in others that a test starts, kills and resumes; a script as well."""
+"""Tiny data sets and runs, in this process or in others that a test starts, kills and resumes."""
 
 from __future__ import annotations
 
@@ -140,8 +140,7 @@ def run_processes(folder: Path, arguments: Sequence[str], count: int = 1) -> lis
     They are forked from a process that has imported PyTorch and nothing else has happened in: a start takes a moment,
     not seconds.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["accelerate", "lnf_core.training"])
+    context = _forkserver()
     folder.mkdir(parents=True, exist_ok=True)
     shared: dict[str, str] = {"OMP_NUM_THREADS": "1"}
     if count > 1:
@@ -153,7 +152,7 @@ def run_processes(folder: Path, arguments: Sequence[str], count: int = 1) -> lis
     for rank in range(count):
         own = {"RANK": str(rank), "LOCAL_RANK": str(rank)} if count > 1 else {}
         said = folder / f"said-{rank}"
-        process = context.Process(target=_child, args=(list(arguments), shared | own, str(said)))  # type: ignore[attr-defined]
+        process = context.Process(target=_child, args=(list(arguments), shared | own, str(said)))
         process.start()
         started.append((process, said))
     ended = []
@@ -162,6 +161,38 @@ def run_processes(folder: Path, arguments: Sequence[str], count: int = 1) -> lis
         assert process.exitcode is not None, "it goes on after five minutes"
         ended.append(Ended(process.exitcode, Path(f"{said}.out").read_text(), Path(f"{said}.err").read_text()))
     return ended
+
+
+def run_elastic(folder: Path, arguments: Sequence[str], count: int) -> list[Ended]:
+    """``main(arguments)`` in ``count`` processes that the agent behind ``torchrun`` starts, forked as above.
+
+    The agent has a process of its own as well, since it takes over the signals.
+    """
+    agent = _forkserver().Process(target=_agent, args=(folder, list(arguments), count))
+    folder.mkdir(parents=True, exist_ok=True)
+    agent.start()
+    agent.join(300)
+    assert agent.exitcode is not None, "it goes on after five minutes"
+    said = [folder / f"said-{rank}" for rank in range(count)]
+    return [Ended(agent.exitcode, Path(f"{at}.out").read_text(), Path(f"{at}.err").read_text()) for at in said]
+
+
+def _agent(folder: Path, arguments: list[str], count: int) -> None:
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    one_machine = {"min_nodes": 1, "max_nodes": 1, "rdzv_backend": "c10d", "rdzv_endpoint": "127.0.0.1:0"}
+    config = LaunchConfig(**one_machine, nproc_per_node=count, start_method="forkserver", max_restarts=0)
+    elastic_launch(config, _of_agent)(folder, arguments)
+
+
+def _of_agent(folder: Path, arguments: list[str]) -> None:
+    _child(arguments, {"OMP_NUM_THREADS": "1"}, str(folder / f"said-{os.environ['RANK']}"))
+
+
+def _forkserver() -> Any:  # noqa: ANN401 - a context of multiprocessing
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["accelerate", "lnf_core.training"])
+    return context
 
 
 def _child(arguments: list[str], environment: dict[str, str], said: str) -> None:
@@ -173,7 +204,7 @@ def _child(arguments: list[str], environment: dict[str, str], said: str) -> None
     sys.stdout.flush()
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("variant")
     parser.add_argument("out", type=Path)
@@ -203,7 +234,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
         save_file(weights, given.dump / f"rank{os.environ.get('RANK', '0')}.safetensors")
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main()
