@@ -226,7 +226,7 @@ def test_chorales_are_neither_faint_nor_clipped(synth: Synthesizer) -> None:
     for program in INSTRUMENTS.values():
         midi = chorale_like(1)
         midi.instruments[0].program = program
-        samples = synth.render(midi, seconds_limit=8.0).samples
+        samples = synth.render(midi, seconds_limit=4.0).samples
         assert 0.02 < rms(samples) < 0.3
         assert np.abs(samples.astype(int)).max() < 32767
 
