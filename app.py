@@ -9,6 +9,8 @@ from importlib import metadata
 from packaging.requirements import Requirement
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read by Gradio while it is imported
+# Gradio asks matplotlib for its backend around every event; without a name pyplot is imported, while visitors wait.
+os.environ.setdefault("MPLBACKEND", "agg")
 
 
 def why_no_mcp() -> str | None:

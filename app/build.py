@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import gradio as gr
@@ -22,6 +23,7 @@ from app.services.between import Between
 from app.services.guess import Guess
 from app.services.inside import InsideViews
 from app.services.latent import LatentViews
+from app.services.models import LoadedModels
 from app.services.racing import Racing
 from app.services.sampling import Sampling
 from app.services.sequences import Sequences
@@ -39,12 +41,12 @@ TITLE = "Latent flows"
 
 
 def build_app(*, warm: bool = False) -> gr.Blocks:
-    """The page with all its listeners, not yet served; ``warm`` gets the compiled engine ready in the background."""
+    """The page with all its listeners, not yet served; ``warm`` gets sound and models ready in the background."""
     turns = Turns()
     sound = Sound(turns)
     sampling = Sampling(sound.note, turns)
     if warm:
-        sampling.models.warm_up([entry.name for entry in catalogue.catalogue() if entry.problem is None])
+        threading.Thread(target=_get_ready, args=(sound, sampling.models), name="warm-up", daemon=True).start()
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, int(AGE))) as page:
         Header().render()
         bar = ModelBar()
@@ -70,6 +72,11 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
         page.load(_asked_for, None, choice, api_visibility="private", show_progress="hidden")
     page.queue(max_size=LIMITS.queue, default_concurrency_limit=8)
     return page
+
+
+def _get_ready(sound: Sound, models: LoadedModels) -> None:
+    sound.warm_up()  # first: a sample lies ready and is played before anything is drawn
+    models.warm_up([entry.name for entry in catalogue.catalogue() if entry.problem is None])
 
 
 class PackedPage(GZipMiddleware):

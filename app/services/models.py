@@ -53,13 +53,7 @@ class LoadedModels:
             return self._loaded[name]
 
     def warm_up(self, names: Sequence[str] = ()) -> None:
-        """Get ready in the background: load ``names``, compile, and go over to the compiled engine.
-
-        Until then the plain one samples.
-        """
-        threading.Thread(target=self._warm_up, args=(tuple(names),), name="warm-up", daemon=True).start()
-
-    def _warm_up(self, names: tuple[str, ...]) -> None:
+        """Load ``names``, compile, and go over to the compiled engine; until then the plain one samples."""
         for name in names[: self._size]:
             try:
                 self.get(name)

@@ -34,6 +34,14 @@ class Sound:
         """How to get real instruments, where there are none; otherwise empty."""
         return "" if self._synthesizer.available else self._synthesizer.reason
 
+    def warm_up(self) -> None:
+        """Play a note to nobody, so that whoever listens first does not wait for libraries and soundfont."""
+        note = pretty_midi.Instrument(0)
+        note.notes.append(pretty_midi.Note(velocity=64, pitch=60, start=0.0, end=0.1))
+        midi = pretty_midi.PrettyMIDI()
+        midi.instruments.append(note)
+        self._synthesizer.render(midi)
+
     async def in_turn(self, midi: Path, kind: str) -> Path:
         """:meth:`of`, after what others are drawing, for a page that shows its picture already."""
         return await self._turns.after_drawing(lambda: self.of(midi, kind))

@@ -13,7 +13,6 @@ import pytest
 
 from app import build, cache
 from app.fields import Settings
-from app.services.models import LoadedModels
 from app.services.sampled import Music
 from app.services.sampling import Sampling
 from app.services.sound import Sound
@@ -98,7 +97,7 @@ def test_the_served_page_is_swept(lying: Path, monkeypatch: pytest.MonkeyPatch) 
     begun: list[set[str]] = []
     monkeypatch.setattr(build, "sweep_always", begun.append)
     monkeypatch.setattr(build, "share_heaps", lambda: None)
-    monkeypatch.setattr(LoadedModels, "warm_up", lambda *_arguments: None)
+    monkeypatch.setattr(build, "_get_ready", lambda *_arguments: None)
     monkeypatch.setattr(build.gr.Blocks, "launch", lambda *_arguments, **_named: None)
     build.launch()
     assert begun == [folders(lying)]

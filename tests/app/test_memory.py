@@ -84,5 +84,5 @@ def test_memory_is_given_back_once_every_model_is_there(here: Path, monkeypatch:
     given: list[int] = []
     monkeypatch.setattr(models.engines, "warm_up", lambda: None)
     monkeypatch.setattr(models, "give_back", lambda: given.append(len(loaded)))
-    loaded._warm_up(names)
+    loaded.warm_up(names)
     assert given == [len(names)]

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from app import build, zerogpu
-from app.services.models import LoadedModels
 
 
 def test_one_function_is_marked_and_no_handler(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,7 +25,7 @@ def test_one_function_is_marked_and_no_handler(here: Path, tmp_path: Path, monke
     monkeypatch.setattr(zerogpu, "spaces", types.SimpleNamespace(GPU=mark), raising=False)
     monkeypatch.setattr(build, "share_heaps", lambda: None)
     monkeypatch.setattr(build, "sweep_always", lambda _kept: None)
-    monkeypatch.setattr(LoadedModels, "warm_up", lambda *_arguments: None)
+    monkeypatch.setattr(build, "_get_ready", lambda *_arguments: None)
     monkeypatch.setattr(build.gr.Blocks, "launch", lambda page, **_named: pages.append(page))
     build.launch()
     assert len(marked) == 1 and marked[0]() is None
