@@ -114,6 +114,7 @@ def test_the_examples_for_programs_run(
     if document == "README.md":
         assert found["roll"]["given"] > 0 and found["cloud"]["step"] == 4 and found["tables"][0]["rows"]
         assert {"jsb/af-scf", "ptb/lstm"} <= {model["name"] for model in found["models"]}
+        assert "MuseData" in str(found["tables"])  # whose figures travel without weights
 
 
 def test_the_docs_name_all_that_is_uploaded() -> None:

@@ -63,6 +63,7 @@ def test_a_roll_fills_step_by_step_or_appears_at_once(open_page: Callable[..., A
     fills = []
     while page.evaluate(SAID).startswith("step "):
         fills.append(page.evaluate(FILLED))
+        page.wait_for_timeout(40)
     assert fills == sorted(fills) and fills[0] < whole
     page.wait_for_function(f"{SAID}.startsWith('one step after another')")
     assert page.evaluate(FILLED) == pytest.approx(whole, abs=0.01)
