@@ -1,7 +1,8 @@
 """Our figures beside the paper's, from the ``metrics.json`` of checkpoints and of models without released weights.
 
 ``figures/<dataset>/<variant>`` holds ``config.json`` and ``metrics.json`` of a model whose weights are not passed on;
-``figures/<dataset>/<variant>.seed<n>`` those of a released recipe trained with another seed.
+``figures/<dataset>/<variant>.seed<n>`` those of a released recipe trained with another seed; ``.seed0`` those of the
+release that the others were trained beside, where it has gone on since.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Spread:
     name: str
     """``<dataset>/<variant>``."""
     valid: tuple[float, ...]
-    """The released checkpoint first, then the others by seed."""
+    """By seed; the first is the release."""
     commands: tuple[str, ...]
     """What measured each, as far as it is known."""
 
@@ -107,7 +108,9 @@ def compare_seeds() -> list[Spread]:
     measured = _measured()
     found = []
     for name in measured:
-        group = {name: measured[name]} | {k: v for k, v in measured.items() if k.startswith(f"{name}{_SEED}")}
+        group = {key: metrics for key, metrics in measured.items() if key.startswith(f"{name}{_SEED}")}
+        if f"{name}{_SEED}0" not in group:
+            group = {name: measured[name], **group}
         rows = [row for row in compare(group) if row.valid is not None]
         if len(rows) > 1:
             values = tuple(row.valid for row in rows if row.valid is not None)
