@@ -55,7 +55,7 @@ def _cloud(studied: Studied, seed: int, step: int) -> dict[str, Any]:
 
 def _payload(studied: Studied, cloud: StepCloud, modes: Modes, step: int) -> dict[str, Any]:
     symbols = [
-        {"name": studied.name(symbol), "share": round(float(share), 4)}
+        {"name": studied.name(symbol), "share": round(float(share), 4), "percent": percent(float(share))}
         for symbol, share in zip(cloud.symbols, cloud.shares, strict=True)
     ]
     plane = cloud.plane - cloud.plane.mean(1, keepdim=True)  # every layer around its own middle
@@ -76,7 +76,7 @@ def _payload(studied: Studied, cloud: StepCloud, modes: Modes, step: int) -> dic
 def _said(studied: Studied, symbols: list[dict[str, Any]], modes: Modes, step: int) -> str:
     music = studied.vocabulary is None
     quoted = [
-        f"“{'space' if item['name'] == ' ' else item['name']}” {_percent(item['share'])}"
+        f"“{'space' if item['name'] == ' ' else item['name']}” {item['percent']}"
         for item in symbols[:4]
         if item["share"] >= 0.01
     ]
@@ -91,9 +91,9 @@ def _said(studied: Studied, symbols: list[dict[str, Any]], modes: Modes, step: i
     )
 
 
-def _percent(share: float) -> str:
-    """As the legend beside the picture writes it."""
-    return f"{100 * share:.{1 if share < 0.1 else 0}f} %"
+def percent(share: float) -> str:
+    """For words and legend alike; what is not quite all of the draws is not called all."""
+    return "over 99%" if 0.99 < share < 1 else f"{100 * share:.{1 if share < 0.1 else 0}f}%"
 
 
 def _packed(values: Tensor) -> str:

@@ -22,7 +22,10 @@ class Drawn:
 
     seconds: float
     engine: str
+    steps: int
+    """Of the longest, without what the visitor gave."""
     dependent_steps: int
+    """How many had to wait for one another."""
 
 
 @dataclass(frozen=True)

@@ -96,8 +96,9 @@ class Sampling:
                 sample = model.sample(settings.count, lengths, **how)
             else:
                 sample = model.continue_from(own.x, _total(model, settings, entry, own), settings.count, **how)
-        drawn = Drawn(time.perf_counter() - started, sample.engine, sample.dependent_steps)
         given = 0 if own is None else len(own.x)
+        seconds = time.perf_counter() - started
+        drawn = Drawn(seconds, sample.engine, len(sample.x) - given, sample.dependent_steps)
         remark = "" if own is None else own.remark
         if checkpoint.vocabulary is not None:
             return self.text(settings, lines_of(sample, checkpoint.vocabulary), folder, drawn, given)

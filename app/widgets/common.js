@@ -17,6 +17,13 @@ const unpacked = ((read) => (text) => {
   if (read.size > 32) read.delete(read.keys().next().value);
   return read.get(text);
 })(new Map());
+// A variant's marker in its colour, and what stands beside it; read aloud, the words are enough.
+function marked(variant, sign, words) {
+  const marker = make("span", "marker", sign);
+  marker.setAttribute("aria-hidden", "true");
+  marker.style.color = "var(--lnf-" + variant + ", var(--lnf-ink))";
+  return [marker, words];
+}
 const isWhole = (value) => value && typeof value === "object";
 // Both schemes are told by a class on <body>; canvases must be redrawn when it changes.
 const onThemeChange = (callback) =>

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,7 @@ def test_a_sequence_is_taken_apart_on_the_page(open_page: Callable[..., Any]) ->
     reach = "() => document.querySelector('#inside .reachWords')?.textContent"
     page.wait_for_function(f"{reach}.includes('step 4,')")
     assert page.locator("#inside .layers code").count() == 3
+    assert re.search(r"at most (0|0\.\d+|\d\.\d . 10⁻\S+)\.$", page.locator("#inside .back").text_content())
     page.locator("#inside .step").press("ArrowRight")
     page.wait_for_function(f"{reach}.includes('step 5,')")
     assert "step=5" in page.url

@@ -14,7 +14,7 @@ import torch
 
 import lnf_core
 from app.limits import FieldError
-from app.services.latent import DRAWS, LatentViews
+from app.services.latent import DRAWS, LatentViews, percent
 from app.services.models import LoadedModels
 from app.services.sequences import Request, Sequences, chord
 from lnf_core.analysis.latents import draw_step, read_past
@@ -49,6 +49,13 @@ def test_the_points_are_the_models_draws(views: LatentViews, name: str) -> None:
     assert payload["modes"]["low"] <= payload["modes"]["count"] <= payload["modes"]["high"]
     assert ("hill (mode)." if payload["modes"]["high"] == 1 else "hills (modes).") in payload["said"]
     assert [item["share"] for item in payload["symbols"]] == [round(float(share), 4) for share in cloud.shares]
+
+
+@pytest.mark.parametrize(
+    ("share", "words"), [(0.105, "10%"), (0.115, "12%"), (0.0345, "3.5%"), (0.9998, "over 99%"), (1.0, "100%")]
+)
+def test_shares_are_rounded_once(share: float, words: str) -> None:
+    assert percent(share) == words
 
 
 def test_what_cannot_be_looked_into_is_said(views: LatentViews) -> None:
@@ -122,6 +129,8 @@ def test_the_cloud_is_drawn_and_moves_with_the_step(open_page: Callable[..., Any
     assert "seed=2&step=4" in page.url
     assert "The ring is the vector this sequence itself has" in page.locator("#cloud .caption").text_content()
     picture = "() => document.querySelector('#cloud canvas.points').toDataURL()"
+    shares = page.locator("#cloud .legend .share").all_text_contents()[:2]
+    assert all(f"” {share}" in page.locator("#cloud .said").text_content() for share in shares)
     before, said = page.evaluate(picture), page.locator("#cloud .said").text_content()
     page.locator("#cloud .step").press("ArrowRight")
     page.wait_for_function("(said) => document.querySelector('#cloud .said').textContent !== said", arg=said)

@@ -89,6 +89,7 @@ def test_a_stack_of_bends_has_many_modes_and_one_of_affine_maps_has_one(open_pag
     )
     page.locator("#lesson-2 input[name=layers]").press("Home")
     page.wait_for_function("() => document.querySelector('#lesson-2 .lesson').dataset.modes.split(' ').length === 2")
+    assert "the density after one layer. " in page.locator("#lesson-2 .seen").text_content()
 
 
 def test_what_waits_for_what(open_page: Callable[..., Any]) -> None:

@@ -22,6 +22,7 @@ from app.services.own import read_music, read_text
 from app.services.sampled import Music, Text
 from app.services.sampling import Sampling
 from app.services.sequences import Sequences
+from app.widgets.status.payload import status
 from lnf_core.analysis.keys import likeliest_key
 from lnf_core.data import Vocabulary
 from lnf_core.music import Performance, roll_to_midi
@@ -90,6 +91,11 @@ def test_text_goes_on_from_what_is_typed(here: Path, sampling: Sampling, tmp_pat
     assert all(line.text.startswith("abba") and 4 < len(line.symbols) <= 12 for line in result.lines)
     assert len({line.text for line in result.lines}) > 1
     assert "begin=abba" in settings.query()
+    last = sampling.sample(Settings.check(f"ptb/{variant}", length=5, seed=4, begin="abba"), tmp_path)
+    # A flow has drawn no more than one; the baseline had to read the beginning symbol by symbol.
+    assert status(last)["text"].endswith(
+        {"af-scf": ", one step, seed 4.", "lstm": ", 5 steps one after another, seed 4."}[variant]
+    )
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,10 @@ def test_music_is_drawn_heard_and_sought_before_the_first_sample(open_page: Open
     assert page.evaluate(COLOURS, NOTES) > 5
     assert page.evaluate("() => document.querySelector('#roll audio').duration") > 1
     assert "ready-made" in page.locator("#roll .details").text_content()
+    marker = page.locator("#roll .title .marker")  # in the colour of the model's card; what is read aloud is its name
+    colour, seen = "(node) => getComputedStyle(node).color", page.locator("#model-bar label:has(:checked) .marker").last
+    assert (marker.text_content(), marker.evaluate(colour)) == (seen.text_content(), seen.evaluate(colour))
+    assert marker.get_attribute("aria-hidden") == "true"
     page.click("#roll .play")
     page.wait_for_function("() => document.querySelector('#roll audio').currentTime > 0.2")
     assert page.locator("#roll .play").text_content() == "Pause"

@@ -115,6 +115,10 @@ def test_a_race_is_run_on_the_page(open_page: Callable[..., Any]) -> None:
     page = open_page("?tab=race&plain=1")
     page.wait_for_selector("#race-plain input:checked")
     page.click("#race-button")
+    page.wait_for_selector("#race .chart", state="visible")
+    # Another data set is chosen meanwhile: Race does nothing yet, and the card says what to do.
+    page.locator("#model-bar label", has_text="Penn Treebank").click()
+    page.wait_for_function("() => document.querySelector('#race .now').textContent.includes('press Stop, then Race')")
     page.wait_for_function("() => document.querySelector('#race .said').textContent.includes('times as long')")
     assert page.locator("#race tbody tr").count() >= 3
     assert "tab=race" in page.url and "plain=1" in page.url

@@ -66,6 +66,7 @@ function take(answer, wanted) {
 
 function strip() {
   const text = shown.domain === "text";
+  find(".strip").classList.toggle("numbers", !text);
   find(".strip").replaceChildren(...shown.names.map((name, at) => {
     const cell = make("span", at + 1 === shown.step ? "here" : at + 1 < shown.step ? "past" : "", text ? name : at + 1);
     cell.title = name;
@@ -91,7 +92,7 @@ function mark(context, kind, x, y, size) {
   context.fill();
 }
 
-const percent = (share, others) => (others && share > 0.99 ? "over 99 %" : (100 * share).toFixed(share < 0.1 ? 1 : 0) + " %");
+const percent = (share) => (100 * share).toFixed(share < 0.1 ? 1 : 0) + "%";
 function legend() {
   const rest = 1 - shown.symbols.reduce((sum, item) => sum + item.share, 0);
   const items = [...shown.symbols.filter((item) => item.share >= 0.001), ...(rest > 0.0005 ? [{ name: "anything else", share: rest, other: true }] : [])];
@@ -102,7 +103,7 @@ function legend() {
     context.fillStyle = colourOf(item.other ? 99 : at);
     mark(context, item.other ? "circle" : shape(at), 14, 14, item.other ? 5 : 9);
     const name = spaced(item.name);
-    row.append(icon, make("b", "", name), make("span", "share", percent(item.share, items.length > 1)));
+    row.append(icon, make("b", "", name), make("span", "share", item.percent || percent(item.share)));
     return row;
   }));
 }

@@ -44,6 +44,12 @@ function take(answer, wanted) {
   bringWay();
 }
 
+// 0.15, 1.2 × 10⁻⁶
+function small(number) {
+  if (number === 0 || number >= 0.001) return String(Number(number.toPrecision(2)));
+  const [digits, power] = number.toExponential(1).split("e-");
+  return digits + " × 10⁻" + [...power].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("");
+}
 const colour = (name) => getComputedStyle(element).getPropertyValue("--lnf-" + name).trim();
 // Characters where they find room; otherwise every fourth step is numbered, or as many as find room.
 const number = (at, wide) => (at % ([4, 8, 16, 32].find((every) => every * wide > 26) || 64) ? "" : at + 1);
@@ -80,7 +86,7 @@ function drawCosts() {
   const total = (values) => values.reduce((sum, value) => sum + value, 0), { reconstruction, kl } = shown;
   bars(find(".costs"), [{ values: reconstruction, fill: colour("soft"), outlined: true }, { values: kl, fill: variantColour(shown.variant) }], "nats");
   const both = kl.map((value, at) => value + reconstruction[at]), dear = both.indexOf(Math.max(...both));
-  const words = "Filled: KL, what the true step tells the prior anew; outlined: reconstruction, what the decoder still guesses; in nats (1.44 bits each), mean of " + shown.draws + " draws of the hidden vectors. In all KL " + nats(total(kl)) + " + reconstruction " + nats(total(reconstruction)) + " = " + nats(total(both)) + "; the dearest step is " + (dear + 1) + " (" + spaced(shown.names[dear]) + "), KL " + nats(kl[dear]) + " + reconstruction " + nats(reconstruction[dear]) + ".";
+  const words = "Filled: KL, what the true step tells the prior anew; outlined: reconstruction, what the decoder still guesses; in nats (1.44 bits each), mean of " + shown.draws + " draws of the hidden vectors. In all KL " + nats(total(kl)) + " + reconstruction " + nats(total(reconstruction)) + " = " + nats(total(both)) + "; the costliest step is " + (dear + 1) + " (" + spaced(shown.names[dear]) + "), KL " + nats(kl[dear]) + " + reconstruction " + nats(reconstruction[dear]) + ".";
   find(".costsWords").textContent = words;
   find(".costs").setAttribute("aria-label", words);
 }
@@ -101,7 +107,7 @@ function drawLayers() {
       for (const [start, held, pitch] of shown.layers[at]) context.fillRect((start / shown.names.length) * width, (high - pitch) * tall, Math.max(2, (held / shown.names.length) * width - 1), Math.max(2, tall));
     });
   }
-  find(".back").textContent = "There and back again through the flow in single precision the vectors differ by at most " + shown.inversion_error.toExponential(1) + ".";
+  find(".back").textContent = "There and back again through the flow in single precision the vectors differ by at most " + small(shown.inversion_error) + ".";
 }
 function drawReach() {
   find(".stepWords").textContent = "Step " + place.step + " of " + shown.names.length;

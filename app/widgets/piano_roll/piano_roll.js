@@ -252,7 +252,7 @@ function show(at) {
   find(".sound").textContent = "";
   find(".watch").hidden = !drawnIn();
   link(".midi", piece && piece.midi);
-  find(".title").textContent = value ? value.marker + " " + value.title : "Nothing sampled yet";
+  find(".title").replaceChildren(...(value ? marked(value.variant, value.marker, " " + value.title) : ["Nothing sampled yet"]));
   find(".details").textContent = value && piece ? (value.opening ? "ready-made, " : "") + value.details + ", " + beats(piece) : "";
   find(".habits").textContent = piece ? piece.habits + " " + value.data_habits : "";
   find(".caption").textContent = value ? value.caption : "Press Sample and the music appears here.";

@@ -82,8 +82,10 @@ function queued() {
     "Races run one at a time; yours is number " + place[1] + " of those that wait.";
   if (now !== waits) { waits = now; say(); }
 }
+// Race does nothing while a race runs, which may be one on the data set chosen before.
+const isOther = () => value().running && window.lnfChosen && window.lnfChosen.dataset !== value().dataset;
 function say() {
-  find(".now").textContent = waits || (value() ? value().now : complaint + "Press Race: the models draw the same lengths one after the other, and the times appear here.");
+  find(".now").textContent = waits || (value() ? value().now + (isOther() ? ". For the data set chosen now, press Stop, then Race." : "") : complaint + "Press Race: the models draw the same lengths one after the other, and the times appear here.");
 }
 const IN_TURN = "“In turn” counts the steps of time that had to wait for the one before: that number, not the arithmetic, is what a flow that draws all at once saves.";
 const INSIDE = " AF/AF has as many turns again inside each step as it has hidden numbers, which are not counted here.";
@@ -117,4 +119,4 @@ function toCome() {
   return "tab=race" + (window.lnfChosen ? "&dataset=" + window.lnfChosen.dataset : "") + (plain && plain.checked ? "&plain=1" : "");
 }
 announces(() => value() ? value().status : { kind: "done", text: "", query: toCome() });
-document.addEventListener("lnf-chosen", () => { if (!value()) tabOf().dispatchEvent(new CustomEvent("lnf-tell")); });
+document.addEventListener("lnf-chosen", () => { say(); if (!value()) tabOf().dispatchEvent(new CustomEvent("lnf-tell")); });

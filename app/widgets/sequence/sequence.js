@@ -47,7 +47,7 @@ function introduce(answer, wanted, more) {
   stands = wanted;
   stepInput.max = answer.names.length;
   stepInput.value = place.step;
-  find(".title").textContent = answer.marker + " " + answer.title;
+  find(".title").replaceChildren(...marked(answer.variant, answer.marker, " " + answer.title));
   find(".details").textContent = details = whose() + (stands.midi ? " (no link can hold it)" : "") + more + ", computed in " + answer.milliseconds + " ms";
   find(".typed").hidden = answer.domain !== "text";
   find(".bring").hidden = answer.domain !== "music";

@@ -44,7 +44,7 @@ const redraw = picture(svg, () => 84 + 74 * (layers + 1), (width, height) => {
   add("text", { class: "name", x: 8, y: 16 }, width < 480 ? "density, each row to its own scale" : "density, each row to its own scale (the area is always 1)");
   svg.replaceChildren(...parts);
   Object.assign(section.dataset, { modes: counts.join(" "), affineModes: flats.join(" ") });
-  const words = "From the top: the noise, then the density after each of " + layers + (layers === 1 ? " layer" : " layers") + ". Modes: " + counts.join(", ") + "; without bends: " + flats.join(", ") + ".";
+  const words = "From the top: the noise, then the density after " + (layers === 1 ? "one layer" : "each of " + layers + " layers") + ". Modes: " + counts.join(", ") + "; without bends: " + flats.join(", ") + ".";
   svg.setAttribute("aria-label", words);
   tell(words);
 });

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from app.services.sampled import Music, Result
+from app.services.sampled import Drawn, Music, Result
 
 
 def head(result: Result, opening: bool) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def status(result: Result) -> dict[str, Any]:
     drawn = result.drawn
     if result.given:
         count += " that go on from yours" if settings.count > 1 else " that goes on from yours"
-    took = f" drawn in {_seconds(drawn.seconds)}, {_steps(drawn.dependent_steps)}" if drawn else ""
+    took = f" drawn in {_seconds(drawn.seconds)}, {_steps(drawn)}" if drawn else ""
     return {
         "kind": "done",
         "checkpoint": result.entry.name,
@@ -67,8 +67,10 @@ def error_status(message: str, field: str | None) -> dict[str, Any]:
     return {"kind": "error", "text": message, "field": field, "at": time.time()}
 
 
-def _steps(count: int) -> str:
-    return "all steps at once" if count == 1 else f"{count} steps one after another"
+def _steps(drawn: Drawn) -> str:
+    if drawn.dependent_steps > 1:
+        return f"{drawn.dependent_steps:,} steps one after another"
+    return "all steps at once" if drawn.steps > 1 else "one step"
 
 
 def _seconds(value: float) -> str:

@@ -2,14 +2,8 @@
 function cellOf(row, text, at, column) {
   const cell = make(at === 0 ? "th" : "td", column.number ? "number" : "");
   if (at === 0) cell.scope = "row";
-  if (at === 0 && row.marker) {
-    const marker = make("span", "marker", row.marker);
-    marker.setAttribute("aria-hidden", "true");
-    marker.style.color = "var(--lnf-" + row.variant + ", var(--lnf-ink))";
-    cell.append(marker);
-  }
   if ((row.best || []).includes(at)) cell.classList.add("best");
-  cell.append(document.createTextNode(text));
+  cell.append(...(at === 0 && row.marker ? marked(row.variant, row.marker, text) : [text]));
   return cell;
 }
 

@@ -1,9 +1,9 @@
 // Four classes of sureness; each differs from the next in tint and in the line below it.
 const CLASSES = [
-  { from: 90, name: "s0", words: "90 % or more" },
-  { from: 50, name: "s1", words: "50 to 90 %" },
-  { from: 20, name: "s2", words: "20 to 50 %" },
-  { from: 0, name: "s3", words: "below 20 %" },
+  { from: 90, name: "s0", words: "90% or more" },
+  { from: 50, name: "s1", words: "50 to 90%" },
+  { from: 20, name: "s2", words: "20 to 50%" },
+  { from: 0, name: "s3", words: "below 20%" },
 ];
 const classOf = (sure) => CLASSES.find((item) => sure >= item.from).name;
 
@@ -42,7 +42,7 @@ function draw() {
     return;
   }
   find(".text").style.setProperty("--tint", "var(--lnf-" + value.variant + ", var(--lnf-ink))");
-  find(".title").textContent = value.marker + " " + value.title;
+  find(".title").replaceChildren(...marked(value.variant, value.marker, " " + value.title));
   find(".details").textContent = (value.opening ? "ready-made, " : "") + value.details;
   find(".lines").replaceChildren(...unpacked(value.lines).map(lineOf));
   find(".caption").textContent = value.caption;
@@ -56,7 +56,7 @@ find(".lines").addEventListener("pointerover", (event) => {
   const sure = event.target.dataset ? event.target.dataset.sure : undefined;
   if (sure === undefined) return;
   const symbol = event.target.textContent === " " ? "space" : "“" + event.target.textContent + "”";
-  find(".readout").textContent = symbol + ": the model gave it " + (sure === "0" ? "less than 1" : sure) + " %.";
+  find(".readout").textContent = symbol + ": the model gave it " + (sure === "0" ? "less than 1" : sure) + "%.";
 });
 
 draw();
