@@ -142,9 +142,10 @@ class InsideTab:
     def _mixed(self, checkpoint: object, first: object, second: object, through: object) -> dict[str, Any]:
         result, link = self._between.way(checkpoint, first, second, through, new_folder())
         payload = roll_payload(result) if isinstance(result, Music) else text_payload(result)
+        keys = ", likeliest keys" if isinstance(result, Music) else ""  # few, of Piano-midi
         payload["way"] = True
         payload["details"] = (
-            f"1 is seed {first} and {STOPS} seed {second} as the model reads them back, through the {through}"
+            f"1 is seed {first} and {STOPS} seed {second} as the model reads them back, through the {through}{keys}"
         )
         payload["status"] = {
             "kind": "done",

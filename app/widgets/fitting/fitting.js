@@ -161,7 +161,7 @@ const redraw = picture(svg, (width) => (width < 480 ? 260 : 330), (width, height
   find(".run").textContent = running ? "Stop" : adam.step && adam.step < STEPS ? "Go on" : "Fit it";
   Object.assign(section.dataset, { step: adam.step, value, best, affine, modes, area: areaOf(whole), running });
   const share = Math.max(0, Math.min(100, (100 * (value - affine)) / Math.max(1e-9, best - affine)));
-  const words = (adam.step ? "After " + adam.step + " steps" : "Before the first step") + " the stack has " + modeWords(modes) + " and a log-likelihood of " + say(value) +
+  const words = (adam.step ? "After " + adam.step.toLocaleString("en") + " steps" : "Before the first step") + " the stack has " + modeWords(modes) + " and a log-likelihood of " + say(value) +
     " nats a number; the best affine stack reaches " + say(affine) + ", the best possible is about " + say(best) + ". " +
     (value > affine ? "The bends have closed " + Math.round(share) + "% of that gap." : "So far it is worse than the affine one.");
   svg.setAttribute("aria-label", "The density to fit is filled, the fitted one is a line. " + words);
