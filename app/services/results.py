@@ -74,7 +74,7 @@ def figures() -> dict[str, Any]:
             "validation split; test was looked at once. The paper's figures are as reported, for larger models. Bold: "
             "below the paper's. AF-only has a flow over time alone, hidden flow only has one over the hidden numbers, "
             "to see what each part is worth. To repeat one: python -m lnf_core evaluate jsb/af-scf --split test; "
-            "each checkpoint's metrics.json has its own command."
+            "each model's metrics.json, below checkpoints/ or figures/, has its own command."
         ),
         "status": {"kind": "done", "text": "", "query": "tab=results"},
     }

@@ -131,7 +131,7 @@ class Sampling:
         files = [folder / f"{stem}-{index + 1}.mid" for index in range(len(rolls))]
         pieces = _pieces(settings, map(piano_keys, rolls), files)
         data = _data_statistics(settings.checkpoint)
-        thin = "" if settings.draw else _thin(pieces, data)
+        thin = "" if settings.draw or named else _thin(pieces, data)  # only a sample can be asked for otherwise
         notes_to_visitor = " ".join(part for part in (remark, thin, self._note) if part)
         seconds_given = given * Performance(entry.dataset, settings.tempo).seconds_per_step
         return Music(
