@@ -1,6 +1,6 @@
 """In which key a model would like to hear a piece.
 
-Every music set stands in C (major or minor), and a model trained on one key knows no other.
+Every music set stands in C (major or minor), and a model trained on one key knows no other well.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from lnf_core.music.roll import piano_keys
 
 SHIFTS = tuple(range(-6, 6))
 """Every key once, in semitones."""
+CLEARLY = 0.2
+"""Nats a step by which a key must be likelier than the one a piece is in: a model that has heard all keys before the
+one it ended in finds several nearly as likely, and a piece that may stay should."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,10 @@ class KeySearch:
 
     @property
     def best(self) -> int:
-        """Index of the likeliest."""
-        return int(self.log_likelihoods.argmax())
+        """Index of the likeliest, or of the roll as it came where none is likelier by more than ``CLEARLY``."""
+        likeliest, here = int(self.log_likelihoods.argmax()), self.shifts.index(0)
+        gain = float(self.log_likelihoods[likeliest] - self.log_likelihoods[here])
+        return likeliest if gain > CLEARLY * len(self.rolls[here]) else here
 
 
 @torch.no_grad()
