@@ -52,20 +52,15 @@ def test_music_is_drawn_heard_and_sought_before_the_first_sample(open_page: Open
     assert float(page.get_attribute(NOTES, "aria-valuenow")) > 0
     # By keyboard.
     page.focus(NOTES)
-    page.keyboard.press(" ")
-    page.wait_for_function("() => document.querySelector('#roll audio').paused")
+    for paused in ("true", "false", "true"):
+        page.keyboard.press(" ")
+        page.wait_for_function(f"() => document.querySelector('#roll audio').paused === {paused}")
     page.keyboard.press("Home")
     page.wait_for_function("() => document.querySelector('#roll audio').currentTime === 0")
     page.keyboard.press("ArrowRight")
     page.wait_for_function("() => document.querySelector('#roll audio').currentTime > 0.5")
     page.wait_for_function("() => +document.querySelector('#roll canvas.notes').ariaValueNow > 0.5")
-    page.keyboard.press("Home")
-    page.wait_for_function("() => document.querySelector('#roll audio').currentTime === 0")
-    page.keyboard.press(" ")
-    page.wait_for_function("() => !document.querySelector('#roll audio').paused")
-    page.keyboard.press(" ")
-    page.wait_for_function("() => document.querySelector('#roll audio').paused")
-    # A click seeks, and hovering names the note.
+    # Back to the beginning, from where a click seeks; hovering names the note.
     page.keyboard.press("Home")
     page.wait_for_function("() => document.querySelector('#roll audio').currentTime === 0")
     box = page.locator(NOTES).bounding_box()
