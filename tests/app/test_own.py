@@ -204,6 +204,8 @@ def test_the_page_goes_on_from_a_file_and_from_text(open_page: Callable[..., Any
         page.locator("#sample-button").click()
         if path == bad:
             page.wait_for_selector("#midi .lnf-refusal >> text=no notes")
+    # What is under way takes no second press.
+    page.wait_for_function("() => document.querySelector('#status').textContent.includes('go on from yours')")
     page.locator("#model-bar label", has_text="Penn Treebank").click()
     page.wait_for_selector("#begin", state="visible")
     assert page.locator("#midi").is_hidden()
