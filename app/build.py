@@ -52,8 +52,9 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
         bar = ModelBar()
         bar.render()
         sequences, places = Sequences(sampling.models), Places()
+        sample = SampleTab(sampling, sound)
         tabs = [
-            SampleTab(sampling, sound),
+            sample,
             RaceTab(Racing(sampling.models)),
             LatentTab(LatentViews(sequences), places),
             InsideTab(InsideViews(sequences), places, Between(sampling, sequences), sound),
@@ -70,8 +71,20 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
         for tab in tabs:
             tab.listen(page, bar)
         page.load(_asked_for, None, choice, api_visibility="private", show_progress="hidden")
+    _keep_progress_on(sample.status, page)
     page.queue(max_size=LIMITS.queue, default_concurrency_limit=8)
     return page
+
+
+def _keep_progress_on(small: gr.HTML, page: gr.Blocks) -> None:
+    """Let Gradio tell one small component of the progress that no event of ours shows that way.
+
+    It tells every component an event ever filled, at each event, and copies all that each of them holds to do so: with
+    the tabs among them a third of what it costs a browser to open the page.
+    """
+    for function in page.fns.values():
+        if function.show_progress == "hidden":
+            function.show_progress_on = [small]
 
 
 def _get_ready(sound: Sound, models: LoadedModels) -> None:

@@ -53,6 +53,18 @@ def test_the_page_is_sent_compressed_to_who_can_read_that(server: str) -> None:
     assert "Content-Encoding" not in plain.headers and len(plain.content) == int(plain.headers["Content-Length"])
 
 
+def test_the_progress_of_events_goes_to_nothing_that_holds_others(server: str) -> None:
+    """A browser copies, at every event, all that is held by whatever progress has gone to so far."""
+    config = httpx.get(f"{server}/config").json()
+    shells = {
+        part["id"] for part in config["components"] if part["type"] in ("tabs", "tabitem", "column", "row", "group")
+    }
+    events = [event for event in config["dependencies"] if event["backend_fn"] and event["targets"]]
+    assert shells and any(shells & set(event["outputs"]) for event in events)
+    seen = {event["api_name"]: shells & set(event["show_progress_on"] or event["outputs"]) for event in events}
+    assert not any(seen.values()), seen
+
+
 def test_every_model_answers_and_broken_ones_say_why(client: Client) -> None:
     models = client.predict(api_name="/models")
     assert {"jsb/af-scf", "ptb/lstm", "ptb/iaf-scf"} <= {model["name"] for model in models}
