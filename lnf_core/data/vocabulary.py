@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,15 +27,18 @@ class Vocabulary:
     """
 
     symbols: tuple[str, ...]
-    _numbers: dict[str, int] = field(init=False, repr=False, compare=False)
+    _numbers: np.ndarray = field(init=False, repr=False, compare=False)  # at a character's code its number, else -1
 
     def __post_init__(self) -> None:
         if not self.symbols or not all(isinstance(symbol, str) and symbol for symbol in self.symbols):
             raise InvalidInputError("A vocabulary needs one or more symbols, each a string that is not empty.")
-        numbers = {symbol: number for number, symbol in enumerate(self.symbols)}
-        if len(numbers) != len(self.symbols):
-            twice = sorted(symbol for symbol in numbers if self.symbols.count(symbol) > 1)
+        different = set(self.symbols)
+        if len(different) != len(self.symbols):
+            twice = sorted(symbol for symbol in different if self.symbols.count(symbol) > 1)
             raise InvalidInputError(f"A vocabulary holds each symbol once; {', '.join(map(repr, twice))} came twice.")
+        codes = {ord(symbol): number for number, symbol in enumerate(self.symbols) if len(symbol) == 1}
+        numbers = np.full(max(codes, default=0) + 2, -1)  # the last stands for all codes beyond
+        numbers[list(codes)] = list(codes.values())
         object.__setattr__(self, "_numbers", numbers)
 
     @classmethod
@@ -65,7 +68,10 @@ class Vocabulary:
         Raises:
             UnknownSymbolError: characters outside the vocabulary; ``error.symbols`` has each with its position.
         """
-        unknown = tuple((at, character) for at, character in enumerate(text) if character not in self._numbers)
+        # Not character by character in Python: a data set has millions.
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+        numbers = self._numbers[np.minimum(codes, len(self._numbers) - 1)]
+        unknown = tuple((int(at), text[at]) for at in np.flatnonzero(numbers < 0))
         if unknown:
             named = ", ".join(f"{character!r} at position {at}" for at, character in unknown[:_MOST_NAMED])
             more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
@@ -74,7 +80,7 @@ class Vocabulary:
                 f"The text holds characters outside the vocabulary ({named}{more}); use only these: {known!r}.",
                 unknown,
             )
-        return torch.tensor([self._numbers[character] for character in text], dtype=torch.int64)
+        return torch.from_numpy(numbers)
 
     def decode(self, ids: Tensor | Sequence[int]) -> str:
         """The text that ``ids`` (integers ``[T]``) stand for; ``<unk>`` and ``<pad>`` are written out.
@@ -83,12 +89,14 @@ class Vocabulary:
             InvalidInputError: not a flat list of integers, or a number outside the vocabulary.
         """
         try:
-            numbers = [operator.index(number) for number in (ids.tolist() if isinstance(ids, Tensor) else ids)]
+            numbers = ids.tolist() if isinstance(ids, Tensor) else list(ids)
+            ends = min(numbers, default=0), max(numbers, default=0)
+            outside = [number for number in ends if not 0 <= number < len(self.symbols)]
+            text = "" if outside else "".join(map(self.symbols.__getitem__, numbers))
         except TypeError as error:
             raise InvalidInputError("decode takes one sequence of whole numbers, of shape [T].") from error
-        outside = [number for number in numbers if not 0 <= number < len(self.symbols)]
         if outside:
             raise InvalidInputError(
                 f"There is no symbol number {outside[0]}; this vocabulary has the numbers 0 to {len(self.symbols) - 1}."
             )
-        return "".join(self.symbols[number] for number in numbers)
+        return text

@@ -44,6 +44,9 @@ def test_unknown_characters_come_with_their_positions() -> None:
     with pytest.raises(UnknownSymbolError, match=r"and 95 more\)") as raised:
         VOCABULARY.encode("!" * 100)
     assert len(raised.value.symbols) == 100
+    with pytest.raises(UnknownSymbolError) as raised:  # beyond every code of the vocabulary, and what UTF-8 cannot say
+        VOCABULARY.encode("he\U0001f600\udc80\0llo")
+    assert raised.value.symbols == ((2, "\U0001f600"), (3, "\udc80"), (4, "\0"))
 
 
 @pytest.mark.parametrize("ids", [[15], [-1], [0.5], ["h"], torch.tensor(3), torch.zeros(2, 2).long(), torch.ones(3)])
