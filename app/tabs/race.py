@@ -14,7 +14,9 @@ from app.services.racing import Racing
 from app.stops import Stops
 from app.widgets import widget
 
-# Nothing more of a race arrives once it is left, so the page says so itself; the laps driven stay.
+# Nothing more of a race arrives once it is left, so the page says so itself; the laps driven stay. It says so once the
+# server knows, since a press of Race before that would be lost.
+_STOPPING = "(shown) => (shown && shown.running ? { ...shown, now: 'Stopping' } : shown)"
 _STOPPED = "(shown) => (shown && shown.running ? { ...shown, running: false, now: 'Stopped' } : shown)"
 
 
@@ -50,9 +52,11 @@ class RaceTab:
             concurrency_limit=1,
             trigger_mode="once",
         )
-        # What is being drawn ends within a step; what still waits for another visitor's race leaves the queue.
+        # What still waits for another visitor's race leaves the queue, and counts as failed; what is being drawn ends
+        # within a step.
+        self._stop.click(None, self._picture, self._picture, api_visibility="private", cancels=[race], js=_STOPPING)
         self._stop.click(self._stops.stop, None, None, api_visibility="private", show_progress="hidden", queue=False)
-        self._stop.click(None, self._picture, self._picture, api_visibility="private", cancels=[race], js=_STOPPED)
+        race.failure(None, self._picture, self._picture, api_visibility="private", js=_STOPPED)
         page.load(_asked_plain, None, self._plain, api_visibility="private", show_progress="hidden")
 
         @spoken

@@ -30,9 +30,8 @@ from app.widgets.text_lines.payload import text_payload
 _LOG = logging.getLogger("app")
 _PRESS = """() => { document.querySelector("#sample-button").click(); return []; }"""
 
-_CANCELLED = """() => {
-  document.querySelector("#status .status").dispatchEvent(new CustomEvent("lnf-cancelled", { bubbles: true }));
-  document.querySelector("#sample-button").focus();
+_CANCELLING = """() => {
+  document.querySelector("#status .status").dispatchEvent(new CustomEvent("lnf-cancelling", { bubbles: true }));
   return [];
 }"""
 
@@ -152,12 +151,10 @@ class SampleTab:
             ),
             **shared,
         )
-        # Takes what still waits out of the queue; what is being drawn ends with its step. The line and the picture of
-        # before are shown again, and both are of one result.
-        self._cancel.click(
-            self._stops.stop, None, None, api_visibility="private", show_progress="hidden", queue=False, js=_CANCELLED
-        )
-        self._cancel.click(None, None, None, api_visibility="private", cancels=[sampling])
+        # What still waits is taken out of the queue, and counts as failed. Only by then is it known whether it is being
+        # drawn, which ends with its step. The line and the picture of before are shown again; both are of one result.
+        self._cancel.click(None, None, None, api_visibility="private", cancels=[sampling], js=_CANCELLING)
+        sampling.failure(self._stops.stop, None, None, api_visibility="private", show_progress="hidden", queue=False)
         settings.below.click(None, None, None, api_visibility="private", js=_PRESS)
         self.status.select(keep_seed, None, settings.seed, api_visibility="private", show_progress="hidden")
         page.load(None, None, None, js=UNTIL_READ)

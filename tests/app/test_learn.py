@@ -93,7 +93,7 @@ def test_a_stack_of_bends_has_many_modes_and_one_of_affine_maps_has_one(open_pag
 
 
 def test_what_waits_for_what(open_page: Callable[..., Any]) -> None:
-    page = open_page("?tab=learn&lesson=3&kind=af&task=draw&length=7&step=1", height=800)
+    page = open_page("?tab=learn&lesson=3&kind=af&task=draw&length=5&step=1", height=800)
     numbers = page.locator("#lesson-3 text.turn")
     run = page.locator("#lesson-3 .run")
     below = run.bounding_box()
@@ -102,10 +102,10 @@ def test_what_waits_for_what(open_page: Callable[..., Any]) -> None:
     def is_to_be_predicted() -> bool:
         said = facts(page, 3)
         words = page.locator("#lesson-3 .seen").text_content()
-        return numbers.all_text_contents() == ["?"] * 7 and said["turns"] == "" and "turns," not in words
+        return numbers.all_text_contents() == ["?"] * 5 and said["turns"] == "" and "turns," not in words
 
     assert is_to_be_predicted()
-    for step, (chosen, turns) in enumerate(((None, 7), ("iaf", 1), ("score", 7), ("af", 1)), start=2):
+    for step, (chosen, turns) in enumerate(((None, 5), ("iaf", 1), ("score", 5), ("af", 1)), start=2):
         if chosen:
             page.locator(f"#lesson-3 .choice[data-key={chosen}]").press("Enter")
             page.wait_for_function("() => document.querySelector('#lesson-3 text.turn').textContent === '?'")
@@ -113,7 +113,7 @@ def test_what_waits_for_what(open_page: Callable[..., Any]) -> None:
         run.press("Enter")
         page.wait_for_function("() => document.querySelector('#lesson-3 .lesson').dataset.turns")
         assert int(facts(page, 3)["turns"]) == turns
-        assert numbers.all_text_contents() == ([str(at) for at in range(1, 8)] if turns > 1 else ["1"] * 7)
+        assert numbers.all_text_contents() == ([str(at) for at in range(1, 6)] if turns > 1 else ["1"] * 5)
         page.locator("#lesson-3 input[name=step]").press("ArrowRight")  # the arrows of another step, the same answer
         page.wait_for_function(
             "(step) => document.querySelector('#lesson-3 .seen').textContent.includes(step)", arg=f"step {step}"

@@ -17,7 +17,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from lnf_core.data import load_dataset
 from lnf_core.errors import InvalidInputError, SynthesisError
@@ -302,6 +301,8 @@ def test_a_compressed_file_holds_the_same_samples_in_less_than_half(synth: Synth
 )
 def test_the_true_peak_is_that_of_the_whole_signal(length: int, seed: int, loud: list[int], rough: bool) -> None:
     """Attacks anywhere, also where two blocks meet."""
+    from scipy.signal import resample_poly  # a second to import, which not every process of the tests need spend
+
     noise = np.random.default_rng(seed).standard_normal(length)
     signal = (noise if rough else np.convolve(noise, np.ones(9) / 9, "same")).astype(np.float32) * 0.1
     for at in [*loud, 2047, 2048, 4095]:

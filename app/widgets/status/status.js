@@ -48,9 +48,20 @@ draw(props.value);
 drawn = true;
 watch("value", () => draw(props.value));
 tabOf().addEventListener("lnf-shown", (event) => draw(event.detail));
-// Nothing came: what stands there, line, picture and address, is still of one sample.
-element.addEventListener("lnf-cancelled", () => {
+// Nothing came: what stands there, line, picture and address, is still of one sample. Said once the server knows, since a
+// press of Sample before that would be lost, and once its last word on what was cancelled is here, which Gradio would take
+// for the end of the next.
+const LAST_WORD = 300; // milliseconds
+const isAwaited = () => document.querySelector("#status .pending");
+element.addEventListener("lnf-cancelling", async () => {
+  const before = shown;
+  if (!isAwaited()) return; // it came in this moment
+  find(".words").textContent = "Cancelling …";
+  await whenThere(() => !isAwaited());
+  await new Promise((done) => setTimeout(done, LAST_WORD));
+  if (shown !== before) return; // it came all the same
   tabOf().dispatchEvent(new CustomEvent("lnf-tell")); // the page may have followed a link to another data set without a word
+  document.querySelector("#sample-button").focus();
   if (!shown) return;
   goTo(shown.query || "");
   find(".words").textContent = "Cancelled. " + shown.text;
