@@ -67,13 +67,14 @@ FAINT = """() => {
 
 def test_nothing_is_too_faint(open_page: Callable[..., Any]) -> None:
     page = open_page()
+    page.emulate_media(reduced_motion="reduce")  # else colours glide for a third of a second
     page.locator("#more button").first.click()
     faint: dict[tuple[str, bool], list[str]] = {}
 
-    def look(where: str, wait: int = 300) -> None:
+    def look(where: str) -> None:
         for dark in (False, True):
             page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", dark)
-            page.wait_for_timeout(wait)  # colours glide
+            page.wait_for_timeout(50)
             if found := page.evaluate(FAINT):
                 faint[where, dark] = found
 
@@ -83,7 +84,8 @@ def test_nothing_is_too_faint(open_page: Callable[..., Any]) -> None:
     page.locator("#model-bar label", has_text="Penn Treebank").click()  # lines in place of a roll
     page.locator("#tabs button[role=tab][data-tab-id=sample]").click()
     page.locator("#lines .lines").wait_for()
-    look("lines", wait=800)  # the settings of text glide into sight
+    look("lines")
+    page.emulate_media(reduced_motion="no-preference")
     assert faint == {}
 
 
