@@ -6,6 +6,9 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lnf_core.errors import InvalidInputError
 
 _BETWEEN = "\0"  # stands between two training sequences, and for no step
@@ -56,14 +59,33 @@ def copies(sequences: Sequence[Sequence[Hashable]], training: Iterable[Sequence[
     learnt = _BETWEEN.join(map(written, training))
     everywhere = (piece[at : at + passage] for piece in pieces for at in range(len(piece) - passage + 1))
     passages = [text for text in everywhere if _moves(text)]
-    sought = set(passages)
-    windows = (learnt[at : at + passage] for at in range(len(learnt) - passage + 1))
-    found = {window for window in windows if window in sought}
+    found = _standing(set(passages), learnt, passage)
     return Copies(
         passage=passage,
         share=sum(text in found for text in passages) / len(passages) if passages else None,
         longest=max((_longest(piece, learnt) for piece in pieces), default=0),
     )
+
+
+def _standing(sought: set[str], learnt: str, passage: int) -> set[str]:
+    """Those of the texts of ``passage`` characters that stand in ``learnt``, which may have millions."""
+    wanted = np.sort(_hashes("".join(sought), passage)[::passage])
+    if not wanted.size:
+        return set()
+    hashes = _hashes(learnt, passage)
+    near = wanted[np.minimum(np.searchsorted(wanted, hashes), len(wanted) - 1)]
+    return sought & {learnt[at : at + passage] for at in np.flatnonzero(near == hashes)}
+
+
+def _hashes(text: str, passage: int) -> NDArray[np.uint64]:
+    """A number for each passage of ``text``, equal where two are equal, and else hardly ever (Karp & Rabin 1987)."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
+    count = max(len(codes) - passage + 1, 0)
+    hashes = np.zeros(count, dtype=np.uint64)
+    for at in range(passage):
+        hashes *= np.uint64(6364136223846793005)  # modulo 2^64
+        hashes += codes[at : at + count]
+    return hashes
 
 
 def _longest(piece: str, learnt: str) -> int:
