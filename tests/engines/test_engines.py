@@ -98,7 +98,7 @@ def test_the_density_finds_the_noise_behind_a_sample_of_a_released_model(engine:
     model = load(name).model
     assert isinstance(model, LatentFlow)
     # A sweep of jacobi over an AF/AF model solves every dimension of every step: seconds, where the loop takes none.
-    lengths = torch.tensor([20, 13] if engine == "jacobi" else [60, 41])
+    lengths = torch.tensor([12, 8] if engine == "jacobi" else [60, 41])
     eps = noise(model, lengths, 1)
     drawn = model.from_noise(eps, lengths, argmax=True, engine=engine)
     assert drawn.z is not None
