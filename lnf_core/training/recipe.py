@@ -14,6 +14,11 @@ A recipe is a TOML file::
     name = "one-key"
     settings = { transpose_semitones = 0, max_epochs = 26 }
 
+    [[stage]]                      # as an earlier one, but for what it says itself
+    name = "one-key-longer"
+    like = "one-key"
+    settings = { max_epochs = 50 }
+
 Each stage is a run of its own in ``OUT/<number>-<name>``, with its own schedule.
 """
 
@@ -77,25 +82,43 @@ def read_recipe(path: Path) -> Recipe:
         raise ConfigError(f"{path} cannot be read as a recipe: {error}.") from error
     if unknown := sorted(set(values) - _KEYS):
         raise ConfigError(f"{path} holds {', '.join(unknown)}; a recipe knows {', '.join(sorted(_KEYS))}.")
-    stages = values.get("stage", [])
-    if not isinstance(values.get("preset"), str) or not isinstance(stages, list) or not stages:
+    given = values.get("stage", [])
+    if not isinstance(values.get("preset"), str) or not isinstance(given, list) or not given:
         raise ConfigError(f"{path} needs a preset and at least one [[stage]].")
     released, goes_on = values.get("released", ""), values.get("released_stage", 1)
     if not isinstance(released, str):
         raise ConfigError(f"released in {path} is {released!r}; it must be the name of a checkpoint.")
-    if not isinstance(goes_on, int) or not 1 <= goes_on <= len(stages):
-        raise ConfigError(f"released_stage in {path} is {goes_on!r}; it must be one of its {len(stages)} stages.")
+    if not isinstance(goes_on, int) or not 1 <= goes_on <= len(given):
+        raise ConfigError(f"released_stage in {path} is {goes_on!r}; it must be one of its {len(given)} stages.")
     shared = _assignments(values.get("settings", {}), "of every stage", path)
-    return Recipe(values["preset"], tuple(_stage(stage, shared, path) for stage in stages), released, goes_on)
+    stages: dict[str, dict[str, str]] = {}
+    for stage in given:
+        name, settings = _stage(stage, stages, path)
+        stages[name] = shared | settings
+    return Recipe(
+        values["preset"],
+        tuple(Stage(name, tuple(f"{key}={value}" for key, value in stage.items())) for name, stage in stages.items()),
+        released,
+        goes_on,
+    )
 
 
-def _stage(values: object, shared: dict[str, str], path: Path) -> Stage:
+def _stage(values: object, earlier: dict[str, dict[str, str]], path: Path) -> tuple[str, dict[str, str]]:
+    """The name and the settings of one stage."""
     values = values if isinstance(values, dict) else {}
     name = values.get("name")
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9-]+", name) or set(values) - {"name", "settings"}:
-        raise ConfigError(f"a stage in {path} needs a name of small letters, and may have settings, and nothing else.")
-    settings = shared | _assignments(values.get("settings", {}), f"of stage {name}", path)
-    return Stage(name, tuple(f"{key}={value}" for key, value in settings.items()))
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9-]+", name) or set(values) - {"name", "like", "settings"}:
+        raise ConfigError(
+            f"a stage in {path} needs a name of small letters, and may have settings and an earlier stage that it is "
+            "like, and nothing else."
+        )
+    if name in earlier:
+        raise ConfigError(f"two stages in {path} are called {name}; each needs a name of its own.")
+    like = values.get("like")
+    if like is not None and (not isinstance(like, str) or like not in earlier):
+        raise ConfigError(f"stage {name} in {path} is like {like!r}; before it stand: {', '.join(earlier) or 'none'}.")
+    settings = _assignments(values.get("settings", {}), f"of stage {name}", path)
+    return name, (earlier[like] if like is not None else {}) | settings
 
 
 def _assignments(settings: object, whose: str, path: Path) -> dict[str, str]:

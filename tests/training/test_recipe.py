@@ -158,6 +158,9 @@ def test_where_a_runs_own_weights_are_gone_it_goes_on_from_the_released_ones(
         ('preset = "ptb/lstm"\nstage = ["a"]', "small letters"),
         ('preset = "ptb/lstm"\nsettings = 3\n[[stage]]\nname = "a"', "settings of every stage .* a table"),
         ('preset = "ptb/lstm"\n[[stage]]\nname = "a"\nsettings = { seed = 2026-01-01 }', "numbers and words"),
+        ('preset = "ptb/lstm"\n[[stage]]\nname = "a"\n[[stage]]\nname = "a"', "two stages .* called a"),
+        ('preset = "ptb/lstm"\n[[stage]]\nname = "a"\nlike = "a"', "is like 'a'; before it stand: none"),
+        ('preset = "ptb/lstm"\n[[stage]]\nname = "a"\n[[stage]]\nname = "b"\nlike = ["a"]', "before it stand: a"),
     ],
 )
 def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -175,6 +178,20 @@ def test_what_stands_once_is_of_every_stage_that_says_nothing_else(tmp_path: Pat
     assert "seed=2" in first.assignments and "warmup_steps=7" in first.assignments
     assert "seed=3" in second.assignments and "warmup_steps=7" in second.assignments
     assert len(set(second.assignments)) == len({part.partition("=")[0] for part in second.assignments})
+
+
+def test_a_stage_is_like_an_earlier_one_but_for_what_it_says_itself(tmp_path: Path) -> None:
+    path = tmp_path / "like.toml"
+    first = 'name = "a"\nsettings = { max_steps = 3, learning_rate = 0.5 }'
+    second = 'name = "b"\nlike = "a"\nsettings = { max_steps = 4 }'
+    third = 'name = "c"\nlike = "b"\nsettings = { seed = 6 }'
+    stages = "".join(f"[[stage]]\n{stage}\n" for stage in (first, second, third))
+    path.write_text(f'preset = "ptb/lstm"\nsettings = {{ seed = 5 }}\n{stages}')
+    assert [sorted(stage.assignments) for stage in read_recipe(path).stages] == [
+        ["learning_rate=0.5", "max_steps=3", "seed=5"],
+        ["learning_rate=0.5", "max_steps=4", "seed=5"],
+        ["learning_rate=0.5", "max_steps=4", "seed=6"],
+    ]
 
 
 def test_a_recipe_there_is_not_is_said(tmp_path: Path) -> None:
