@@ -17,11 +17,12 @@ find(".run").addEventListener("click", () => {
   const last = Math.max(...turns());
   state.turn = 0;
   redraw();
+  // A turn is as long for a few as for one, so that waiting in line is seen to take longer.
   timer = setInterval(() => {
     state.turn += 1;
     redraw();
     if (state.turn >= last) { clearInterval(timer); state.turn = Infinity; redraw(); }
-  }, Math.max(160, 2400 / last));
+  }, Math.max(160, Math.min(400, 2400 / last)));
 });
 // What is to be predicted is hidden again; another step to look at changes nothing of it.
 function moved() { clearInterval(timer); state.turn = 0; looked(); }
