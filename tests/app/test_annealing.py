@@ -45,7 +45,7 @@ def test_what_is_no_run_is_refused(asked: dict[str, Any]) -> None:
 
 @pytest.mark.browser
 def test_both_models_are_trained_in_front_of_the_visitor(open_page: Callable[..., Any]) -> None:
-    page = open_page("?tab=learn&lesson=6&seed=3")
+    page = open_page("?tab=learn&lesson=6&seed=2")
     page.locator("#lesson-6 .run").press("Enter")
     page.wait_for_function("() => +document.querySelector('#lesson-6 .lesson').dataset.points > 3")
     page.wait_for_function("() => document.querySelector('#lesson-6 .lesson').dataset.done === 'true'", timeout=90_000)
