@@ -114,6 +114,9 @@ class SampleTab:
         def keep_seed(event: gr.EventData) -> str:
             return str(event.seed)
 
+        def pressed(checkpoint: object, values: tuple[Any, ...], dataset: object, *more: Any) -> tuple[Any, ...]:  # noqa: ANN401
+            return self._for_page(checkpoint, settings.meant(checkpoint, values, dataset), *more)
+
         bar.picker.change(
             choose,
             bar.picker,
@@ -132,8 +135,8 @@ class SampleTab:
         outputs = [self.status, self.roll, self.lines]
         shared: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": LIMITS.at_once}
         sampling = self.button.click(
-            _with_fields(self._for_page),
-            [bar.picker, *settings.inputs],
+            _with_fields(pressed, "dataset"),
+            [bar.picker, *settings.inputs, settings.dataset],
             outputs,
             api_visibility="private",
             show_progress_on=self.status,
@@ -251,17 +254,17 @@ def tuning_server(sampling: Sampling) -> Callable[[Any], Awaitable[dict[str, Any
     return tuned
 
 
-def _with_fields(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """``handler(checkpoint, values of FIELDS, progress, request)`` with the names and defaults of the table."""
+def _with_fields(handler: Callable[..., Any], *more: str) -> Callable[..., Any]:
+    """``handler(checkpoint, values of FIELDS, more, progress, request)`` with the names and defaults of the table."""
 
     def named(checkpoint: Any, *values: Any) -> Any:  # noqa: ANN401
-        *values_of_fields, progress, request = values
-        return handler(checkpoint, tuple(values_of_fields), progress, request)
+        return handler(checkpoint, values[: len(FIELDS)], *values[len(FIELDS) :])
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [
         inspect.Parameter("checkpoint", kind, annotation=str),
         *(inspect.Parameter(field.name, kind, default=field.default, annotation=field.hint) for field in FIELDS),
+        *(inspect.Parameter(name, kind, default="", annotation=str) for name in more),
         inspect.Parameter("progress", kind, default=gr.Progress(), annotation=gr.Progress),
         inspect.Parameter("request", kind, default=None, annotation=gr.Request),
     ]
