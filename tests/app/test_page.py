@@ -108,8 +108,11 @@ def test_text_shows_tinted_lines(open_page: Open) -> None:
     page.wait_for_selector("#lines .lines .line")
     assert page.locator("#roll").is_hidden()
     before = page.locator("#lines .lines").inner_text()
+    page.locator("#lines .line span").first.hover()
+    assert page.locator("#lines .readout").text_content()
     press_sample(page)
     page.wait_for_function("(b) => document.querySelector('#lines .lines').innerText !== b", arg=before)
+    assert page.locator("#lines .readout").text_content() == ""  # of a line that has gone
     line = page.locator("#lines .lines li").first
     heard = line.locator(".lnf-hear").text_content()
     assert heard == line.locator(".line").text_content() and heard

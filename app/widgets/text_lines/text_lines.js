@@ -36,6 +36,7 @@ function lineOf(line) {
 function draw() {
   const value = props.value;
   legend();
+  find(".readout").textContent = ""; // it was of a character of the lines before
   if (!isWhole(value)) {
     find(".title").textContent = "Nothing sampled yet";
     find(".lines").replaceChildren(make("li", "empty", "Press Sample and the lines appear here."));
