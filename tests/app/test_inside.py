@@ -97,6 +97,8 @@ def test_a_sequence_is_taken_apart_on_the_page(open_page: Callable[..., Any]) ->
     reach = "() => document.querySelector('#inside .reachWords')?.textContent"
     page.wait_for_function(f"{reach}.includes('step 4,')")
     assert page.locator("#inside .layers code").count() == 3
+    summed = re.search(r"KL (\S+) \+ reconstruction (\S+) = (\S+);", page.locator("#inside .costsWords").text_content())
+    assert summed and round(float(summed[1]) + float(summed[2]), 2) == float(summed[3])
     assert re.search(r"at most (0|0\.\d+|\d\.\d . 10⁻\S+)\.$", page.locator("#inside .back").text_content())
     page.locator("#inside .step").press("ArrowRight")
     page.wait_for_function(f"{reach}.includes('step 5,')")

@@ -94,7 +94,8 @@ const redraw = picture(find(".plot"), () => 396, (width, height) => {
 function sentence(with_, without) {
   if (state.problem) return state.problem;
   if (!with_.length) return state.running ? (state.ahead ? "Another pair is being trained; this one comes next." : "The first steps …") : "Press Train both: it takes about ten seconds.";
-  const parts = (curve) => say(recent(curve, RECONSTRUCTION)) + " + " + say(recent(curve, KL)) + " = " + say(recent(curve, RECONSTRUCTION) + recent(curve, KL)) + " nats a step";
+  const written = (curve, column) => Number(recent(curve, column).toFixed(2)); // what is added is what is read
+  const parts = (curve) => say(written(curve, RECONSTRUCTION)) + " + " + say(written(curve, KL)) + " = " + say(written(curve, RECONSTRUCTION) + written(curve, KL)) + " nats a step";
   Object.assign(section.dataset, { annealed: recent(with_, RECONSTRUCTION) + recent(with_, KL), full: recent(without, RECONSTRUCTION) + recent(without, KL), kl: recent(without, KL) });
   const price = state.done ? "" : " Price of the KL for the first now: " + say(latest(with_)[WEIGHT]) + ".";
   return (state.before ? "Trained before, when this beginning was first taken; shown as it went. " : "") + "Step " + latest(with_)[STEP] + " of " + state.steps + ". Reconstruction + KL, with annealing " + parts(with_) + "; at full price " + parts(without) + "." + price;

@@ -85,8 +85,10 @@ function bars(canvas, series, unit, mark) {
 function drawCosts() {
   const total = (values) => values.reduce((sum, value) => sum + value, 0), { reconstruction, kl } = shown;
   bars(find(".costs"), [{ values: reconstruction, fill: colour("soft"), outlined: true }, { values: kl, fill: variantColour(shown.variant) }], "nats");
+  // The sum is that of the two figures as they are written.
+  const written = [kl, reconstruction].map((values) => nats(total(values))), sum = nats(Number(written[0]) + Number(written[1]));
   const both = kl.map((value, at) => value + reconstruction[at]), dear = both.indexOf(Math.max(...both));
-  const words = "Filled: KL, what the true step tells the prior anew; outlined: reconstruction, what the decoder still guesses; in nats (1.44 bits each), mean of " + shown.draws + " draws of the hidden vectors. In all KL " + nats(total(kl)) + " + reconstruction " + nats(total(reconstruction)) + " = " + nats(total(both)) + "; the costliest step is " + (dear + 1) + " (" + spaced(shown.names[dear]) + "), KL " + nats(kl[dear]) + " + reconstruction " + nats(reconstruction[dear]) + ".";
+  const words = "Filled: KL, what the true step tells the prior anew; outlined: reconstruction, what the decoder still guesses; in nats (1.44 bits each), mean of " + shown.draws + " draws of the hidden vectors. In all KL " + written[0] + " + reconstruction " + written[1] + " = " + sum + "; the costliest step is " + (dear + 1) + " (" + spaced(shown.names[dear]) + "), KL " + nats(kl[dear]) + " + reconstruction " + nats(reconstruction[dear]) + ".";
   find(".costsWords").textContent = words;
   find(".costs").setAttribute("aria-label", words);
 }
