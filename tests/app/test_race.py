@@ -132,4 +132,4 @@ def test_a_race_is_run_on_the_page(open_page: Callable[..., Any]) -> None:
     assert {row["data set"] for row in table} == {"JSB Chorales"}
     assert "plain PyTorch" in {row["engine"] for row in table} <= {"plain PyTorch", "compiled"}
     assert all("cores" in row["machine"] for row in table)
-    assert "has as many turns again" in page.locator("#race .caption").inner_text()
+    assert "in each layer of its flow" in page.locator("#race .caption").inner_text()

@@ -88,7 +88,7 @@ function say() {
   find(".now").textContent = waits || (value() ? value().now + (isOther() ? ". For the data set chosen now, press Stop, then Race." : "") : complaint + "Press Race: the models draw the same lengths one after the other, and the times appear here.");
 }
 const IN_TURN = "“In turn” counts the steps of time that had to wait for the one before: that number, not the arithmetic, is what a flow that draws all at once saves.";
-const INSIDE = " AF/AF has as many turns again inside each step as it has hidden numbers, which are not counted here.";
+const INSIDE = " Inside each step AF/AF takes a turn for each hidden number in each layer of its flow; these are not counted here.";
 
 function draw() {
   say();
