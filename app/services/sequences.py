@@ -129,7 +129,7 @@ class Sequences:
         return self._once((entry.name, asked.seed, own), lambda: self._study(entry, asked.seed, own))
 
     def beside(self, studied: Studied, asked: Request) -> Studied | None:
-        """The same sequence read by the same model without bends; None where there is no such checkpoint."""
+        """The same sequence read by the variant without bends; None where there is no such checkpoint."""
         name = f"{studied.entry.name}-affine"
         entry = next((entry for entry in catalogue.catalogue() if entry.name == name and entry.problem is None), None)
         if entry is None:

@@ -110,7 +110,7 @@ function legend() {
 
 function words() {
   const at = Number(layer.value), whole = Math.round(at);
-  const said = whole === 0 ? "plain noise" : whole === shown.layers ? "the hidden vectors" : "after " + whole + " of " + shown.layers + " bends";
+  const said = whole === 0 ? "plain noise" : whole === shown.layers ? "the hidden vectors" : "after " + whole + " of " + shown.layers + " layers";
   find(".layerWords").textContent = said;
   layer.setAttribute("aria-valuetext", said);
   find(".points").setAttribute("aria-label", said + ": " + shown.said);
