@@ -71,7 +71,7 @@ class InsideTab:
         self._picture = _placed("inside", self._places, {"view": self._views.view, "poke": self._views.poke})
         gr.HTML(
             "<h3>Between two sequences</h3><p>Two samples as the model reads them back, and four stops on the way "
-            "between them: press Play and drag from one to the other. Through the noise "
+            "between them; of music, press Play and drag from one to the other. Through the noise "
             "(the flow's own coordinates) each stop is as likely as a sample; straight through the hidden vectors it "
             "need not be.</p>",
             elem_classes="lnf-part",
@@ -144,6 +144,12 @@ class InsideTab:
         payload = roll_payload(result) if isinstance(result, Music) else text_payload(result)
         keys = ", likeliest keys" if isinstance(result, Music) else ""  # few, of Piano-midi
         payload["way"] = True
+        if not isinstance(result, Music):
+            payload["caption"] = (
+                "Each character is the likeliest one given the hidden vectors of its stop, tinted by its probability; "
+                "between the ends, where noise or vectors are mixed, the decoder may be less sure. <unk> stands for a "
+                "rare word, N for a number."
+            )
         payload["details"] = (
             f"1 is seed {first} and {STOPS} seed {second} as the model reads them back, through the {through}{keys}"
         )
