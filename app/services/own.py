@@ -105,8 +105,9 @@ def read_music(path: str, entry: Entry, model: ModelBase, longest: int, field: s
         roll = roll[:longest]
     if found.moved_notes > _MANY_MOVED * found.notes:
         remarks.append(
-            f"{found.moved_notes} of its {found.notes} notes begin between the {entry.unit} this model counts in and "
-            "were moved to the nearest, so some sound together"
+            f"{found.moved_notes} of its {found.notes} notes {'begins' if found.moved_notes == 1 else 'begin'} between "
+            f"the {entry.unit} this model counts in and {'was' if found.moved_notes == 1 else 'were'} moved to the "
+            "nearest, so some sound together"
         )
     left_out = [
         f"{count} {what if count == 1 else several}"
