@@ -147,6 +147,8 @@ def test_a_race_that_waits_says_its_place_and_can_be_left(open_page: Callable[..
     second.wait_for_function("() => document.querySelector('#race .now').textContent.startsWith('Press Race')")
     first.click("#race-stop")
     first.wait_for_function("() => document.querySelector('#race .now').textContent === 'Stopped'")
+    assert first.locator("#race-stop").is_hidden() and second.locator("#race-stop").is_hidden()
+    assert first.evaluate("() => document.activeElement.id") == "race-button"
     assert first.locator("#race .csv").is_visible() == (first.locator("#race tbody tr").count() > 0)
     second.click("#race-button")
     second.wait_for_function("() => document.querySelector('#race tbody tr')")

@@ -80,7 +80,7 @@ function queued() {
   if (told) told.style.display = "none";
   const now = !place ? "" : place[1] === "1" ? "Another race is running, and races run one at a time; yours comes next." :
     "Races run one at a time; yours is number " + place[1] + " of those that wait.";
-  if (now !== waits) { waits = now; say(); }
+  if (now !== waits) { waits = now; say(); if (!waits && !value()) leaveStop(); }
 }
 // Race does nothing while a race runs, which may be one on the data set chosen before.
 const isOther = () => value().running && window.lnfChosen && window.lnfChosen.dataset !== value().dataset;
@@ -90,8 +90,12 @@ function say() {
 const IN_TURN = "“In turn” counts the steps of time that had to wait for the one before: that number, not the arithmetic, is what a flow that draws all at once saves.";
 const INSIDE = " Inside each step AF/AF takes a turn for each hidden number in each layer of its flow; these are not counted here.";
 
+// Stop is there while there is something to stop (theme.css); whoever pressed it is led back to Race.
+const leaveStop = () => { if (document.activeElement.id === "race-stop") document.getElementById("race-button").focus(); };
 function draw() {
   say();
+  find(".race").classList.toggle("running", Boolean(value() && value().running));
+  if (!value() || !value().running) leaveStop();
   find(".chart").hidden = !value();
   if (!value()) return;
   find(".title").textContent = value().title;
