@@ -75,10 +75,12 @@ class Page:
         return cls(address, sample, ids["roll"])
 
 
-async def press(page: Page, client: httpx.AsyncClient, session: str, model: str, seed: int) -> dict[str, Any]:
+async def press(
+    page: Page, client: httpx.AsyncClient, session: str, model: str, seed: int, length: int = 64
+) -> dict[str, Any]:
     """One press of the button; the roll's new value."""
-    asked = {field.name: field.default for field in FIELDS} | {"length": "64", "seed": str(seed)}
-    values = [model, *asked.values()]
+    asked = {field.name: field.default for field in FIELDS} | {"length": str(length), "seed": str(seed)}
+    values = [model, *asked.values(), model.split("/")[0]]  # the page tells whose usual values its fields show
     body = {"data": values, "fn_index": page.sample, "session_hash": session, "trigger_id": None}
     joined = await client.post(f"{page.address}/gradio_api/queue/join", json=body)
     if joined.status_code == 503:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import math
 import wave
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from benchmarks.load import Page, listen, press
 from lnf_core.music import Performance
 
 
@@ -37,6 +39,17 @@ def test_music_comes_with_its_files(client: Client) -> None:
 def test_the_same_seed_gives_the_same_music(client: Client) -> None:
     notes = [[piece["notes"] for piece in sample(client)[1]["samples"]] for _ in range(2)]
     assert notes[0] == notes[1]
+
+
+def test_the_crowd_of_the_benchmark_presses_and_listens_as_the_page_does(server: str) -> None:
+    async def visit() -> dict[str, Any]:
+        page = Page.read(server)
+        async with httpx.AsyncClient(timeout=60) as visitor:
+            roll = await press(page, visitor, "one of the crowd", "jsb/af-scf", 7, length=12)
+            await listen(page, visitor, "one of the crowd", roll)
+            return roll
+
+    assert len(asyncio.run(visit())["samples"]) == 3
 
 
 @pytest.mark.parametrize("given", [{}, {"draw": None}, {"draw": False}])
