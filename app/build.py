@@ -80,7 +80,7 @@ def _keep_progress_on(small: gr.HTML, page: gr.Blocks) -> None:
     """Let Gradio tell one small component of the progress that no event of ours shows that way.
 
     It tells every component an event ever filled, at each event, and copies all that each of them holds to do so: with
-    the tabs among them a third of what it costs a browser to open the page.
+    the tabs among them, the whole page again and again.
     """
     for function in page.fns.values():
         if function.show_progress == "hidden":

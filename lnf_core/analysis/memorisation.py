@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lnf_core.data.vocabulary import code_points
 from lnf_core.errors import InvalidInputError
 
 _BETWEEN = "\0"  # stands between two training sequences, and for no step
@@ -79,7 +80,7 @@ def _standing(sought: set[str], learnt: str, passage: int) -> set[str]:
 
 def _hashes(text: str, passage: int) -> NDArray[np.uint64]:
     """A number for each passage of ``text``, equal where two are equal, and else hardly ever (Karp & Rabin 1987)."""
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
+    codes = code_points(text).astype(np.uint64)
     count = max(len(codes) - passage + 1, 0)
     hashes = np.zeros(count, dtype=np.uint64)
     for at in range(passage):

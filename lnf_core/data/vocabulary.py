@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lnf_core.errors import InvalidInputError, UnknownSymbolError
@@ -18,6 +19,11 @@ PADDING = "<pad>"
 _MOST_NAMED = 5
 
 
+def code_points(text: str) -> NDArray[np.uint32]:
+    """The Unicode number of each character, ``[T]``: what is done to them all at once takes millions."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.dtype("<u4"))
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """An ordered, immutable set of symbols.
@@ -27,7 +33,9 @@ class Vocabulary:
     """
 
     symbols: tuple[str, ...]
-    _numbers: np.ndarray = field(init=False, repr=False, compare=False)  # at a character's code its number, else -1
+    _numbers: NDArray[np.int64] = field(
+        init=False, repr=False, compare=False
+    )  # at a character's code its number, else -1
 
     def __post_init__(self) -> None:
         if not self.symbols or not all(isinstance(symbol, str) and symbol for symbol in self.symbols):
@@ -68,9 +76,7 @@ class Vocabulary:
         Raises:
             UnknownSymbolError: characters outside the vocabulary; ``error.symbols`` has each with its position.
         """
-        # Not character by character in Python: a data set has millions.
-        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
-        numbers = self._numbers[np.minimum(codes, len(self._numbers) - 1)]
+        numbers = self._numbers[np.minimum(code_points(text), len(self._numbers) - 1)]
         unknown = tuple((int(at), text[at]) for at in np.flatnonzero(numbers < 0))
         if unknown:
             named = ", ".join(f"{character!r} at position {at}" for at, character in unknown[:_MOST_NAMED])
