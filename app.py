@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 
 from packaging.requirements import Requirement
@@ -27,6 +30,26 @@ def why_no_mcp() -> str | None:
     return None
 
 
+@contextmanager
+def no_type_stubs() -> Iterator[None]:
+    """Import Gradio in half the time: it need not write type stubs of its components into its own folder.
+
+    It does so for every class of a component that has a source file, whenever that class is made.
+    """
+    real = inspect.getfile
+
+    def getfile(of: object) -> str:
+        if type(of).__name__ == "ComponentMeta":
+            raise OSError("no type stubs are wanted")
+        return real(of)  # type: ignore[arg-type]
+
+    inspect.getfile = getfile
+    try:
+        yield
+    finally:
+        inspect.getfile = real
+
+
 def main() -> None:
     """Read the options and serve until interrupted."""
     parser = argparse.ArgumentParser(description="Hear, read and see what a flow prior samples.")
@@ -40,7 +63,8 @@ def main() -> None:
     if problem is not None:
         parser.error(problem)
 
-    from app.build import launch  # takes seconds: not before the options are known to be good
+    with no_type_stubs():
+        from app.build import launch  # takes seconds: not before the options are known to be good
 
     launch(options.host, options.port, share=options.share, mcp=options.mcp)
 

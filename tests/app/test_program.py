@@ -1,17 +1,33 @@
-"""What ``python app.py --mcp`` offers to programs, and what it needs; the examples are run in tests/test_space.py."""
+"""What ``python app.py`` does before it serves and offers to programs; the examples are run in tests/test_space.py."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from types import ModuleType
 
+import gradio as gr
 from app_server import serving
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def load(path: Path) -> ModuleType:
+    """The module in a file that is in no package."""
+    spec = importlib.util.spec_from_file_location(f"{path.stem}_by_itself", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # inspect finds a class's file by its module's name
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules[spec.name]
+    return module
 
 
 def without_mcp(**environment: str) -> str:
@@ -51,3 +67,15 @@ def test_an_mcp_that_gradio_cannot_use_is_named(tmp_path: Path) -> None:
     (tmp_path / "mcp-99.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: mcp\nVersion: 99.0\n")
     said = without_mcp(PYTHONPATH=str(tmp_path))
     assert "and 99.0 is installed" in said and 'pip install "gradio[mcp]"' in said
+
+
+def test_gradio_writes_no_type_stubs_while_the_app_is_imported(tmp_path: Path) -> None:
+    entry = load(ROOT / "app.py")
+    source = "import gradio as gr\n\n\nclass Part(gr.HTML):\n    EVENTS = []\n"
+    for name in ("with", "without"):
+        (tmp_path / f"{name}.py").write_text(source)
+    with entry.no_type_stubs():
+        part = load(tmp_path / "without.py").Part("words")
+        assert not (tmp_path / "without.pyi").exists() and isinstance(part, gr.HTML) and part.value == "words"
+    load(tmp_path / "with.py")
+    assert (tmp_path / "with.pyi").exists(), "Gradio writes none any more: no_type_stubs can go"
