@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+from lnf_core import engines
 from lnf_core.data import DATASETS
 from lnf_core.errors import TrainingError
 from lnf_core.training.runtime import check_bfloat16
@@ -42,6 +43,12 @@ def bfloat16() -> None:
         check_bfloat16("cpu")
     except TrainingError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def kernels() -> None:
+    """The kernels of ``numba_cpu``: the first process of a run that needs them compiles them for all the others."""
+    engines.warm_up()
 
 
 @pytest.fixture(scope="session")

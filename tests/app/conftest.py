@@ -74,7 +74,7 @@ def here(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def compiled_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+def compiled_engine(kernels: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Released models sampled as on the page once its kernels are there; plain PyTorch takes ten times as long."""
     monkeypatch.setenv("LNF_ENGINE", "numba_cpu")
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import filelock
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -17,10 +18,13 @@ from torch import nn
 
 from lnf_core import engines
 from lnf_core.config import Likelihood
+from lnf_core.engines.numba_cpu.engine import NumbaEngine
 from lnf_core.errors import EngineError
 from lnf_core.models.latent_flow import LatentFlow
 from lnf_core.storage.bundled import list_checkpoints
 from lnf_core.storage.find import load
+
+pytestmark = pytest.mark.usefixtures("kernels")
 
 FAST = ("numba_cpu", "jacobi")
 LENGTHS = torch.tensor([9, 4, 1, 7])
@@ -274,6 +278,24 @@ def test_auto_takes_what_the_environment_names(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("LNF_ENGINE", "jacobi")
     assert model.sample(1, 4).engine == "jacobi"
     assert small_model("lstm", "categorical").sample(1, 4).engine == "numba_cpu"  # jacobi cannot: the next best
+
+
+def test_machine_code_is_kept_in_one_folder_which_one_process_at_a_time_fills(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lnf_core.engines.numba_cpu import jit, kernels
+
+    assert jit.FOLDER is not None
+    assert Path(kernels.sample_steps.stats.cache_path) == jit.FOLDER, "it depends on where the package lies"
+    assert list(jit.FOLDER.glob("kernels.sample_steps-*.nbi"))
+
+    def another_wants_it(engine: NumbaEngine) -> None:
+        with pytest.raises(filelock.Timeout), filelock.FileLock(jit.FOLDER / "lock", timeout=0):
+            pass
+        tried.append(engine)
+
+    tried: list[NumbaEngine] = []
+    monkeypatch.setattr(NumbaEngine, "_run_every_kernel", another_wants_it)
+    NumbaEngine().warm_up()
+    assert len(tried) == 1
 
 
 @pytest.mark.slow

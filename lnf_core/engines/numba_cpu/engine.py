@@ -68,16 +68,19 @@ class NumbaEngine:
         """Compile the kernels or load them from disk, by running each on the smallest models there are.
 
         Takes most of a minute the first time on a machine: call it in a thread and go on; until it is done ``auto``
-        takes another engine. Does nothing when it has been done.
+        takes another engine. Does nothing when it has been done, and waits for another process that is at it.
 
         Raises:
             EngineError: there is no numba.
         """
         if importlib.util.find_spec("numba") is None:
             raise EngineError("there is no numba to compile kernels with; install it (pip install numba).")
+        from lnf_core.engines.numba_cpu.jit import alone
+
         with self._warming:
             if not self._warm:
-                self._run_every_kernel()
+                with alone():
+                    self._run_every_kernel()
                 self._warm = True
 
     def _run_every_kernel(self) -> None:

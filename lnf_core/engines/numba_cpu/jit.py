@@ -6,19 +6,24 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
+import filelock
+import llvmlite.binding
 import numba
 import platformdirs
+from numba.core.caching import UserProvidedCacheLocator
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def _digest() -> str:
-    """Of every kernel file: a kernel is inlined into its callers, whose own files may not have changed."""
+    """Of what machine code depends on: a kernel is inlined into its callers, whose own files may not have changed."""
+    made_by = f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()}"
     sources = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+    return hashlib.sha256(made_by.encode() + b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
 
 def _writable(folder: Path) -> bool:
@@ -44,18 +49,31 @@ FOLDER = cache_folder()
 """Where this process keeps its machine code."""
 
 
+class OneFolder(UserProvidedCacheLocator):  # type: ignore[misc]  # numba has no types
+    """Machine code in ``FOLDER`` wherever the package lies: numba's own locators have a folder for each path of it."""
+
+    def get_cache_path(self) -> str:
+        """See numba's documentation of ``NUMBA_CACHE_LOCATOR_CLASSES``."""
+        return str(FOLDER)
+
+
+def alone() -> AbstractContextManager[object]:
+    """Held by the one process at a time that fills ``FOLDER``; the others then find it filled."""
+    return nullcontext() if FOLDER is None else filelock.FileLock(FOLDER / "lock")
+
+
 def compiled(function: _F) -> _F:
     """Compile ``function`` the first time it is called, without the interpreter lock; keep the code on disk.
 
     Multiplications and additions may be fused; nothing else about floating point is relaxed, so sums keep
     their order and a result does not depend on how the work was split.
     """
-    before = numba.config.CACHE_DIR
+    before = numba.config.CACHE_DIR, numba.config.CACHE_LOCATOR_CLASSES
     try:
-        numba.config.CACHE_DIR = str(FOLDER or "")
+        numba.config.CACHE_DIR, numba.config.CACHE_LOCATOR_CLASSES = str(FOLDER or ""), f"{__name__}.OneFolder"
         made: _F = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, cache=FOLDER is not None)(
             function
         )
     finally:
-        numba.config.CACHE_DIR = before
+        numba.config.CACHE_DIR, numba.config.CACHE_LOCATOR_CLASSES = before
     return made
