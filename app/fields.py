@@ -188,26 +188,44 @@ def check_own(entry: catalogue.Entry, given: Mapping[str, object]) -> None:
 assert [field.name for field in FIELDS] == [field.name for field in fields(Settings)][1:]
 
 
-def read_query(query: Mapping[str, str], checkpoint: str | None, bounds_of: Callable[[str], Bounds]) -> Settings | None:
-    """The settings a link asks for, ``checkpoint`` where it names none; None when it asks for nothing.
+@dataclass(frozen=True)
+class Asked:
+    """What a link asks for."""
+
+    settings: Settings
+    problems: tuple[FieldError, ...]
+    """What cannot be had; the settings hold the usual value there."""
+    seed_is_open: bool
+    """Whether every press is another sample."""
+
+
+def read_query(query: Mapping[str, str], checkpoint: str | None, bounds_of: Callable[[str], Bounds]) -> Asked | None:
+    """What a link asks for, of ``checkpoint`` where it names none; None when it asks for nothing.
 
     Raises:
-        LNFError: the link names a tab there is not, holds a value out of range, or names a checkpoint that cannot be
-            used.
+        LNFError: the link names a tab there is not, or a checkpoint that cannot be used.
     """
     given = {name: query[name] for name in LINK_NAMES if query.get(name)}
     tab = given.pop("tab", TABS[0])
     if tab not in TABS:
         raise InvalidInputError(f"There is no tab {tab[:40]!r} on this page; it has: {', '.join(TABS)}.")
-    for field in FIELDS:
-        if tab == TABS[0] and not field.linked and query.get(field.name):
-            raise FieldError(field.name, "No link can hold a file; choose the file itself.")
+    problems = []
     if tab != TABS[0]:  # the other tabs read their own settings; which model is everybody's
         given = {name: given[name] for name in ("dataset", "variant") if name in given}
-    if not given:
+    else:
+        unlinked = [field.name for field in FIELDS if not field.linked and query.get(field.name)]
+        problems = [FieldError(name, "No link can hold a file; choose the file itself.") for name in unlinked]
+    if not given and not problems:
         return None
     dataset, variant = (checkpoint or "jsb/af-scf").split("/")
     entry = catalogue.find(f"{given.pop('dataset', dataset)}/{given.pop('variant', variant)}")
-    check_own(entry, given)
-    name = entry.name
-    return Settings.check(name, bounds_of(name), **given)
+    bounds = bounds_of(entry.name)
+    while True:
+        try:
+            check_own(entry, given)
+            settings = Settings.check(entry.name, bounds, **given)
+        except FieldError as error:
+            problems.append(error)
+            del given[error.field]
+        else:
+            return Asked(settings, tuple(problems), "seed" not in given)

@@ -102,14 +102,17 @@ class SampleTab:
             entry = catalogue.first()
             nothing = [gr.skip()] * (1 + len(settings.inputs))
             try:
-                found = read_query(dict(request.query_params), entry.name if entry else None, self._sampling.bounds)
+                asked = read_query(dict(request.query_params), entry.name if entry else None, self._sampling.bounds)
             except Exception as error:
                 return (*nothing, refusal(error), gr.skip())
-            if found is None:
+            if asked is None:
                 return (*nothing, gr.skip(), gr.skip())
-            # a link without a seed leaves it open: every press is another sample
-            values = settings.values(found, drawn=not request.query_params.get("seed"))
-            return (found.checkpoint, *values, gr.skip(), found.checkpoint.split("/")[0])
+            name, values = asked.settings.checkpoint, settings.values(asked.settings, drawn=asked.seed_is_open)
+            said: Any = gr.skip()
+            if asked.problems:
+                of_link = {"more": "Press Sample to go on without it.", "domain": catalogue.find(name).domain}
+                said = refusal(*asked.problems) | of_link
+            return (name, *values, said, name.split("/")[0])
 
         def keep_seed(event: gr.EventData) -> str:
             return str(event.seed)
@@ -280,9 +283,10 @@ def _visible(domain: str) -> tuple[Any, Any]:
     return gr.update(visible=True if music else "hidden"), gr.update(visible="hidden" if music else True)
 
 
-def refusal(error: Exception) -> dict[str, Any]:
-    """What the line says of an error, and the field it is about."""
-    return error_status(words_for(error), error.field if isinstance(error, FieldError) else None)
+def refusal(*errors: Exception) -> dict[str, Any]:
+    """What the line says of errors, and the field the first is about."""
+    first = errors[0]
+    return error_status(" ".join(map(words_for, errors)), first.field if isinstance(first, FieldError) else None)
 
 
 def list_models() -> list[dict[str, Any]]:

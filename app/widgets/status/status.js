@@ -47,7 +47,11 @@ find(".reuse").addEventListener("click", () => trigger("select", { seed: shown.s
 draw(props.value);
 drawn = true;
 watch("value", () => draw(props.value));
-tabOf().addEventListener("lnf-shown", (event) => draw(event.detail));
+tabOf().addEventListener("lnf-shown", (event) => {
+  // What was said of a link is not taken back by the picture that the link itself brought into sight.
+  if (shown && shown.kind === "error" && shown.domain === event.detail.domain) return;
+  draw(event.detail);
+});
 // Nothing came: what stands there, line, picture and address, is still of one sample. Said once the server knows, since a
 // press of Sample before that would be lost, and once its last word on what was cancelled is here, which Gradio would take
 // for the end of the next.
