@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,9 +57,19 @@ class OneFolder(UserProvidedCacheLocator):  # type: ignore[misc]  # numba has no
         return str(FOLDER)
 
 
-def alone() -> AbstractContextManager[object]:
+@contextmanager
+def alone() -> Iterator[None]:
     """Held by the one process at a time that fills ``FOLDER``; the others then find it filled."""
-    return nullcontext() if FOLDER is None else filelock.FileLock(FOLDER / "lock")
+    if FOLDER is None:
+        yield
+        return
+    lock = filelock.FileLock(FOLDER / "lock")
+    with suppress(OSError, NotImplementedError):  # some file systems know no locks: at worst two processes compile
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def compiled(function: _F) -> _F:
