@@ -70,8 +70,6 @@ def page(whole: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for name, content in published(whole).items():
         (space / name).parent.mkdir(parents=True, exist_ok=True)
         (space / name).write_bytes(content)
-    # Machine code is kept for one place of the package: a copy would compile its kernels anew, for most of a minute.
-    (space / "sitecustomize.py").write_text("import sys; sys.modules['numba'] = None")
     environment = {"LNF_CHECKPOINTS": "", "PYTHONPATH": str(space)}
     with serving(space, tmp_path_factory.mktemp("served"), **environment) as address:
         yield address
