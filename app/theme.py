@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import gradio as gr
@@ -14,6 +15,9 @@ _MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 def theme() -> gr.themes.Base:
     """Neutral surfaces; colour is left to the variants."""
+    # The ground itself, no name for it: names come with theme.css, seconds after the page where the network is slow,
+    # and behind the page only those of the light scheme are known.
+    light, dark = re.findall(r"--lnf-page: (#\w+)", CSS_FILE.read_text(encoding="utf-8"))
     return gr.themes.Base(
         primary_hue="stone",
         neutral_hue="stone",
@@ -22,9 +26,8 @@ def theme() -> gr.themes.Base:
         font=_SANS,
         font_mono=_MONO,
     ).set(
-        # As theme.css has them, which is there seconds after the page where the network is slow.
-        body_background_fill="var(--lnf-page, #f7f4ee)",
-        body_background_fill_dark="var(--lnf-page, #14171c)",
+        body_background_fill=light,
+        body_background_fill_dark=dark,
         body_text_color="var(--lnf-ink)",
         body_text_color_dark="var(--lnf-ink)",
         body_text_color_subdued="var(--lnf-soft)",

@@ -316,3 +316,6 @@ def test_it_fits_the_screen_in_both_schemes(open_page: Open, width: int, height:
     assert page.evaluate(COLOURS, NOTES) > 5
     dark = page.evaluate("() => document.body.classList.contains('dark')")
     assert dark == (scheme == "dark")
+    # What a screen shows beyond the ends of the page is the page's ground as well.
+    grounds = "() => ['body', 'gradio-app'].map((at) => getComputedStyle(document.querySelector(at)).backgroundColor)"
+    assert page.evaluate(grounds) == ["rgb(20, 23, 28)" if dark else "rgb(247, 244, 238)"] * 2
