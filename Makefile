@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Compiled Python files are kept: the tests start some fifty processes of this package.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: app space gpu-rehearsal test test-cuda train train-queue lint format clean
+.PHONY: app space gpu-rehearsal test run-tests test-cuda train train-queue lint format clean
 
 app: $(VENV)/.app-installed
 	@$(BIN)/python -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("fluidsynth"))' \
@@ -28,7 +28,11 @@ space: $(VENV)/.app-installed
 	@test -n "$(SPACE)" || { echo "usage: make space SPACE=user/name"; exit 2; }
 	@$(BIN)/python -m app.space "$(SPACE)"
 
-test: lint $(VENV)/.browser-looked-for
+# Side by side: types are checked on one core, and the tests take seconds before they need both.
+test: $(VENV)/.browser-looked-for
+	@$(MAKE) --no-print-directory --jobs=2 lint run-tests
+
+run-tests:
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-cuda: $(VENV)/.dev-installed
