@@ -20,6 +20,7 @@ from lnf_core.music import held_notes, piano_keys
 
 _DRAWS = 16  # of the posterior, for the two parts of each step
 _BOUND = 64  # most draws of the curve
+_ROUNDING = 1e-3  # difference of a vector there and back above which a visitor wonders
 
 
 class InsideViews:
@@ -52,7 +53,10 @@ class InsideViews:
                 with_length=seen,
             )
             layers = decode_layers(model, studied.past)
-            error = model.invert(studied.past.z[:, None], lengths, studied.sampler).error
+            z = studied.past.z[:, None]
+            error = model.invert(z, lengths, studied.sampler).error
+            grown = error > _ROUNDING and model.prior.reads == "z"  # by a recursion on the way back
+            step_error = model.step_error(z, lengths) if grown else None
         return studied.head("inside", request) | {
             "reconstruction": [round(float(value), 4) for value in terms.reconstruction],
             "kl": [round(float(value), 4) for value in terms.kl],
@@ -65,6 +69,7 @@ class InsideViews:
             ],
             "layers": [_layer(studied, symbols) for symbols in layers],
             "inversion_error": error,
+            "step_error": step_error,
             "milliseconds": round(1e3 * (time.perf_counter() - started)),
         }
 

@@ -293,6 +293,19 @@ class LatentFlow(ModelBase):
         return Inversion(eps, back, float(difference.abs().max()))
 
     @torch.no_grad()
+    def step_error(self, z: Tensor, lengths: Tensor) -> float:
+        """How far a step of ``z`` ``[T, B, D]`` comes back from its noise at most, given the true steps before it.
+
+        What the flow itself loses to rounding. :meth:`invert` goes on from the steps that came back, and where the
+        model finds a sequence unlikely, its recursion over time makes more of a difference with every step.
+        """
+        lengths = self._check_latents(z, lengths)
+        positions = self.positions(lengths, len(z))
+        eps, _ = self.prior(z, lengths, positions)
+        back, _ = self.prior.stack.inverse(eps, self.prior.contexts(z, eps, positions))
+        return float((back - z).masked_fill(~step_mask(lengths, len(z))[..., None], 0.0).abs().max())
+
+    @torch.no_grad()
     def continue_from(
         self,
         prefix: Tensor,

@@ -73,7 +73,8 @@ class Inversion:
     z: Tensor
     """``[T, B, D]``: ``eps`` pushed through the prior again."""
     error: float
-    """Largest absolute difference between the z that was given and the one that came back."""
+    """Largest absolute difference between the z that was given and the one that came back; of a sequence that the model
+    finds unlikely it says more of the recursion over time than of the flow (:meth:`~LatentFlow.step_error`)."""
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,15 @@ def test_music_is_taken_apart_into_notes(released: InsideViews) -> None:
     assert shown["layers"][-1] and all(start + held <= len(shown["names"]) for start, held, _ in shown["layers"][-1])
 
 
+def test_rounding_that_grows_along_an_unlikely_sequence_is_told_from_the_flow_s_own(released: InsideViews) -> None:
+    likely, unlikely = (
+        released.view({"checkpoint": "ptb/af-scf-affine", "text": text})
+        for text in ("the company said it would not", "x#q zj& 9vkw $qx jj zz #k & xq 0 qk zx& vv # kq")
+    )
+    assert likely["step_error"] is None and likely["inversion_error"] < 1e-3
+    assert unlikely["step_error"] < 1e-4 < 1 < unlikely["inversion_error"]
+
+
 def test_a_length_no_training_sequence_has_leaves_the_choice_of_the_end_out(released: InsideViews) -> None:
     shown = released.view({"checkpoint": "ptb/iaf-scf", "text": "a"})
     assert not shown["length_seen"]

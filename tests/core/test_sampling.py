@@ -140,6 +140,7 @@ def test_latents_go_to_the_noise_and_back(variant: str) -> None:
     inversion = model.invert(sample.z, sample.lengths)
     torch.testing.assert_close(inversion.eps, sample.eps, atol=2e-4, rtol=2e-4)
     assert inversion.error < 1e-3
+    assert 0 < model.step_error(sample.z, sample.lengths) < 1e-3
     scaled = model.sample(3, [9, 4, 1], temperature=np.float32(0.5), generator=generator(3))
     torch.testing.assert_close(scaled.eps, 0.5 * sample.eps)
 

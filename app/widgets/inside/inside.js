@@ -109,7 +109,8 @@ function drawLayers() {
       for (const [start, held, pitch] of shown.layers[at]) context.fillRect((start / shown.names.length) * width, (high - pitch) * tall, Math.max(2, (held / shown.names.length) * width - 1), Math.max(2, tall));
     });
   }
-  find(".back").textContent = "There and back again through the flow in single precision the vectors differ by at most " + small(shown.inversion_error) + ".";
+  const grown = shown.step_error === null ? "" : " One step alone, after the true ones before it, comes back within " + small(shown.step_error) + ": it is rounding that grows from step to step, in a sequence the model finds unlikely.";
+  find(".back").textContent = "There and back again through the flow in single precision the vectors differ by at most " + small(shown.inversion_error) + "." + grown;
 }
 function drawReach() {
   find(".stepWords").textContent = "Step " + place.step + " of " + shown.names.length;
