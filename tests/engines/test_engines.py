@@ -297,6 +297,14 @@ def test_machine_code_is_kept_in_one_folder_which_one_process_at_a_time_fills(mo
     NumbaEngine().warm_up()
     assert len(tried) == 1
 
+    def no_locks_here(_lock: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(NumbaEngine, "_run_every_kernel", tried.append)
+    monkeypatch.setattr(filelock.FileLock, "acquire", no_locks_here)
+    NumbaEngine().warm_up()
+    assert len(tried) == 2
+
 
 @pytest.mark.slow
 def test_kernels_compile_when_they_are_needed_and_where_nothing_may_be_written(tmp_path: Path) -> None:
