@@ -300,7 +300,7 @@ def test_machine_code_is_kept_in_one_folder_which_one_process_at_a_time_fills(mo
     def no_locks_here(_lock: object) -> None:
         raise NotImplementedError
 
-    monkeypatch.setattr(NumbaEngine, "_run_every_kernel", tried.append)
+    monkeypatch.setattr(NumbaEngine, "_run_every_kernel", lambda engine: tried.append(engine))
     monkeypatch.setattr(filelock.FileLock, "acquire", no_locks_here)
     NumbaEngine().warm_up()
     assert len(tried) == 2
