@@ -106,6 +106,8 @@ def test_a_sequence_is_taken_apart_on_the_page(open_page: Callable[..., Any]) ->
     reach = "() => document.querySelector('#inside .reachWords')?.textContent"
     page.wait_for_function(f"{reach}.includes('step 4,')")
     assert page.locator("#inside .layers code").count() == 3
+    layers = page.locator("#inside .small:has(.back)").text_content()
+    assert "the last the sequence as the model reads it back." in layers  # of a typed text the decoder may make another
     summed = re.search(r"KL (\S+) \+ reconstruction (\S+) = (\S+);", page.locator("#inside .costsWords").text_content())
     assert summed and round(float(summed[1]) + float(summed[2]), 2) == float(summed[3])
     assert re.search(r"at most (0|0\.\d+|\d\.\d . 10⁻\S+)\.$", page.locator("#inside .back").text_content())
