@@ -105,6 +105,7 @@ def test_a_sequence_is_taken_apart_on_the_page(open_page: Callable[..., Any]) ->
     page = open_page("?tab=inside&dataset=ptb&variant=af-scf&seed=2&step=4")
     reach = "() => document.querySelector('#inside .reachWords')?.textContent"
     page.wait_for_function(f"{reach}.includes('step 4,')")
+    assert "(mean over all characters)" in page.evaluate(reach)  # that of one may change by far more
     assert page.locator("#inside .layers code").count() == 3
     layers = page.locator("#inside .small:has(.back)").text_content()
     assert "the last the sequence as the model reads it back." in layers  # of a typed text the decoder may make another

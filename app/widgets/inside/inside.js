@@ -117,9 +117,10 @@ function drawReach() {
   stepInput.setAttribute("aria-valuetext", "step " + place.step);
   if (!reach) return;
   const most = Math.max(...reach.x), moves = most >= 1e-3, scale = moves ? Math.max(...reach.z) / most : 0;
+  const all = "mean over all " + (shown.domain === "music" ? "keys" : "characters"); // of which one may change by far more
   const outlined = { values: reach.x.map((value) => value * scale), fill: colour("soft"), outlined: true };
   bars(find(".reach"), [{ values: reach.z, fill: variantColour(shown.variant) }, ...(moves ? [outlined] : [])], "distance moved", reach.step - 1);
-  find(".reachWords").textContent = reach.said + " Filled: how far each hidden vector moves (mean over its numbers)" + (moves ? "; outlined: how far the probabilities of what is read move, at most " + most.toFixed(most < 0.1 ? 3 : 2) + ", drawn to the same height." : ". What is read does not move: no probability changes by a thousandth.");
+  find(".reachWords").textContent = reach.said + " Filled: how far each hidden vector moves (mean over its numbers)" + (moves ? "; outlined: how far the probabilities of what is read move (" + all + "), at most " + most.toFixed(most < 0.1 ? 3 : 2) + ", drawn to the same height." : ". What is read hardly moves: its probabilities change by less than a thousandth (" + all + ").");
   find(".reach").setAttribute("aria-label", reach.said);
 }
 function drawBound() {
