@@ -38,7 +38,7 @@ const range = (from, to) => Array.from({ length: Math.max(0, to - from + 1) }, (
 function wordsFor({ row, t }) {
   if (row === "x")
     return "The letter “" + WORD[t - 1] + "” (" + nameOf("x", t) + ") depends on all " + NUMBERS[T] + " vectors, most directly on " + nameOf("z", t) +
-      ", the others reach it through the decoder. It sees no other symbol: of " + listed("x", range(1, T).filter((at) => at !== t)) + " none.";
+      "; all of them reach it through the decoder. It sees no other symbol: of " + listed("x", range(1, T).filter((at) => at !== t)) + " none.";
   const later = listed("z", range(t + 1, T));
   return (t === 1 ? "The vector z₁ comes first: it depends on no other vector, only on its own noise." :
     "The vector " + nameOf("z", t) + " depends on " + (t === 2 ? "the one before it, z₁" : "all those before it, " + listed("z", range(1, t - 1))) + ", and on its own noise. It sees no symbol.") +
