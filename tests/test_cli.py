@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,11 @@ import pretty_midi
 import pytest
 import torch
 from command_line import failed, run
-from tiny_models import SYMBOLS, save_tiny
+from tiny_models import SYMBOLS, save_tiny, tiny_config
 
+from lnf_core.models.build import build_model
+from lnf_core.music import Performance
+from lnf_core.storage.bundle import save_checkpoint
 from lnf_core.storage.find import load
 
 
@@ -63,6 +67,38 @@ def test_text_is_written_as_text(tmp_path: Path) -> None:
     expected = load(tmp_path / "c").model.sample(3, generator=torch.Generator().manual_seed(0))
     for index, name in enumerate(said["files"]):
         assert Path(name).read_text() == SYMBOLS.decode(expected.sequence(index)) + "\n"
+
+
+@pytest.mark.parametrize("variant", ["af-scf", "lstm"])
+def test_text_is_gone_on_from(tmp_path: Path, variant: str) -> None:
+    save_tiny(tmp_path / "c", variant, domain="text")
+    begin = SYMBOLS.decode([2, 3, 4])
+    options = ["--begin", begin, "--length", 9, "--count", 2, "--out", tmp_path / "out", "--json"]
+    said = json.loads(run("sample", tmp_path / "c", *options).stdout)
+    texts = [Path(name).read_text().removesuffix("\n") for name in said["files"]]
+    assert (said["begun"], said["lengths"]) == (3, [9, 9]) and all(text.startswith(begin) for text in texts)
+    assert texts[0] != texts[1]
+    failed(run("sample", tmp_path / "c", *options[:2], "--out", tmp_path / "out"), "give --length")
+    failed(run("sample", tmp_path / "c", "--begin", "Ω", *options[2:]), "'Ω' at position 0")
+    failed(run("sample", tmp_path / "c", "--begin", "", *options[2:]), "the prefix has 0 steps")
+
+
+def test_music_is_gone_on_from_its_first_note_in_the_models_key(tmp_path: Path) -> None:
+    tune = torch.zeros(9, 88)
+    tune[3:, 60] = 1.0  # three steps of rest come first
+    Performance("jsb").write_midi(tune, tmp_path / "tune.mid")
+    options = ["--begin", tmp_path / "tune.mid", "--begin-steps", 4, "--length", 7, "--out", tmp_path / "out"]
+    for variant, keys in (("af-scf", 88), ("lstm", 89)):  # 89: the paper's silent output first
+        model = build_model(replace(tiny_config(variant), vocab_size=keys), torch.ones(13)).eval()
+        save_checkpoint(tmp_path / variant, model, dataset="jsb", vocabulary=None, training={})
+        said = json.loads(run("sample", tmp_path / variant, *options, "--json").stdout)
+        assert (said["begun"], said["lengths"]) == (4, [7])
+        found = Performance("jsb").read(Path(said["files"][0])).roll[:4]
+        (moved,) = {tuple(step.nonzero().flatten().tolist()) for step in found}
+        assert len(moved) == 1 and abs(moved[0] - 60) <= 6
+        spoken = run("sample", tmp_path / variant, *options).stdout
+        assert (f"by {abs(moved[0] - 60)} semitone" in spoken) is (moved[0] != 60)
+    failed(run("sample", tmp_path / "lstm", "--begin", tmp_path / "none.mid", *options[2:]), "none.mid")
 
 
 def test_equal_seeds_give_equal_files_and_others_differ(tmp_path: Path) -> None:

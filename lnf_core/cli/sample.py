@@ -14,6 +14,8 @@ from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision
 from lnf_core.errors import CheckpointError, InvalidInputError, reason_of
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from lnf_core.data import Vocabulary
     from lnf_core.models.results import Sample
     from lnf_core.music import Performance
@@ -29,6 +31,12 @@ def sample(
     out: Annotated[Path, typer.Option(help="Folder for the files; created when missing.")],
     count: Annotated[int, typer.Option(help="How many.")] = 1,
     length: Annotated[int | None, typer.Option(help="Steps or characters; drawn from p(T) when left out.")] = None,
+    begin: Annotated[
+        str | None, typer.Option(help="Go on from this text, or for music from the beginning of this MIDI file.")
+    ] = None,
+    begin_steps: Annotated[
+        int, typer.Option(min=1, help="Music: how many steps of the file, from its first note on.")
+    ] = 32,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Equal seeds give equal samples.")] = 0,
     temperature: Annotated[float, typer.Option(help="Spread of the base noise; 1 is the model.")] = 1.0,
     argmax: Annotated[bool, typer.Option("--argmax", help="The likeliest x given z in place of a draw.")] = False,
@@ -53,15 +61,22 @@ def sample(
     check_tempo(tempo)
     loaded = load(checkpoint, revision=revision, device=resolve_device(device, threads))
     _check_can_be_written(loaded)
+    options: dict[str, Any] = {
+        "temperature": temperature,
+        "argmax": argmax,
+        "generator": torch.Generator().manual_seed(seed),
+        "engine": engine,
+    }
+    beginning, remark = (None, "") if begin is None else _beginning(loaded, begin, begin_steps)
     started = time.perf_counter()
-    drawn = loaded.model.sample(
-        count,
-        length,
-        temperature=temperature,
-        argmax=argmax,
-        generator=torch.Generator().manual_seed(seed),
-        engine=engine,
-    )
+    if beginning is None:
+        drawn = loaded.model.sample(count, length, **options)
+    elif length is None:
+        raise InvalidInputError(
+            "a beginning was given and no length; give --length, the whole of it with the beginning."
+        )
+    else:
+        drawn = loaded.model.continue_from(beginning.to(loaded.model.device), length, count, **options)
     drawn.x.cpu()  # a GPU is still at work when the call returns
     seconds = time.perf_counter() - started
     stem = f"{_as_file_name(loaded, checkpoint, revision)}-seed{seed}"
@@ -80,6 +95,7 @@ def sample(
         "variant": loaded.variant,
         "seed": seed,
         "temperature": temperature,
+        "begun": 0 if beginning is None else len(beginning),
         "files": [str(path) for path in files],
         "lengths": [int(steps) for steps in drawn.lengths],
         "seconds": round(seconds, 3),
@@ -90,9 +106,32 @@ def sample(
     if as_json:
         typer.echo(json.dumps(result))
         return
+    if remark:
+        typer.echo(remark)
     for path in files:
         typer.echo(f"{path}: {path.read_text(encoding='utf-8').strip()}" if path.suffix == ".txt" else str(path))
     typer.echo(f"{len(drawn)} drawn in {seconds:.2f} s" + (f", sound by {synthesizer}" if synthesizer else ""))
+
+
+def _beginning(checkpoint: Checkpoint, given: str, steps: int) -> tuple[Tensor, str]:
+    """Text or the beginning of a MIDI file as the model reads it, and what was done to the music for that."""
+    import torch
+
+    from lnf_core.analysis.keys import likeliest_key
+    from lnf_core.data import add_dummy_key
+    from lnf_core.music import KEYS, Performance
+
+    if checkpoint.vocabulary is not None:
+        return checkpoint.vocabulary.encode(given), ""
+    roll = Performance(checkpoint.dataset).read(Path(given)).roll
+    roll = roll[int(roll.any(1).nonzero()[0]) :][:steps]
+    if checkpoint.model.config.vocab_size == KEYS + 1:
+        roll = add_dummy_key(roll)
+    model = checkpoint.model
+    search = likeliest_key(model, roll.to(model.device), generator=torch.Generator().manual_seed(0))
+    shift = search.shifts[search.best]
+    moved = f"moved {'up' if shift > 0 else 'down'} by {abs(shift)} semitones, to the key this model finds likeliest"
+    return search.rolls[search.best], f"{given}: {moved}" if shift else ""
 
 
 def _as_file_name(loaded: Checkpoint, given: str, revision: str | None) -> str:
