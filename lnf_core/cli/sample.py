@@ -130,7 +130,8 @@ def _beginning(checkpoint: Checkpoint, given: str, steps: int) -> tuple[Tensor, 
     model = checkpoint.model
     search = likeliest_key(model, roll.to(model.device), generator=torch.Generator().manual_seed(0))
     shift = search.shifts[search.best]
-    moved = f"moved {'up' if shift > 0 else 'down'} by {abs(shift)} semitones, to the key this model finds likeliest"
+    by = f"{abs(shift)} semitone{'' if abs(shift) == 1 else 's'}"
+    moved = f"moved {'up' if shift > 0 else 'down'} by {by}, to the key this model finds likeliest"
     return search.rolls[search.best], f"{given}: {moved}" if shift else ""
 
 
