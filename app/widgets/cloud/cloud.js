@@ -145,7 +145,7 @@ function paint(canvas, view) {
   }
   context.globalAlpha = 1;
   names(context, view, xy, X, Y);
-  if (layerOf(view) >= view.layers - 0.01) ring(context, X(view.actual[0]), Y(view.actual[1]));
+  if (isWholeWay(view)) ring(context, X(view.actual[0]), Y(view.actual[1]));
   if (plain) {
     context.font = "12px " + getComputedStyle(element).getPropertyValue("--lnf-sans");
     context.textAlign = "left";
@@ -174,13 +174,15 @@ function frameOf(view) {
   const mix = (name) => (1 - part) * view.frames[low][name] + part * view.frames[high][name];
   return { x: mix("x"), y: mix("y"), span: mix("span") };
 }
-// The name of each symbol stands where its points are.
+// The ring is of the last layer alone.
+const isWholeWay = (view) => layerOf(view) >= view.layers - 0.01;
+// The name of each symbol stands where its points are, above or below the ring.
 function names(context, view, xy, X, Y) {
   const style = getComputedStyle(element);
   context.font = "600 14px " + style.getPropertyValue("--lnf-sans");
   context.textAlign = "center";
   context.textBaseline = "middle";
-  const taken = [], ranked = ranks(view);
+  const taken = [], ranked = ranks(view), ringed = isWholeWay(view) && { x: X(view.actual[0]), y: Y(view.actual[1]) };
   view.symbols.forEach((item, label) => {
     let x = 0, y = 0, count = 0;
     for (let i = 0; i < view.draws; i++) if (view.labels[i] === label) { x += xy[2 * i]; y += xy[2 * i + 1]; count += 1; }
@@ -189,6 +191,7 @@ function names(context, view, xy, X, Y) {
     context.strokeStyle = style.getPropertyValue("--lnf-card");
     context.fillStyle = colourOf(ranked[label]);
     const name = spaced(item.name), half = context.measureText(name).width / 2, at = { x: X(x / count), y: Y(y / count), half };
+    if (ringed && Math.abs(ringed.y - at.y) < 18 && Math.abs(ringed.x - at.x) < half + 10) at.y = ringed.y + (at.y > ringed.y ? 20 : -20);
     if (taken.some((other) => Math.abs(other.y - at.y) < 16 && Math.abs(other.x - at.x) < other.half + half + 4)) return; // the legend has it
     taken.push(at);
     context.strokeText(name, at.x, at.y);
@@ -218,7 +221,7 @@ function density(xy, span, middle) {
     let below = 0;
     bin.forEach((count, label) => {
       if (!count) return;
-      const tall = (count / most) * (height - 16);
+      const tall = (count / most) * (height - 20);
       context.fillStyle = colourOf(label);
       context.fillRect((at * width) / bins, height - 1 - below - tall, width / bins + 0.5, tall);
       below += tall;
