@@ -70,7 +70,7 @@ def test_long_clusters_side_by_side_are_told_apart(size: int) -> None:
 @pytest.mark.parametrize("density", ["gaussian", "uniform", "exponential", "student"])
 def test_a_density_of_one_mode_counts_one(density: str, size: int, count: int) -> None:
     found = []
-    for seed in range(5):
+    for seed in range(5 if count < 4096 else 3):
         generator = seeded(seed)
         points = torch.randn(count, size, generator=generator)
         if density == "uniform":
@@ -80,7 +80,7 @@ def test_a_density_of_one_mode_counts_one(density: str, size: int, count: int) -
         elif density == "student":
             points /= (torch.randn(3, count, size, generator=generator).square().mean(0)).sqrt()
         found.append(count_modes(points, generator=generator).count)
-    assert sum(one == 1 for one in found) >= 4, found  # one in twenty may be wrong
+    assert sum(one != 1 for one in found) <= 1, found  # one in twenty may be wrong
 
 
 @pytest.mark.parametrize("size", [2, 16])

@@ -8,7 +8,7 @@ import numpy as np
 import pretty_midi
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -46,6 +46,7 @@ def rolls(draw: st.DrawFn) -> torch.Tensor:
     return roll
 
 
+@settings(max_examples=50)
 @given(
     roll=rolls(),
     tempo=st.floats(10.0, 400.0),
