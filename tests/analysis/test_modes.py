@@ -80,7 +80,7 @@ def test_a_density_of_one_mode_counts_one(density: str, size: int, count: int) -
         elif density == "student":
             points /= (torch.randn(3, count, size, generator=generator).square().mean(0)).sqrt()
         found.append(count_modes(points, generator=generator).count)
-    assert sum(one != 1 for one in found) <= 1, found  # one in twenty may be wrong
+    assert sum(one != 1 for one in found) <= (count < 4096), found  # one in twenty may be wrong
 
 
 @pytest.mark.parametrize("size", [2, 16])
