@@ -32,7 +32,7 @@ def why_no_mcp() -> str | None:
 
 @contextmanager
 def no_type_stubs() -> Iterator[None]:
-    """Import Gradio in half the time: it need not write type stubs of its components into its own folder.
+    """Import Gradio in three fifths of the time: it need not write type stubs of its components into its own folder.
 
     It does so for every class of a component that has a source file, whenever that class is made.
     """

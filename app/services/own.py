@@ -9,18 +9,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 import lnf_core
 from app.catalogue import Entry
 from app.limits import LIMITS, FieldError
-from lnf_core.analysis.keys import likeliest_key
+from lnf_core.analysis.keys import in_likeliest_key
 from lnf_core.data import Vocabulary
-from lnf_core.data.rolls import add_dummy_key
 from lnf_core.errors import UnknownSymbolError
 from lnf_core.models.base import ModelBase
-from lnf_core.music import KEYS, Performance
+from lnf_core.music import Performance
 
 _UNNAMED = {"\t": "tab", "\n": "line break", "\r": "line break"}
 _STRAIGHT = str.maketrans("\u2018\u2019", "''")
@@ -119,14 +117,11 @@ def read_music(path: str, entry: Entry, model: ModelBase, longest: int, field: s
     ]
     if left_out:
         remarks.append(f"{' and '.join(left_out)} left out")
-    if model.config.vocab_size == KEYS + 1:
-        roll = add_dummy_key(roll)
-    search = likeliest_key(model, roll, generator=torch.Generator().manual_seed(0))
-    shift = search.shifts[search.best]
+    x, shift = in_likeliest_key(model, roll)
     if shift:
         remarks.append(
             f"moved {'up' if shift > 0 else 'down'} by {abs(shift)} semitone{'s' if abs(shift) > 1 else ''} "
             "to the key this model finds likeliest"
         )
     said = "; ".join(remarks)
-    return Own(search.rolls[search.best], f"Your music: {said}." if said else "")
+    return Own(x, f"Your music: {said}." if said else "")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lnf_core.checks import check_sequences
-from lnf_core.data.rolls import KEYS
+from lnf_core.data.rolls import KEYS, add_dummy_key
 from lnf_core.models.base import ModelBase
 from lnf_core.music.roll import piano_keys
 
@@ -65,3 +65,16 @@ def likeliest_key(
     lengths = torch.full((len(rolls),), len(roll), device=roll.device)
     scores = model.log_likelihood(torch.stack(rolls, 1), lengths, samples, generator)
     return KeySearch(shifts, scores, rolls)
+
+
+def in_likeliest_key(model: ModelBase, keyboard: Tensor) -> tuple[Tensor, int]:
+    """A roll ``[T, 88]`` as ``model`` would like to hear it, ``[T, V]``, and how many semitones up it was moved for it.
+
+    Equal rolls give equal answers.
+
+    Raises:
+        InvalidInputError: see :func:`likeliest_key`.
+    """
+    roll = add_dummy_key(keyboard) if model.config.vocab_size == KEYS + 1 else keyboard
+    search = likeliest_key(model, roll, generator=torch.Generator().manual_seed(0))
+    return search.rolls[search.best], search.shifts[search.best]

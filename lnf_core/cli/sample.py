@@ -76,7 +76,7 @@ def sample(
             "a beginning was given and no length; give --length, the whole of it with the beginning."
         )
     else:
-        drawn = loaded.model.continue_from(beginning.to(loaded.model.device), length, count, **options)
+        drawn = loaded.model.continue_from(beginning, length, count, **options)
     drawn.x.cpu()  # a GPU is still at work when the call returns
     seconds = time.perf_counter() - started
     stem = f"{_as_file_name(loaded, checkpoint, revision)}-seed{seed}"
@@ -115,24 +115,17 @@ def sample(
 
 def _beginning(checkpoint: Checkpoint, given: str, steps: int) -> tuple[Tensor, str]:
     """Text or the beginning of a MIDI file as the model reads it, and what was done to the music for that."""
-    import torch
-
-    from lnf_core.analysis.keys import likeliest_key
-    from lnf_core.data import add_dummy_key
-    from lnf_core.music import KEYS, Performance
+    from lnf_core.analysis.keys import in_likeliest_key
+    from lnf_core.music import Performance
 
     if checkpoint.vocabulary is not None:
-        return checkpoint.vocabulary.encode(given), ""
+        return checkpoint.vocabulary.encode(given).to(checkpoint.model.device), ""
     roll = Performance(checkpoint.dataset).read(Path(given)).roll
     roll = roll[int(roll.any(1).nonzero()[0]) :][:steps]
-    if checkpoint.model.config.vocab_size == KEYS + 1:
-        roll = add_dummy_key(roll)
-    model = checkpoint.model
-    search = likeliest_key(model, roll.to(model.device), generator=torch.Generator().manual_seed(0))
-    shift = search.shifts[search.best]
+    x, shift = in_likeliest_key(checkpoint.model, roll.to(checkpoint.model.device))
     by = f"{abs(shift)} semitone{'' if abs(shift) == 1 else 's'}"
     moved = f"moved {'up' if shift > 0 else 'down'} by {by}, to the key this model finds likeliest"
-    return search.rolls[search.best], f"{given}: {moved}" if shift else ""
+    return x, f"{given}: {moved}" if shift else ""
 
 
 def _as_file_name(loaded: Checkpoint, given: str, revision: str | None) -> str:
