@@ -157,7 +157,7 @@ def open_page(pages: Callable[[int], Any], server: str, request: pytest.FixtureR
         page = pages(len(used))
         used.append(page)
         page.set_viewport_size({"width": width, "height": height})
-        page.emulate_media(color_scheme=scheme)
+        page.emulate_media(color_scheme=scheme, reduced_motion="no-preference")
         page.set_default_timeout(20_000)
         for event, listener in listeners.items():
             page.on(event, listener)
