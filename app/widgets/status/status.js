@@ -29,7 +29,7 @@ function draw(value) {
   if (drawn || value.kind === "error") markRefusal(value.kind === "error" && value.field, value.text);
   // Once the picture below it has a height: before, the page may end here.
   if (done && drawn && news && !value.tuned && window.innerWidth <= 700)
-    whenThere(hasRoom, 1000).then(() => find(".status").scrollIntoView({ block: "start", behavior: pace() }));
+    whenThere(hasRoom, 3000).then(() => find(".status").scrollIntoView({ block: "start", behavior: pace() }));
 }
 
 find(".copy").addEventListener("click", async (event) => {
