@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 
 import numpy as np
-import scipy.io
-import scipy.io.matlab
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -30,6 +28,8 @@ def read_rolls(content: bytes, title: str) -> dict[str, tuple[Tensor, ...]]:
     Raises:
         DataError: the content is no such file.
     """
+    import scipy.io.matlab  # a fifth of a second, and needed only here
+
     try:
         variables = scipy.io.loadmat(io.BytesIO(content))
         cells = {split: variables[key].ravel() for split, key in _SPLITS.items()}

@@ -13,7 +13,8 @@ import torch
 from app_server import serving
 from tiny_models import save_tiny, tiny_model
 
-from lnf_core.models.build import SequenceModel
+from lnf_core.config import LatentFlowConfig
+from lnf_core.models.build import SequenceModel, build_model
 from lnf_core.storage.bundle import save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,12 +51,25 @@ def quiet_model(variant: str) -> SequenceModel:
     return model
 
 
+def slow_model() -> SequenceModel:
+    """A music model whose hidden numbers the plain engine draws one after another, for a minute if it is let."""
+    sizes = {"embedding_size": 4, "hidden_size": 4, "position_size": 2, "flow_hidden": 8}
+    layers = {"flow_layers": 5, "prior_layers": 1, "encoder_layers": 1, "decoder_layers": 1}
+    whole = LatentFlowConfig(
+        vocab_size=88, likelihood="bernoulli", max_length=1024, latent_size=40, dimension_flow="af", **sizes, **layers
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        return build_model(whole, torch.ones(1025)).eval()
+
+
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Music and text models, one truncated and one that is no checkpoint at all."""
+    """Music and text models, one of them slow, one truncated and one that is no checkpoint at all."""
     root = tmp_path_factory.mktemp("checkpoints")
     for variant in ("af-af", "af-scf", "iaf-scf"):
         save_checkpoint(root / "jsb" / variant, quiet_model(variant), dataset="jsb", vocabulary=None, training={})
+    save_checkpoint(root / "nottingham" / "af-af", slow_model(), dataset="nottingham", vocabulary=None, training={})
     for variant in ("af-scf", "lstm"):
         save_tiny(root / "ptb" / variant, variant, "text")
     save_tiny(root / "ptb" / "iaf-scf", "iaf-scf", "text")

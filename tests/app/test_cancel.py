@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 import pytest
-from app_server import serving
 
 from app.fields import FIELDS
 from app.services.sampling import Sampling
@@ -17,7 +16,6 @@ from app.services.sound import Sound
 from app.stops import Stops
 from app.tabs.sample import SampleTab
 
-ROOT = Path(__file__).resolve().parents[2]
 BUSY = "() => document.querySelector('#status .pending') !== null"
 IDLE = "() => document.querySelector('#status .pending') === null"
 SHOWN = "AF/SCF · JSB Chorales: a ready-made sample."
@@ -83,16 +81,8 @@ def test_cancel_counts_while_the_model_is_loaded(here: Path) -> None:
     assert all(update == gr.skip() for update in shown), "it was drawn"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The page with the released checkpoints and the plain engine, which takes many seconds."""
-    folder = tmp_path_factory.mktemp("slow")
-    with serving(ROOT, folder, LNF_CHECKPOINTS=str(ROOT / "checkpoints"), LNF_ENGINE="eager") as address:
-        yield address
-
-
 def long_sample(page: Any, *, pressed: bool = False) -> None:  # noqa: ANN401 - playwright may not be installed
-    """Press Sample for a chorale that takes long, and wait until it can be left."""
+    """Press Sample for a tune that takes long, and wait until it can be left."""
     if not pressed:
         page.click("#sample-button")
     page.wait_for_function(BUSY)
@@ -103,7 +93,7 @@ def long_sample(page: Any, *, pressed: bool = False) -> None:  # noqa: ANN401 - 
 def test_cancel_ends_a_sample_and_the_next_one_is_drawn(open_page: Callable[..., Any]) -> None:
     page = open_page()
     assert page.locator("#sample-cancel").is_hidden()
-    page.locator("#model-bar label", has_text="AF/AF").click()
+    page.locator("#model-bar label", has_text="Nottingham").click()
     long_sample(page)
     page.locator("#sample-cancel").press("Enter")  # by keyboard: a click waits for frames, and this server is busy
     page.wait_for_function(CANCELLED)  # and what the picture still shows
@@ -119,10 +109,10 @@ def test_cancel_ends_a_sample_and_the_next_one_is_drawn(open_page: Callable[...,
     long_sample(page, pressed=True)
     page.locator("#sample-cancel").press("Enter")
     page.wait_for_function(CANCELLED)
-    page.locator("#model-bar label", has_text="IAF/SCF").click()
+    page.locator("#model-bar label", has_text="JSB Chorales").click()
     page.click("#sample-button")
     page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('drawn in')")
-    assert "IAF/SCF" in page.locator("#status .words").text_content()
+    assert "JSB Chorales" in page.locator("#status .words").text_content()
 
 
 @pytest.mark.browser
@@ -137,7 +127,7 @@ def test_cancel_before_the_first_answer_says_what_is_in_sight(open_page: Callabl
 
 @pytest.mark.browser
 def test_a_race_that_waits_says_its_place_and_can_be_left(open_page: Callable[..., Any]) -> None:
-    first, second = open_page("?tab=race&plain=1"), open_page("?tab=race")
+    first, second = (open_page("?tab=race&dataset=nottingham&plain=1") for _ in range(2))
     first.click("#race-button")
     first.wait_for_function("() => document.querySelector('#race .now').textContent.includes('drawing')")
     second.click("#race-button")

@@ -191,7 +191,8 @@ def _of_agent(folder: Path, arguments: list[str]) -> None:
 
 def _forkserver() -> Any:  # noqa: ANN401 - a context of multiprocessing
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["accelerate", "lnf_core.training"])
+    # The last is what an optimizer asks for when it is made: a second that no child needs to spend.
+    context.set_forkserver_preload(["accelerate", "lnf_core.training", "torch._dynamo"])
     return context
 
 
