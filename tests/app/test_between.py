@@ -93,6 +93,14 @@ def test_two_pieces_are_mixed_on_the_page_and_can_be_heard(open_page: Callable[.
 @pytest.mark.browser
 def test_a_mix_says_whose_it_is_once_another_model_is_chosen(open_page: Callable[..., Any]) -> None:
     page = open_page("?tab=inside&dataset=jsb&variant=af-scf&first=3&second=4&through=noise", width=390, height=800)
+    page.wait_for_selector("#inside", state="attached")
+    # What stands above may still shrink while the page is on its way down.
+    page.evaluate("""() => {
+      const early = document.createElement("p"), look = () => { if (scrollY > 500) early.remove(); };
+      early.style.height = "300px";
+      document.querySelector("#inside").before(early);
+      document.addEventListener("scroll", look);
+    }""")
     page.wait_for_selector("#inside .reachWords:not(:empty)")
     page.wait_for_selector("#way-roll canvas.notes", state="visible")
     # The link is to the mix: on a phone it begins where the screen does, whichever of the two has come first.

@@ -27,9 +27,21 @@ function draw(value) {
   else if (drawn && value.kind === "opening") goTo("");
   // A link may have been refused before this script ran; what the page opens with takes no refusal of others back.
   if (drawn || value.kind === "error") markRefusal(value.kind === "error" && value.field, value.text);
-  // Once the picture below it has a height: before, the page may end here.
-  if (done && drawn && news && !value.tuned && window.innerWidth <= 700)
-    whenThere(hasRoom, 3000).then(() => find(".status").scrollIntoView({ block: "start", behavior: pace() }));
+  if (done && drawn && news && !value.tuned && window.innerWidth <= 700) bringUp();
+}
+// To the top of a phone's screen, once the picture below has a height, since before the page may end here; and there again
+// when what stands above grows or shrinks on the way. Whoever does anything is left where they are.
+let leave = () => {};
+function bringUp() {
+  leave();
+  const line = find(".status"), whole = new ResizeObserver(go), over = new AbortController();
+  const until = setTimeout(() => { if (!hasRoom()) scroll(); leave(); }, 10000);
+  leave = () => { whole.disconnect(); over.abort(); clearTimeout(until); };
+  function scroll() { line.scrollIntoView({ block: "start", behavior: pace() }); }
+  function go() { if (hasRoom() && Math.abs(line.getBoundingClientRect().top) > 1) scroll(); }
+  for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) window.addEventListener(name, () => leave(), { signal: over.signal, passive: true });
+  document.addEventListener("scrollend", go, { signal: over.signal });
+  whole.observe(document.body);
 }
 
 find(".copy").addEventListener("click", async (event) => {
