@@ -42,8 +42,11 @@ class Hub:
         branches = self.repositories.setdefault(repository, {})
         tree = {**self.commits.get(branches.get(branch, ""), {}), **files}
         tree = {name: content for name, content in tree.items() if name not in gone}
-        content = repr((repository, len(self.commits), sorted(tree.items()))).encode()
-        oid = hashlib.sha1(content).hexdigest()
+        named = hashlib.sha1(f"{repository} {len(self.commits)}".encode())
+        for name, content in sorted(tree.items()):
+            named.update(f"{name} {len(content)} ".encode())
+            named.update(content)
+        oid = named.hexdigest()
         self.commits[oid] = tree
         branches[branch] = oid
         return oid
