@@ -96,6 +96,37 @@ class SamplingTime:
     model: str
     """``paper``: the published sizes with random weights; else the name of a checkpoint."""
 
+    @classmethod
+    def of(
+        cls,
+        model: SequenceModel,
+        seconds: float,
+        limits: Limits,
+        *,
+        name: str,
+        variant: str,
+        engine: str,
+        domain: str,
+        length: int,
+        batch: int,
+        sequential_steps: int,
+    ) -> SamplingTime:
+        """A draw of ``batch`` sequences from ``model`` that took ``seconds`` where ``limits`` were measured."""
+        phases = phases_of(model, length)
+        return cls(
+            variant=variant,
+            engine=engine,
+            domain=domain,
+            length=length,
+            batch=batch,
+            ms_per_sequence=1e3 * seconds / batch,
+            sequential_steps=sequential_steps,
+            operations=sum(2 * phase.steps * phase.weights * phase.rows for phase in phases),
+            weight_bytes=sum(4 * phase.steps * phase.weights for phase in phases),
+            floor_ms=1e3 * sum(phase.floor_seconds(batch, limits) for phase in phases) / batch,
+            model=name,
+        )
+
 
 @dataclass(frozen=True)
 class TrainingTime:
@@ -275,19 +306,17 @@ def sampling_times(
         for length in lengths:
             for batch in batches:
                 seconds, steps = timed_draw(model, sampler, batch, length, repeats)
-                phases = phases_of(model, length)
-                yield SamplingTime(
+                yield SamplingTime.of(
+                    model,
+                    seconds,
+                    limits,
+                    name=name,
                     variant=variant,
                     engine=engine,
                     domain=domain,
                     length=length,
                     batch=batch,
-                    ms_per_sequence=1e3 * seconds / batch,
                     sequential_steps=steps,
-                    operations=sum(2 * phase.steps * phase.weights * phase.rows for phase in phases),
-                    weight_bytes=sum(4 * phase.steps * phase.weights for phase in phases),
-                    floor_ms=1e3 * sum(phase.floor_seconds(batch, limits) for phase in phases) / batch,
-                    model=name,
                 )
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from lnf_core import engines
-from lnf_core.benchmark import DOMAINS, Limits, SamplingTime, as_row, paper_config, phases_of
+from lnf_core.benchmark import DOMAINS, Limits, SamplingTime, as_row, paper_config
 from lnf_core.config import LatentFlowConfig, ModelConfig
 from lnf_core.models.build import SequenceModel, build_model
 
@@ -202,19 +202,17 @@ def sampling(
         steps = model.sample(batch, length, generator=generator, engine=sampler).dependent_steps
 
     seconds = seconds_of(draw, device, repeats=1 if small else 5)
-    phases = phases_of(model, length)
-    row = SamplingTime(
+    row = SamplingTime.of(
+        model,
+        seconds,
+        at,
+        name="rehearsal" if small else "paper",
         variant=variant,
         engine=engine,
         domain=domain,
         length=length,
         batch=batch,
-        ms_per_sequence=1e3 * seconds / batch,
         sequential_steps=steps,
-        operations=sum(2 * phase.steps * phase.weights * phase.rows for phase in phases),
-        weight_bytes=sum(4 * phase.steps * phase.weights for phase in phases),
-        floor_ms=1e3 * sum(phase.floor_seconds(batch, at) for phase in phases) / batch,
-        model="rehearsal" if small else "paper",
     )
     return as_row(row)
 

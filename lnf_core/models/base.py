@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lnf_core.checks import check_samples, check_sequences, resolve_lengths, warn_of_short
+from lnf_core.checks import check_samples, check_sequences, check_total, resolve_lengths, warn_of_short
 from lnf_core.config import ModelConfig
 from lnf_core.models.draws import Draws
 from lnf_core.models.emission import Emission
@@ -92,3 +92,14 @@ class ModelBase(nn.Module, ABC):
             return draws, draws.lengths(self.length_prior)
         warn_of_short(asked, self.length_prior)
         return draws, asked
+
+    def _begin_after(
+        self, prefix: Tensor, length: int, count: int, generator: torch.Generator | None
+    ) -> tuple[Draws, Tensor, Tensor]:
+        """The randomness of each continuation of ``prefix``, what each begins with, and its total length."""
+        check_total(len(prefix) if prefix.ndim else 0, length)
+        count, _ = resolve_lengths(count, length, self.config.max_length, self.device)
+        total = torch.full((count,), length, device=self.device)
+        x = torch.stack([prefix] * count, 1)
+        check_sequences(x, torch.full_like(total, len(prefix)), self.config)
+        return Draws(count, generator, self.device), x, total

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lnf_core.checks import check_samples, check_sequences, check_temperature, check_total, resolve_lengths
+from lnf_core.checks import check_samples, check_sequences, check_temperature
 from lnf_core.config import BaselineConfig
 from lnf_core.engines import BaselineSampler, prepare
 from lnf_core.models.base import ModelBase
@@ -136,13 +136,8 @@ class LSTMBaseline(ModelBase):
         """
         sampler = prepare(self, engine)
         temperature = check_temperature(temperature)
-        check_total(len(prefix) if prefix.ndim else 0, length)
-        count, _ = resolve_lengths(count, length, self.config.max_length, self.device)
-        total = torch.full((count,), length, device=self.device)
-        x = torch.stack([prefix] * count, 1)
-        check_sequences(x, torch.full_like(total, len(prefix)), self.config)
-        draws = None if argmax else Draws(count, generator, self.device)
-        return self._roll_out(x, total, temperature, sampler, draws, progress)
+        draws, x, total = self._begin_after(prefix, length, count, generator)
+        return self._roll_out(x, total, temperature, sampler, None if argmax else draws, progress)
 
     def _roll_out(
         self,

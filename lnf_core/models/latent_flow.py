@@ -18,9 +18,7 @@ from lnf_core.checks import (
     check_samples,
     check_sequences,
     check_temperature,
-    check_total,
     check_totals,
-    resolve_lengths,
 )
 from lnf_core.config import LatentFlowConfig
 from lnf_core.engines import FlowSampler, prepare
@@ -339,16 +337,12 @@ class LatentFlow(ModelBase):
         """
         sampler = prepare(self, engine)
         temperature = check_temperature(temperature)
-        start = len(prefix) if prefix.ndim else 0
-        check_total(start, length)
-        count, _ = resolve_lengths(count, length, self.config.max_length, self.device)
-        total = torch.full((count,), length, device=self.device)
+        draws, x, total = self._begin_after(prefix, length, count, generator)
+        start = len(prefix)
         beginning = torch.full_like(total, start)
-        x = torch.stack([prefix] * count, 1)
-        check_sequences(x, beginning, self.config)
         positions = self.positions(total, length)
         posterior = self._encode(x, beginning, positions[:start])
-        draws, size = Draws(count, generator, self.device), self.config.latent_size
+        size = self.config.latent_size
         z_known = posterior.mean + posterior.std * draws.normal(beginning, size, posterior.mean.dtype)
         eps_known, _ = self.prior(z_known, beginning, positions[:start])
         fresh = temperature * draws.normal(total - beginning, size, z_known.dtype)
