@@ -33,7 +33,7 @@ def words_for(error: Exception) -> str:
 
 
 def spoken(handler: Handler) -> Handler:
-    """Turn every error into one message for clients of the API."""
+    """Turn every error into one message for clients of the API, who read it as it is."""
 
     @functools.wraps(handler)
     def wrapped(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever the handler takes and gives
@@ -42,7 +42,7 @@ def spoken(handler: Handler) -> Handler:
         except gr.Error:
             raise
         except Exception as error:
-            raise refused(error) from None
+            raise gr.Error(words_for(error), print_exception=False) from None
 
     return wrapped  # type: ignore[return-value]
 

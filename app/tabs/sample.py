@@ -12,7 +12,7 @@ import gradio as gr
 import lnf_core
 from app import catalogue, ready
 from app.cache import drawn_piece, new_folder
-from app.errors import spoken, words_for
+from app.errors import refused, spoken, words_for
 from app.fields import FIELDS, Settings, check_own, read_query
 from app.limits import LIMITS, FieldError, whole
 from app.model_bar import ModelBar
@@ -92,11 +92,13 @@ class SampleTab:
         """Connect the choice of a model, the button, the link and the seed."""
         settings = self._settings
 
-        @spoken
         def choose(checkpoint: str) -> tuple[Any, ...]:
             # A picture that comes into sight says its own line (status.js): whichever order answers arrive in, the
             # words are those of what is seen.
-            return (*settings.for_checkpoint(checkpoint), *_visible(catalogue.find(checkpoint).domain))
+            try:
+                return (*settings.for_checkpoint(checkpoint), *_visible(catalogue.find(checkpoint).domain))
+            except Exception as error:
+                raise refused(error) from None
 
         def restore(request: gr.Request) -> tuple[Any, ...]:
             entry = catalogue.first()

@@ -112,7 +112,7 @@ def test_lines_come_with_their_probabilities(client: Client) -> None:
         ({"length": "999999999999"}, "The length is 999999999999"),
         ({"seed": "-1"}, "The seed is -1"),
         ({"tempo": 1e9}, "The tempo is"),
-        ({"instrument": "Kazoo"}, "The instrument is 'Kazoo'"),
+        ({"instrument": "<Kazoo> & co"}, "The instrument is '<Kazoo> & co'"),
         ({"checkpoint": "jsb/nothing"}, "There is no checkpoint 'jsb/nothing'"),
         ({"checkpoint": "../../etc"}, "There is no checkpoint"),
     ],
