@@ -15,10 +15,10 @@ import lnf_core
 from app.catalogue import Entry
 from app.limits import LIMITS, FieldError
 from lnf_core.analysis.keys import in_likeliest_key
-from lnf_core.data import Vocabulary
+from lnf_core.data import Vocabulary, sounding_shift
 from lnf_core.errors import UnknownSymbolError
 from lnf_core.models.base import ModelBase
-from lnf_core.music import Performance
+from lnf_core.music import KEYS, Performance, note_name
 
 _UNNAMED = {"\t": "tab", "\n": "line break", "\r": "line break"}
 _STRAIGHT = str.maketrans("\u2018\u2019", "''")
@@ -107,10 +107,12 @@ def read_music(path: str, entry: Entry, model: ModelBase, longest: int, field: s
             f"the {entry.unit} this model counts in and {'was' if found.moved_notes == 1 else 'were'} moved to the "
             "nearest, so some sound together"
         )
+    lowest, highest = (note_name(key, sounding_shift(entry.dataset)) for key in (0, KEYS - 1))
+    keys = f"the keys this model has, {lowest} to {highest},"
     left_out = [
         f"{count} {what if count == 1 else several}"
         for count, what, several in (
-            (found.dropped_notes, "note outside the 88 keys", "notes outside the 88 keys"),
+            (found.dropped_notes, f"note outside {keys}", f"notes outside {keys}"),
             (found.drum_notes, "drum note", "drum notes"),
         )
         if count
