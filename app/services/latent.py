@@ -80,13 +80,14 @@ def _said(studied: Studied, symbols: list[dict[str, Any]], modes: Modes, step: i
         for item in symbols[:4]
         if item["share"] >= 0.01
     ]
+    decoded = ", ".join(quoted) or "many different chords, none of them as often as 1%"
+    others = " and others" if quoted and sum(item["share"] for item in symbols[:4]) < 0.995 else ""
     before = "".join(studied.names[: step - 1])[-40:] if not music else ""
     beginning = f"After “{before}”, " if before else f"At step {step}, "
     span = f"{modes.count}" if modes.low == modes.high else f"{modes.count} ({modes.low} to {modes.high})"
     hills = "hill (mode)" if modes.count == modes.high == 1 else "hills (modes)"
     return (
-        f"{beginning}{DRAWS:,} draws of the hidden vector decode to {', '.join(quoted)}"
-        f"{' and others' if sum(item['share'] for item in symbols[:4]) < 0.995 else ''}. "
+        f"{beginning}{DRAWS:,} draws of the hidden vector decode to {decoded}{others}. "
         f"After the last layer their density has {span} {hills}."
     )
 

@@ -88,6 +88,17 @@ def test_chords_are_named_as_they_sound() -> None:
     assert chord(torch.zeros(88), "jsb") == "silence"
 
 
+def test_of_chords_that_are_all_rare_none_is_named(here: Path) -> None:
+    sequences = Sequences(LoadedModels())
+    model = sequences.get(Request("jsb/af-scf", 3, 5)).model
+    with torch.no_grad():  # every key hangs on the hidden vector
+        model.emission.embedding.weight.normal_(generator=torch.Generator().manual_seed(0))
+        model.emission.bias.normal_(generator=torch.Generator().manual_seed(0))
+    payload = LatentViews(sequences).view({"checkpoint": "jsb/af-scf", "seed": 3, "step": 5})
+    assert max(item["share"] for item in payload["symbols"]) < 0.01
+    assert "decode to many different chords, none of them as often as 1%." in payload["said"]
+
+
 @pytest.mark.usefixtures("compiled_engine")
 def test_the_model_without_bends_stands_beside() -> None:
     views = LatentViews(Sequences(LoadedModels()))
