@@ -128,6 +128,9 @@ def test_a_sequence_is_taken_apart_on_the_page(open_page: Callable[..., Any]) ->
     page.locator("#inside .typed button").click()
     page.wait_for_function("() => location.search.includes('text=abba')")
     assert page.locator("#inside .layers code").last.text_content() != ""
+    page.fill("#inside .typed input", "a")
+    page.locator("#inside .typed button").click()
+    page.wait_for_function("() => document.querySelector('#inside .details').textContent.includes('1 character,')")
 
 
 def test_of_the_ends_no_vector_is_asked_for_that_is_not_there(released: InsideViews) -> None:

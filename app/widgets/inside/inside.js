@@ -36,7 +36,7 @@ async function ask(kind) {
 function take(answer, wanted) {
   shown = answer;
   reach = null;
-  introduce(answer, wanted, ", " + answer.names.length + (answer.domain === "text" ? " characters" : " steps"));
+  introduce(answer, wanted, ", " + counted(answer.names.length, answer.domain === "text" ? "character" : "step"));
   find(".body").hidden = false;
   say(answer.remark);
   drawAll();
@@ -145,7 +145,7 @@ function drawBound() {
   context.fillText("nats a step", 4, 12);
   context.fillText(nats(most), 6, Y(most) + 4);
   if (room > 0.02) context.fillText(nats(least), 6, Y(least) + 4);
-  const words = "Nats a step against the number of draws: from " + nats(values[0]) + " with one draw (the ELBO) to " + nats(values.at(-1)) + " with " + points.at(-1).draws + ". More draws of the hidden vectors bring the bound nearer to the true likelihood of this sequence; upright lines are one standard error, and points without one are single estimates, which may lie above the one before." + (shown.length_seen ? " It holds the choice of where to stop as well, " + nats(shown.length_nats) + " nats here, and is shared out over the " + shown.names.length + " steps and that choice." : " The choice of where to stop is left out: no training sequence has this length.");
+  const words = "Nats a step against the number of draws: from " + nats(values[0]) + " with one draw (the ELBO) to " + nats(values.at(-1)) + " with " + points.at(-1).draws + ". More draws of the hidden vectors bring the bound nearer to the true likelihood of this sequence; upright lines are one standard error, and points without one are single estimates, which may lie above the one before." + (shown.length_seen ? " It holds the choice of where to stop as well, " + nats(shown.length_nats) + " nats here, and is shared out over the " + counted(shown.names.length, "step") + " and that choice." : " The choice of where to stop is left out: no training sequence has this length.");
   find(".boundWords").textContent = words;
   find(".bound").setAttribute("aria-label", words);
 }

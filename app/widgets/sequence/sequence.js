@@ -35,13 +35,14 @@ function refuse(answer, wanted) {
 }
 const dataset = (at) => at.checkpoint.split("/")[0];
 const whose = () => (stands.text ? "your text" : stands.midi ? "your music" : "seed " + shown.seed);
+const counted = (number, unit) => number + " " + unit + (number === 1 ? "" : "s");
 const spaced = (name) => (name === " " ? "space" : name);
 
 // What both say of an answer: title, whose sequence it is, and the steps there are.
 let details = "";
 function introduce(answer, wanted, more) {
   const there = answer.names.length;
-  if (!stands && wanted.step !== USUAL.step && wanted.step > there) complain("The step is " + wanted.step + "; this sequence has " + there + " steps, and this is its last.");
+  if (!stands && wanted.step !== USUAL.step && wanted.step > there) complain("The step is " + wanted.step + "; this sequence has " + counted(there, "step") + ", and this is its last.");
   // Where the hand has moved on meanwhile, its step is the one to be asked for next.
   place.step = place.step === wanted.step ? answer.step : Math.min(place.step, answer.names.length);
   stands = wanted;
