@@ -105,6 +105,10 @@ def test_a_mix_says_whose_it_is_once_another_model_is_chosen(open_page: Callable
     page.wait_for_selector("#way-roll canvas.notes", state="visible")
     # The link is to the mix: on a phone it begins where the screen does, whichever of the two has come first.
     page.wait_for_function("() => Math.abs(document.querySelector('#mixed').getBoundingClientRect().top) < 60")
+    page.wait_for_timeout(500)
+    page.evaluate("() => scrollTo(0, 0)")  # as a reader of screens does, without a touch or a key
+    page.wait_for_timeout(500)
+    assert page.evaluate("() => scrollY") == 0
     page.set_viewport_size({"width": 1280, "height": 900})
     said = "document.querySelector('#mixed .words')?.textContent"
     page.wait_for_function(f"() => {said}?.endsWith('through the noise.')")

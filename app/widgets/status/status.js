@@ -30,17 +30,23 @@ function draw(value) {
   if (done && drawn && news && !value.tuned && window.innerWidth <= 700) bringUp();
 }
 // To the top of a phone's screen, once the picture below has a height, since before the page may end here; and there again
-// when what stands above grows or shrinks on the way. Whoever does anything is left where they are.
+// when what stands above grows or shrinks on the way. Whoever does anything, or is taken elsewhere by a reader of screens,
+// which does it without a touch or a key, is left where they are.
 let leave = () => {};
 function bringUp() {
   leave();
   const line = find(".status"), whole = new ResizeObserver(go), over = new AbortController();
   const until = setTimeout(() => { if (!hasRoom()) scroll(); leave(); }, 10000);
+  let ours = false;
   leave = () => { whole.disconnect(); over.abort(); clearTimeout(until); };
-  function scroll() { line.scrollIntoView({ block: "start", behavior: pace() }); }
-  function go() { if (hasRoom() && Math.abs(line.getBoundingClientRect().top) > 1) scroll(); }
+  const isThere = () => Math.abs(line.getBoundingClientRect().top) <= 1;
+  function scroll() { ours = true; line.scrollIntoView({ block: "start", behavior: pace() }); }
+  function go() { if (hasRoom() && !isThere()) scroll(); }
   for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) window.addEventListener(name, () => leave(), { signal: over.signal, passive: true });
-  document.addEventListener("scrollend", go, { signal: over.signal });
+  document.addEventListener("scrollend", () => {
+    if (ours) { ours = false; go(); }
+    else if (!isThere()) leave();
+  }, { signal: over.signal });
   whole.observe(document.body);
 }
 
