@@ -37,16 +37,19 @@ function bringUp() {
   leave();
   const line = find(".status"), whole = new ResizeObserver(go), over = new AbortController();
   const until = setTimeout(() => { if (!hasRoom()) scroll(); leave(); }, 10000);
-  let ours = false;
-  leave = () => { whole.disconnect(); over.abort(); clearTimeout(until); };
+  let ours = false, wasThere = false, rest = 0; // `scrollend` is not in every browser
+  leave = () => { whole.disconnect(); over.abort(); clearTimeout(until); clearTimeout(rest); };
   const isThere = () => Math.abs(line.getBoundingClientRect().top) <= 1;
   function scroll() { ours = true; line.scrollIntoView({ block: "start", behavior: pace() }); }
   function go() { if (hasRoom() && !isThere()) scroll(); }
   for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) window.addEventListener(name, () => leave(), { signal: over.signal, passive: true });
-  document.addEventListener("scrollend", () => {
-    if (ours) { ours = false; go(); }
-    else if (!isThere()) leave();
-  }, { signal: over.signal });
+  function atRest() {
+    if (isThere()) wasThere = true;
+    else if (ours) go();
+    else if (wasThere) leave();
+    ours = ours && !isThere();
+  }
+  document.addEventListener("scroll", () => { clearTimeout(rest); rest = setTimeout(atRest, 150); }, { signal: over.signal });
   whole.observe(document.body);
 }
 
