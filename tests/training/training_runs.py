@@ -180,6 +180,7 @@ def run_elastic(folder: Path, arguments: Sequence[str], count: int) -> list[Ende
 def _agent(folder: Path, arguments: list[str], count: int) -> None:
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    _forkserver()  # its children are forked from a server of its own, which imports once for all of them
     one_machine = {"min_nodes": 1, "max_nodes": 1, "rdzv_backend": "c10d", "rdzv_endpoint": "127.0.0.1:0"}
     config = LaunchConfig(**one_machine, nproc_per_node=count, start_method="forkserver", max_restarts=0)
     elastic_launch(config, _of_agent)(folder, arguments)
