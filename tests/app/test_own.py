@@ -214,6 +214,6 @@ def test_the_page_goes_on_from_a_file_and_from_text(open_page: Callable[..., Any
     page.locator("#sample-button").click()
     page.wait_for_selector("#lines .given >> nth=0")
     assert page.locator("#lines li >> nth=0").locator(".line .given").all_text_contents() == list("abba")
-    assert "begin=abba" in page.url
+    assert "begin=abba" in page.url and page.locator("#status .copy").text_content() == "Copy link"
     again = open_page(page.url[page.url.index("?") :])
     again.wait_for_selector("#lines .line .given >> nth=0")

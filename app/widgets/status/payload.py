@@ -39,7 +39,7 @@ def status(result: Result) -> dict[str, Any]:
     return {
         "kind": "done",
         "checkpoint": result.entry.name,
-        "without": bool(settings.midi),  # a file does not fit into a link
+        "without": isinstance(result, Music) and bool(settings.midi),  # a file does not fit into a link
         "domain": result.entry.domain,
         "text": f"{result.entry.title}: {count}{took}, seed {settings.seed}.",
         "seed": settings.seed,
