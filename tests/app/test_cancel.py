@@ -18,8 +18,8 @@ from app.tabs.sample import SampleTab
 
 BUSY = "() => document.querySelector('#status .pending') !== null"
 IDLE = "() => document.querySelector('#status .pending') === null"
-SHOWN = "AF/SCF · JSB Chorales: a ready-made sample."
-CANCELLED = f"() => document.querySelector('#status .words').textContent === 'Cancelled. {SHOWN}'"
+SHOWN = "AF/SCF · JSB Chorales: a ready-made sample. Press Sample to hear Nottingham, "
+CANCELLED = f"() => document.querySelector('#status .words').textContent.startsWith('Cancelled. {SHOWN}')"
 
 
 def visitor(name: str) -> Any:  # noqa: ANN401 - all that is read of a request

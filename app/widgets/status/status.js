@@ -1,12 +1,12 @@
 // Says what was done, offers its seed and its link, and keeps the address of the page in step with it.
 let drawn = false, shown = null; // drawn: what the page opens with, if anything
 // What is shown may be another model's than the one that is chosen by now.
-function say() {
+function say(before) {
   const chosen = window.lnfChosen, other = shown.checkpoint && chosen && chosen.name !== shown.checkpoint;
   const verb = chosen && chosen.domain === "music" ? "hear" : "read";
   const cannot = other && (shown.cannot || {})[chosen.variant];
   const press = other && "Press " + (shown.button || "Sample") + " to " + verb + " " + chosen.dataset_title + ", " + chosen.plain.toLowerCase() + ".";
-  find(".words").textContent = [shown.text, cannot || press || shown.more].filter(Boolean).join(" ");
+  find(".words").textContent = [before, shown.text, cannot || press || shown.more].filter(Boolean).join(" ");
 }
 document.addEventListener("lnf-chosen", () => { if (shown && shown.checkpoint) say(); });
 // Whether the page can be scrolled until this line is at the top.
@@ -89,5 +89,5 @@ element.addEventListener("lnf-cancelling", async () => {
   document.querySelector("#sample-button").focus();
   if (!shown) return;
   goTo(shown.query || "");
-  find(".words").textContent = "Cancelled. " + shown.text;
+  say("Cancelled.");
 });
