@@ -70,6 +70,8 @@ def read_past(model: LatentFlow, z: Tensor, eps: Tensor | None = None) -> Past:
             f"z has shape {tuple(z.shape)}; expected [T, {model.config.latent_size}] with T from 1 to "
             f"{model.config.max_length}."
         )
+    if eps is not None and eps.shape != z.shape:
+        raise InvalidInputError(f"eps has shape {tuple(eps.shape)}; give the noise behind z, {tuple(z.shape)}.")
     lengths = torch.tensor([len(z)], device=z.device)
     for given in (z, eps):
         if given is not None:
@@ -142,8 +144,8 @@ def separating_directions(points: Tensor, labels: Tensor) -> Tensor:
     """Two orthonormal directions in which the labelled classes of ``points`` ``[N, D]`` lie furthest apart, ``[2, D]``.
 
     Fisher's discriminants, of a within-class covariance that is shrunk a little; where the classes span fewer than two
-    directions, the rest are those of largest variance. Each points to where its largest component is positive. Of one
-    dimension there is but one direction, twice.
+    directions, the rest are those of largest variance at right angles to them. Each points to where its largest
+    component is positive. Of one dimension there is but one direction, twice.
     """
     values = points.double()
     values = values - values.mean(0)
@@ -164,9 +166,12 @@ def separating_directions(points: Tensor, labels: Tensor) -> Tensor:
     whitened = torch.linalg.solve_triangular(factor, half.T, upper=False)
     strengths, vectors = torch.linalg.eigh(0.5 * (whitened + whitened.T))
     apart = torch.linalg.solve_triangular(factor.T, vectors.flip(-1), upper=True)[:, :2]  # [D, 2]
-    wide = torch.linalg.eigh(values.T @ values).eigenvectors.flip(-1)[:, :2]
-    real = strengths.flip(-1)[:2] > 1e-6
-    chosen = torch.cat([apart[:, real], wide], 1)
+    apart = apart[:, strengths.flip(-1)[:2] > 1e-6]  # [D, 0 to 2]
+    # What varies most is often what parts the classes: the rest is looked for beside that.
+    basis = torch.linalg.qr(apart).Q
+    rest = values - values @ basis @ basis.T
+    wide = torch.linalg.eigh(rest.T @ rest).eigenvectors.flip(-1)[:, : 2 - apart.shape[1]]
+    chosen = torch.cat([apart, wide], 1)
     directions = torch.linalg.qr(chosen).Q[:, :2].T if size > 1 else chosen.new_ones(2, 1)
     largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
     return (directions * largest.sign()).to(points.dtype)

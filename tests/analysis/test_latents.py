@@ -81,6 +81,18 @@ def test_a_rare_class_far_away_does_not_decide_the_plane() -> None:
     assert separating_directions(points, labels)[:, [0, 3]].abs().max() < 0.2
 
 
+@pytest.mark.parametrize("classes", [1, 2])
+def test_the_rest_of_the_plane_is_what_varies_most_beside_the_classes(classes: int) -> None:
+    generator = seeded(0)
+    labels = torch.arange(3000) % classes
+    points = torch.randn(3000, 6, generator=generator)
+    points[:, 2] *= 3.0
+    points[:, 4] += 12.0 * labels if classes == 2 else 3.0 * points[:, 4]  # most of the variance, too
+    directions = separating_directions(points, labels)
+    assert directions[0].argmax() == 4 and directions[1].argmax() == 2
+    assert directions[:, [0, 1, 3, 5]].abs().max() < 0.1
+
+
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_one_class_and_few_dimensions_still_have_a_plane(size: int) -> None:
     points = torch.randn(50, size, generator=seeded(3))
@@ -104,5 +116,7 @@ def test_what_cannot_be_is_named() -> None:
         read_past(model, past.z.double())
     with pytest.raises(InvalidInputError, match="NaN"):
         read_past(model, past.z, past.eps * torch.nan)
+    with pytest.raises(InvalidInputError, match=r"eps has shape \(5, 4\)"):
+        read_past(model, past.z, torch.zeros(5, 4))
     with pytest.raises(InvalidInputError, match=r"2\.5 draws"):
         draw_step(model, past, 0, 2.5)  # type: ignore[arg-type]
