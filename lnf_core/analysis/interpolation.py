@@ -65,8 +65,10 @@ def interpolate(
     ends = torch.tensor([len(first), len(second)], device=first.device)
     z = model.encode(pad_sequence([first, second]), ends).mean  # [T, 2, D]
     source = z if space == "z" else model.to_noise(z, ends)
-    weights = torch.linspace(0.0, 1.0, count, device=z.device, dtype=z.dtype)
-    lengths = torch.lerp(ends[0].to(z.dtype), ends[1].to(z.dtype), weights).round().long()  # [count]
+    exact = torch.promote_types(z.dtype, torch.float32)  # bfloat16 has no whole number between 256 and 258
+    weights = torch.linspace(0.0, 1.0, count, device=z.device, dtype=exact)
+    lengths = torch.lerp(ends[0].to(exact), ends[1].to(exact), weights).round().long()  # [count]
+    weights = weights.to(z.dtype)
     a, b = source[:, :1], source[:, 1:]
     between = torch.lerp(a, b, weights[:, None]) if space == "z" else _spherical(a, b, weights[:, None])
     both = step_mask(ends.min()[None], len(source))[..., None]  # [T, 1, 1]

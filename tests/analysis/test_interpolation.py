@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from tiny_models import SYMBOLS, tiny_model
+from tiny_models import SYMBOLS, tiny_config, tiny_model
 from torch import Tensor
 
 from lnf_core.analysis.interpolation import interpolate
-from lnf_core.config import VARIANTS
+from lnf_core.config import VARIANTS, LatentFlowConfig
 from lnf_core.errors import InvalidInputError
 from lnf_core.models.latent_flow import LatentFlow
 
@@ -51,6 +53,14 @@ def test_z_is_linear_and_the_longer_one_keeps_its_own_end() -> None:
 def test_lengths_between_are_the_nearest_whole_ones() -> None:
     model, first, second = model_and_ends("af-scf", "text", (3, 4))
     assert [int(sample.lengths) for sample in interpolate(model, first, second, 6, space="z")] == [3, 3, 3, 4, 4, 4]
+
+
+def test_lengths_are_whole_in_a_format_that_has_not_all_of_them(bfloat16: None) -> None:
+    config = replace(tiny_config("af-scf", "text"), max_length=300)
+    assert isinstance(config, LatentFlowConfig)
+    model = LatentFlow(config, torch.ones(301)).eval().bfloat16()
+    first, second = (torch.ones(steps, dtype=torch.int64) for steps in (257, 299))
+    assert [int(sample.lengths) for sample in interpolate(model, first, second, 3, space="z")] == [257, 278, 299]
 
 
 def test_noise_keeps_its_norm_and_turns_evenly() -> None:
