@@ -49,7 +49,7 @@ class Request:
             FieldError: a seed or a step that is none, or a file that no visitor sent.
         """
         seed = whole("seed", "The seed", asked.get("seed", 0), LIMITS.seed)
-        step = whole("step", "The step", asked.get("step", 9), LIMITS.length)
+        step = whole("step", "The step", asked.get("step", 10), LIMITS.length)
         return cls(asked.get("checkpoint"), seed, step, str(asked.get("text") or ""), uploaded(asked.get("midi")))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+import app
 import lnf_core
 from app.limits import FieldError
 from app.services.latent import DRAWS, LatentViews, percent
@@ -116,6 +118,16 @@ def test_the_model_without_bends_stands_beside() -> None:
     cloud = draw_step(model, past, 4, DRAWS, generator=torch.Generator().manual_seed(1))
     plane = (cloud.plane - cloud.plane.mean(1, keepdim=True)).numpy()
     np.testing.assert_allclose(points / 32767 * np.abs(plane).max(), plane, atol=2e-4 * np.abs(plane).max())
+
+
+@pytest.mark.usefixtures("compiled_engine")
+def test_the_tour_shows_a_step_where_the_model_has_many_choices() -> None:
+    script = (Path(app.__file__).parent / "widgets" / "sequence" / "sequence.js").read_text("utf-8")
+    usual = re.search(r"const USUAL = { seed: (\d+), step: (\d+),", script)
+    assert usual
+    views = LatentViews(Sequences(LoadedModels()))
+    shown = views.view({"checkpoint": "ptb/af-scf", "seed": int(usual[1])})
+    assert shown["step"] == int(usual[2]) and shown["modes"]["low"] > 2, shown["said"]
 
 
 @pytest.mark.usefixtures("compiled_engine")

@@ -1,6 +1,6 @@
 // A widget that looks into one sequence holds its own place (model, seed, step, text); the server answers what stands there.
 const linked = new URLSearchParams(location.search);
-const USUAL = { seed: 1, step: 9, text: "", midi: "" };
+const USUAL = { seed: 1, step: 10, text: "", midi: "" };
 const place = { checkpoint: null, ...USUAL };
 const stepInput = find(".step");
 let shown = null, stands = null; // stands: the place that is shown
@@ -93,7 +93,7 @@ function follow(tab, load, back) {
     const chosen = followed;
     followed = followed || there || Boolean(refused);
     if (props.value && props.value !== place.checkpoint) {
-      if (place.checkpoint && place.checkpoint.split("/")[0] !== props.value.split("/")[0]) { place.step = 9; place.text = place.midi = ""; }
+      if (place.checkpoint && place.checkpoint.split("/")[0] !== props.value.split("/")[0]) { place.step = USUAL.step; place.text = place.midi = ""; }
       place.checkpoint = props.value;
       load(chosen);
     } else if (shown) back(!before);
