@@ -201,3 +201,5 @@ def test_a_card_says_what_samples_copy(tmp_path: Path) -> None:
     assert "of all passages of 20 characters: 0.0125 (of as much held-out data: none so long)" in card
     assert "stands there: 31 characters (held-out: 7)" in card
     assert "Copied" not in model_card(config, {"statistics": {**STATISTICS, "copies": None}})
+    shared = {side: {"passage": 20, "longest": 0} for side in ("samples", "held_out")}
+    assert "none so long" in model_card(config, {"statistics": {**STATISTICS, "copies": shared}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -133,12 +134,35 @@ def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
     assert load(tmp_path).training == {"preset": "tiny/af-scf"}
 
 
-@pytest.mark.parametrize("given", [{"training": {"folder": Path("x")}}, {"metrics": {"valid": {1, 2}}}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"training": {"folder": Path("x")}},
+        {"training": {"rate": math.nan}},
+        {"metrics": {"valid": {1, 2}}},
+        {"metrics": {"valid": {"nll": math.inf}}},
+    ],
+)
 def test_what_json_cannot_hold_is_refused_before_anything_changes(tmp_path: Path, given: dict[str, Any]) -> None:
     save_tiny(tmp_path, metrics={"valid": {"nll": 1.0}})
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(InvalidInputError, match="plain values"):
         save_checkpoint(tmp_path, tiny_model("lstm"), dataset="jsb", vocabulary=None, **({"training": {}} | given))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("metrics", [{"valid": {}}, {"statistics": {"samples": {}, "data": {}, "copies": 3}}])
+def test_figures_no_card_could_be_made_from_are_refused_before_anything_changes(
+    tmp_path: Path, metrics: dict[str, Any]
+) -> None:
+    save_tiny(tmp_path, metrics={"valid": {"nll": 1.0}})
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(CheckpointError, match=r"valid|statistics\.copies"):
+        save_tiny(tmp_path, "lstm", metrics=metrics)
+    with pytest.raises(CheckpointError, match=r"valid|statistics\.copies"):
+        write_metrics(tmp_path, metrics)
+    with pytest.raises(InvalidInputError, match="plain values"):
+        write_metrics(tmp_path, {"valid": {"nll": math.nan}})
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -34,7 +35,7 @@ from lnf_core.storage.files import (
     read_config,
     read_metrics,
 )
-from lnf_core.storage.metrics import TRAINING_FACTS
+from lnf_core.storage.metrics import TRAINING_FACTS, check_metrics
 from lnf_core.storage.weights import fill, open_weights, stored_tensors
 from lnf_core.version import __version__
 
@@ -100,8 +101,10 @@ def save_checkpoint(
         dtype: storage of the parameters: float32, float16 or bfloat16. Buffers keep their own type.
 
     Raises:
-        CheckpointError: weights that are not finite, a vocabulary of the wrong size, or a folder not writable.
-        InvalidInputError: another ``dtype``, or ``training`` or ``metrics`` that JSON cannot hold. Nothing is written.
+        CheckpointError: weights that are not finite, a vocabulary of the wrong size, figures that no card could be made
+            from, or a folder not writable.
+        InvalidInputError: another ``dtype``, or ``training`` or ``metrics`` that JSON cannot hold, as it cannot hold
+            NaN and infinity. Nothing is written.
     """
     folder = Path(folder)
     if dtype not in _STORED_DTYPES:
@@ -117,11 +120,9 @@ def save_checkpoint(
         "vocabulary": None if vocabulary is None else vocabulary.to_list(),
         "training": dict(training),
     }
-    try:  # everything that can be refused is refused before the first file changes
-        described = json_bytes(config)
-        measured = None if metrics is None else json_bytes(metrics)
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(f"training and metrics must be plain values, ready for JSON: {error}.") from error
+    # Everything that can be refused is refused before the first file changes.
+    described = _plain(config)
+    measured = None if metrics is None else _figures(metrics, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if measured is None:
@@ -139,11 +140,26 @@ def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
     """Replace ``metrics.json`` of an existing checkpoint and regenerate its card.
 
     Raises:
-        CheckpointError: the folder holds no checkpoint, or cannot be written.
+        CheckpointError: the folder holds no checkpoint, or cannot be written, or figures no card could be made from.
+        InvalidInputError: figures that JSON cannot hold, as it cannot hold NaN and infinity. Nothing is written.
     """
     read_config(folder)
-    _write(folder / METRICS, json_bytes(metrics))
+    _write(folder / METRICS, _figures(metrics, folder))
     write_card(folder)
+
+
+def _plain(values: Mapping[str, Any]) -> bytes:
+    try:
+        return json_bytes(values)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"training and metrics must be plain values, ready for JSON: {error}.") from error
+
+
+def _figures(metrics: Mapping[str, Any], folder: Path) -> bytes:
+    """What goes into ``metrics.json``; what could not be read back from there is refused."""
+    content = _plain(metrics)
+    check_metrics(json.loads(content), folder / METRICS)
+    return content
 
 
 def write_card(folder: Path) -> Path:
@@ -197,6 +213,7 @@ def keep_figures(checkpoint: Checkpoint, measured: Mapping[str, Any]) -> None:
 
     Raises:
         CheckpointError: the weights in the folder are others by now, or it cannot be written, or it is the Hub's.
+        InvalidInputError: a figure that JSON cannot hold, such as an infinite NLL.
     """
     check_keeps_figures(checkpoint)
     folder = checkpoint.path

@@ -157,7 +157,7 @@ def _copies(found: object, music: bool) -> str:
         return ""
     samples, held_out = found["samples"], found["held_out"]
     unit = "steps" if music else "characters"
-    shares = [_number(side["share"]) or "none so long" for side in (samples, held_out)]
+    shares = [_number(side.get("share")) or "none so long" for side in (samples, held_out)]
     return (
         f"\nCopied from the training split, of all passages of {samples['passage']} {unit}: {shares[0]} "
         f"(of as much held-out data: {shares[1]}). The longest passage that stands there: {samples['longest']} {unit} "

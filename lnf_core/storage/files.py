@@ -25,8 +25,12 @@ def bundled_roots() -> list[Path]:
 
 
 def json_bytes(value: Mapping[str, Any]) -> bytes:
-    """Indented UTF-8 JSON with a final newline."""
-    return (json.dumps(dict(value), indent=2, ensure_ascii=False) + "\n").encode()
+    """Indented UTF-8 JSON with a final newline.
+
+    Raises:
+        TypeError, ValueError: values that JSON cannot hold, NaN and infinity among them.
+    """
+    return (json.dumps(dict(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def read_json(path: Path) -> dict[str, Any]:
