@@ -43,7 +43,9 @@ def check_device(name: str | torch.device) -> torch.device:
         InvalidInputError: one this machine or torch does not have.
     """
     try:
-        return torch.empty(0, device=name).device
+        made = torch.empty(0, device=name)
+        made.cpu()  # refused where tensors hold no numbers
+        return made.device
     except (RuntimeError, AssertionError) as error:  # AssertionError: a build of torch without CUDA
         raise InvalidInputError(f"the device {str(name)!r} cannot be used here; choose cpu or cuda.") from error
 

@@ -104,7 +104,7 @@ def test_half_precision_storage_is_loaded_as_float32(tmp_path: Path, dtype: torc
 
 def test_a_device_there_is_not_is_named(tmp_path: Path) -> None:
     save_tiny(tmp_path / "c")
-    for device in ("abacus", "cuda:99"):
+    for device in ("abacus", "cuda:99", "meta"):
         with pytest.raises(InvalidInputError, match=f"'{device}' cannot be used here"):
             load(tmp_path / "c", device=device)
 
