@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import torch
 from command_line import failed, run
 from tiny_models import SYMBOLS, save_tiny, tiny_config
 
+import lnf_core.storage.bundle
 from lnf_core.models.build import build_model
 from lnf_core.music import Performance
 from lnf_core.storage.bundle import save_checkpoint
@@ -166,6 +168,16 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     failed(
         run("sample", tmp_path / "c", "--length", 3, "--out", tmp_path / "file"), "a file is in the way; name another"
     )
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_tiny(tmp_path / "c")
+
+    def full(*_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")  # as a write says it, without a name
+
+    monkeypatch.setattr(lnf_core.storage.bundle, "card_of", full)
+    failed(run("card", tmp_path / "c"), "No space left")
 
 
 def test_a_warning_is_one_sentence(tmp_path: Path) -> None:

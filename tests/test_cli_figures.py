@@ -62,6 +62,20 @@ def test_evaluate_prints_the_protocols_figures(chorales: Path) -> None:
     assert {key: said[key] for key in KEYS[4:]} == expected.to_dict()
 
 
+def test_figures_that_are_not_finite_are_null_and_not_kept(chorales: Path) -> None:
+    model, data = load(chorales).model, load_dataset("jsb")
+    counts = data.length_counts.clone()
+    counts[len(data.valid[0])] = 0.0
+    never = build_model(model.config, counts)
+    save_checkpoint(chorales, never, dataset="jsb", vocabulary=None, training={})
+    done = run("evaluate", chorales, "--samples", 1, "--write", "--json")
+    assert done.exit_code == 1 and "JSON" in done.stderr and not (chorales / "metrics.json").exists()
+    said = json.loads(done.stdout, parse_constant=pytest.fail)
+    assert said["nll"] is None and said["kl"] is not None
+    curve = json.loads(run("bounds", chorales, "--samples", 2, "--json").stdout, parse_constant=pytest.fail)
+    assert curve[str(chorales)]["bounds"] == [None, None]
+
+
 def test_the_bound_at_the_largest_k_is_what_evaluate_says(chorales: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("<!-- bounds -->\n<!-- /bounds -->\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lnf_core.cli.common import Json, Threads, command_line, resolve_device
+from lnf_core.cli.common import Json, Threads, command_line, print_json, resolve_device
 from lnf_core.cli.tables import check_sections, write_sections
 from lnf_core.errors import InvalidInputError
 
@@ -118,7 +117,7 @@ def bench(
             "date": datetime.now(UTC).date().isoformat(),
             "command": command_line(),
         }
-        typer.echo(json.dumps(result))
+        print_json(result)
 
 
 def _known(what: str, given: list[str] | None, accepted: Sequence[str]) -> tuple[str, ...]:

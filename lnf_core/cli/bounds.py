@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lnf_core.cli.common import MAX_SEED, Json, Threads, command_line, resolve_device
+from lnf_core.cli.common import MAX_SEED, Json, Threads, command_line, print_json, resolve_device
 from lnf_core.cli.tables import check_sections, write_sections
 from lnf_core.errors import InvalidInputError
 
@@ -39,7 +38,7 @@ def bounds(
     if write is not None:
         write_sections(write, {"bounds": _table(curves, seed)})
     if as_json:
-        typer.echo(json.dumps({name: asdict(curve) for name, curve in curves.items()}))
+        print_json({name: asdict(curve) for name, curve in curves.items()})
     else:
         typer.echo(_table(curves, seed), nl=False)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import math
 import shlex
 import sys
 import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, TextIO
 
@@ -19,9 +23,12 @@ CheckpointName = Annotated[
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub checkpoint.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Threads = Annotated[int, typer.Option(min=0, help="Processor threads; 0 leaves torch's choice.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object and nothing else; null for what is not finite.")
+]
 
 MAX_SEED = 2**63 - 1  # the largest a torch.Generator takes
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # told of a write, which names no file
 
 
 class Commands(TyperGroup):
@@ -40,9 +47,12 @@ class Commands(TyperGroup):
                 typer.echo(" ".join(str(error).split()), err=True)
                 raise typer.Exit(1) from error
             except OSError as error:
-                if error.filename is None:  # a pipe that was closed, say: click knows what to do about it
+                if error.filename is not None:
+                    typer.echo(f"{error.filename} cannot be used: {error.strerror}.", err=True)
+                elif error.errno in _FULL:
+                    typer.echo(f"what this command writes has no room: {error.strerror}.", err=True)
+                else:  # a pipe that was closed, say: click knows what to do about it
                     raise
-                typer.echo(f"{error.filename} cannot be used: {error.strerror}.", err=True)
                 raise typer.Exit(1) from error
 
 
@@ -75,6 +85,19 @@ def resolve_device(name: str, threads: int = 0) -> str:
     if device.type == "cuda":
         torch.cuda.set_device(device)  # cuda_graph launches its kernels on the current one
     return name
+
+
+def print_json(values: Mapping[str, Any]) -> None:
+    """Print one JSON object. JSON has no NaN and no infinity; null stands for them."""
+    typer.echo(json.dumps(_finite(values), allow_nan=False))
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - anything that JSON holds
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def provenance() -> dict[str, str]:

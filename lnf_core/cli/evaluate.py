@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, Threads, provenance, resolve_device
+from lnf_core.cli.common import (
+    MAX_SEED,
+    CheckpointName,
+    Device,
+    Json,
+    Revision,
+    Threads,
+    print_json,
+    provenance,
+    resolve_device,
+)
 from lnf_core.errors import CheckpointError, LNFError
 from lnf_core.storage.metrics import TRAINING_FACTS
 
@@ -94,7 +104,7 @@ def evaluate(
         **figures,
     }
     if as_json:
-        typer.echo(json.dumps(result))
+        print_json(result)
     else:
         typer.echo("\n".join(f"{key:>15}  {_said(value)}" for key, value in result.items() if value is not None))
     if write:  # after they are printed: a folder that cannot be written costs no figures

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
-from lnf_core.cli.common import MAX_SEED, CheckpointName, Json, Revision, Threads, provenance, resolve_device
+from lnf_core.cli.common import (
+    MAX_SEED,
+    CheckpointName,
+    Json,
+    Revision,
+    Threads,
+    print_json,
+    provenance,
+    resolve_device,
+)
 from lnf_core.errors import InvalidInputError
 
 
@@ -39,7 +47,7 @@ def modes(
     measured = counted | {"split": "valid", "draws": draws, "seed": seed}
     if as_json:
         said = {"checkpoint": checkpoint, "dataset": loaded.dataset, "variant": loaded.variant}
-        typer.echo(json.dumps({**said, **measured}))
+        print_json({**said, **measured})
     else:
         typer.echo(_said(checkpoint, measured))
     if write:  # after they are printed: a folder that cannot be written costs no figures

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, Threads, resolve_device
+from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, Threads, print_json, resolve_device
 from lnf_core.errors import CheckpointError, InvalidInputError, reason_of
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ def sample(
         "synthesizer": synthesizer,
     }
     if as_json:
-        typer.echo(json.dumps(result))
+        print_json(result)
         return
     if remark:
         typer.echo(remark)

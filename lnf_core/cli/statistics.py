@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, Threads, provenance, resolve_device
+from lnf_core.cli.common import (
+    MAX_SEED,
+    CheckpointName,
+    Device,
+    Json,
+    Revision,
+    Threads,
+    print_json,
+    provenance,
+    resolve_device,
+)
 from lnf_core.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -72,7 +81,7 @@ def statistics(
     }
     if as_json:
         said = {"checkpoint": checkpoint, "dataset": loaded.dataset, "variant": loaded.variant}
-        typer.echo(json.dumps({**said, **measured}))
+        print_json({**said, **measured})
     else:
         typer.echo(statistics_table(measured), nl=False)
     if write:  # after they are printed: a folder that cannot be written costs no figures
