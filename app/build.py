@@ -8,8 +8,6 @@ from typing import Any
 import gradio as gr
 import torch
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
-from starlette.types import Receive, Scope, Send
 
 from app import catalogue
 from app.cache import AGE, kept_by, sweep_always
@@ -18,6 +16,7 @@ from app.frame import Footer, Header
 from app.limits import LIMITS
 from app.memory import share_heaps
 from app.model_bar import ModelBar
+from app.sent import FirstWords, PackedPage
 from app.services.annealing import Annealing
 from app.services.between import Between
 from app.services.guess import Guess
@@ -92,18 +91,6 @@ def _get_ready(sound: Sound, models: LoadedModels) -> None:
     models.warm_up([entry.name for entry in catalogue.catalogue() if entry.problem is None])
 
 
-class PackedPage(GZipMiddleware):
-    """Compresses the page itself: Gradio does so for files by their names, and what stands at ``/`` has none.
-
-    Nothing else: a stream of events must not wait for a block to fill, and sound is asked for in parts.
-    """
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        packed = scope["type"] == "http" and scope["path"] == "/"
-        await (super().__call__ if packed else self.app)(scope, receive, send)
-
-
 def _asked_for(request: gr.Request) -> Any:  # noqa: ANN401 - an update
     """The tab a link names."""
     name = dict(request.query_params).get("tab")
@@ -136,7 +123,7 @@ def launch(host: str = "127.0.0.1", port: int = 7860, *, share: bool = False, mc
         css_paths=CSS_FILE,
         run_history=False,
         footer_links=["api"],
-        app_kwargs={"middleware": [Middleware(PackedPage, compresslevel=5)]},
+        app_kwargs={"middleware": [Middleware(PackedPage, compresslevel=5), Middleware(FirstWords)]},
         max_file_size="2mb",
         ssr_mode=False,
         show_error=False,

@@ -87,11 +87,23 @@ def test_nothing_is_too_faint(open_page: Callable[..., Any]) -> None:
     look("lines")
     page.emulate_media(reduced_motion="no-preference")
     assert faint == {}
+    assert page.locator(".lnf-first").is_hidden()  # what stood there until the page did
 
 
-@pytest.mark.parametrize(("scheme", "paper"), [("light", "rgb(247, 244, 238)"), ("dark", "rgb(20, 23, 28)")])
-def test_before_its_scripts_are_there_the_page_is_not_white(browser: Any, server: str, scheme: str, paper: str) -> None:  # noqa: ANN401
+@pytest.mark.parametrize(
+    ("scheme", "paper", "ink"),
+    [("light", "rgb(247, 244, 238)", "rgb(29, 37, 48)"), ("dark", "rgb(20, 23, 28)", "rgb(236, 231, 221)")],
+)
+def test_before_its_scripts_are_there_the_page_is_not_white_and_says_what_it_is(
+    browser: Any,  # noqa: ANN401
+    server: str,
+    scheme: str,
+    paper: str,
+    ink: str,
+) -> None:
     with browser.new_context(java_script_enabled=False, color_scheme=scheme) as context:
         page = context.new_page()
         page.goto(server)
         assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == paper
+        assert page.locator(".lnf-first").is_visible()
+        assert page.locator(".lnf-first").evaluate("(words) => getComputedStyle(words).color") == ink
