@@ -122,7 +122,8 @@ def to_int16(signal: NDArray[np.float32]) -> NDArray[np.int16]:
 
 def write_wav(path: str | Path, audio: Audio) -> None:
     """Write a mono 16-bit WAV file."""
-    with wave.open(str(path), "wb") as file:
+    # Opened here: where it cannot be, the module's own writer would complain a second time as it is thrown away.
+    with open(path, "wb") as place, wave.open(place, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(audio.sample_rate)

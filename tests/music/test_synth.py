@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
 import time
 import warnings
@@ -282,6 +284,15 @@ def test_wav_files_hold_the_samples(tmp_path: Path) -> None:
     with wave.open(str(tmp_path / "x.wav")) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 44100)
         assert np.array_equal(np.frombuffer(file.readframes(10), "<i2"), samples)
+
+
+def test_a_wav_file_that_cannot_be_made_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    with pytest.raises(FileNotFoundError):
+        write_wav(tmp_path / "nowhere" / "x.wav", Audio(np.zeros(3, dtype=np.int16), 44100, "sine"))
+    gc.collect()
+    assert told == []
 
 
 def test_a_compressed_file_holds_the_same_samples_in_less_than_half(synth: Synthesizer, tmp_path: Path) -> None:
