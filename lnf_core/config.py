@@ -29,8 +29,12 @@ def _require(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
-def _require_number(name: str, kind: str, value: object) -> None:
-    """A field annotated ``int`` or ``float`` holds a number of that kind; others are checked as choices."""
+def require_number(name: str, kind: str, value: object) -> None:
+    """A field annotated ``int`` or ``float`` holds a number of that kind; others are checked as choices.
+
+    Raises:
+        ConfigError: it holds something else.
+    """
     accepted = {"int": (int,), "float": (int, float)}.get(kind, ())
     whole = "a whole number" if kind == "int" else "a number"
     _require(
@@ -64,7 +68,7 @@ class _SequenceConfig:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            _require_number(field.name, str(field.type), getattr(self, field.name))
+            require_number(field.name, str(field.type), getattr(self, field.name))
         for name in ("vocab_size", "max_length", "embedding_size", "hidden_size", "position_size"):
             _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1.")
         _require(0.0 <= self.dropout < 1.0, f"dropout is {self.dropout}; it must lie in [0, 1).")

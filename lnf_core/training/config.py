@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
-from lnf_core.config import ModelConfig, config_from_dict, config_to_dict
+from lnf_core.config import ModelConfig, config_from_dict, config_to_dict, require_number
 from lnf_core.data import Dataset
 from lnf_core.errors import ConfigError, TrainingError
 
@@ -98,6 +98,8 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            require_number(field.name, str(field.type), getattr(self, field.name))
         for name in ("batch_size", "posterior_samples"):
             self._require(getattr(self, name) >= 1, name, "at least 1")
         for name in _NOT_NEGATIVE:

@@ -23,6 +23,16 @@ def test_unknown_field_is_refused() -> None:
         TrainConfig.from_dict(values)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("max_steps", 2.5), ("batch_size", 2.0), ("batch_size", True), ("max_minutes", "5")]
+)
+def test_numbers_of_another_kind_are_refused(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is {value!r}; it must be a"):
+        tiny_config("lstm", text_data(), **{name: value})
+    with pytest.raises(ConfigError, match=name):
+        TrainConfig.from_dict(tiny_config("lstm", text_data()).to_dict() | {name: value})
+
+
 def test_overrides_take_the_type_of_the_field() -> None:
     config = tiny_config("af-scf", text_data()).override(
         ["batch_size=3", "learning_rate=1e-4", "betas=0.5,0.75", "schedule=constant", "model.hidden_size=9", "seed=7"]
