@@ -35,6 +35,10 @@ def test_on_a_phone_the_tour_reaches_the_tabs_that_are_folded_away(open_page: Ca
         page.locator("#tour .next").click()
     page.locator("#cloud canvas.points").first.wait_for(state="visible", timeout=60_000)
     page.wait_for_function("() => new URLSearchParams(location.search).get('tab') === 'latent'")
+    page.wait_for_function("""() => {
+      const of = (at) => document.querySelector(at).getBoundingClientRect(), cloud = of("#cloud canvas.points");
+      return cloud.top > -2 && cloud.bottom < of("#tour .card").top; }""")
+    assert page.locator("#tour .words").text_content().endswith("Press Bend to see them grow out of plain noise.")
     page.go_back()
     page.locator("#sample-button").wait_for(state="visible")
     page.emulate_media(reduced_motion="no-preference")
@@ -90,6 +94,7 @@ def test_the_tour_walks_through_the_page_and_can_be_left(open_page: Callable[...
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.querySelector('#cloud .title')?.textContent.includes('Penn Treebank')")
     page.wait_for_function("() => document.querySelector('#cloud .said')?.textContent.includes('draws')")
+    page.wait_for_function("() => { const at = document.querySelector('#cloud .layer'); return +at.value < +at.max; }")
     page.keyboard.press("Escape")
     assert page.locator("#tour .card").is_hidden()
     assert page.evaluate("() => document.activeElement.className").endswith("start")
