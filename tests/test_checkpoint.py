@@ -116,6 +116,14 @@ def test_a_folder_may_be_named_by_its_words(tmp_path: Path) -> None:
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
 
 
+def test_the_home_folder_is_where_loading_looks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    save_checkpoint("~/c", tiny_model("lstm"), dataset="jsb", vocabulary=None, training={})
+    assert load("~/c").path == tmp_path / "home" / "c"
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
 def test_other_storage_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="float32, float16 or bfloat16"):
         save_tiny(tmp_path, dtype=torch.int8)

@@ -170,6 +170,19 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     )
 
 
+def test_folders_may_begin_with_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    save_tiny(tmp_path / "c")
+    for arguments in (("release", "~/c", "~/d"), ("sample", "~/d", "--length", 5, "--out", "~/out")):
+        assert run(*arguments).exit_code == 0
+    begun = run("sample", "~/d", "--length", 6, "--begin", "~/out/d-seed0-1.mid", "--begin-steps", 2, "--out=~/out")
+    assert begun.exit_code == 0, begun.output
+    assert not (tmp_path / "~").exists()
+    save_tiny(tmp_path / "e", metrics={"test": {"nll": 1.0}})
+    failed(run("release", "~/c", "~/e"), "--force")
+
+
 def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_tiny(tmp_path / "c")
 

@@ -84,10 +84,10 @@ def release(
     import torch
 
     from lnf_core.storage.bundle import save_checkpoint
-    from lnf_core.storage.files import WEIGHTS, read_metrics
+    from lnf_core.storage.files import WEIGHTS, from_home, read_metrics
     from lnf_core.storage.find import load
 
-    loaded = load(source)
+    loaded, destination = load(source), from_home(destination)
     if destination.resolve() == loaded.path.resolve():
         raise InvalidInputError(f"{destination} is the checkpoint itself; name another folder.")
     if "test" in read_metrics(destination) and not force:

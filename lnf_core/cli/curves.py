@@ -28,6 +28,9 @@ def curves(
     # The Figure itself, not pyplot: no window system, no figures kept in module state.
     from matplotlib.figure import Figure
 
+    from lnf_core.storage.files import from_home
+
+    out, runs = from_home(out), list(map(from_home, runs))
     if out.suffix.lower() not in _PICTURES:
         raise InvalidInputError(f"{out} is no name of a picture; let it end in {', '.join(_PICTURES)}.")
     histories = {label: _history(run) for label, run in zip(_labels(runs), runs, strict=True)}

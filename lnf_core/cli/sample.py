@@ -54,6 +54,7 @@ def sample(
 
     from lnf_core.music import Performance, check_program
     from lnf_core.music.midi import check_tempo
+    from lnf_core.storage.files import from_home
     from lnf_core.storage.find import load
 
     check_program(program)  # before minutes of sampling rather than after
@@ -79,6 +80,7 @@ def sample(
     drawn.x.cpu()  # a GPU is still at work when the call returns
     seconds = time.perf_counter() - started
     stem = f"{_as_file_name(loaded, checkpoint, revision)}-seed{seed}"
+    out = from_home(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         if loaded.vocabulary is not None:
@@ -116,10 +118,11 @@ def _beginning(checkpoint: Checkpoint, given: str, steps: int) -> tuple[Tensor, 
     """Text or the beginning of a MIDI file as the model reads it, and what was done to the music for that."""
     from lnf_core.analysis.keys import in_likeliest_key
     from lnf_core.music import Performance
+    from lnf_core.storage.files import from_home
 
     if checkpoint.vocabulary is not None:
         return checkpoint.vocabulary.encode(given).to(checkpoint.model.device), ""
-    roll = Performance(checkpoint.dataset).read(Path(given)).roll
+    roll = Performance(checkpoint.dataset).read(from_home(given)).roll
     roll = roll[int(roll.any(1).nonzero()[0]) :][:steps]
     x, shift = in_likeliest_key(checkpoint.model, roll.to(checkpoint.model.device))
     by = f"{abs(shift)} semitone{'' if abs(shift) == 1 else 's'}"

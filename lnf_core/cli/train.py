@@ -39,9 +39,11 @@ def train(
     import torch
 
     from lnf_core.data import load_dataset
+    from lnf_core.storage.files import from_home
     from lnf_core.training import Trainer, preset_dataset
     from lnf_core.training.state import minutes_spent
 
+    out = from_home(out)
     if threads:
         torch.set_num_threads(threads)
     if bool(preset) is (recipe is not None) or (recipe is not None and settings):

@@ -31,6 +31,7 @@ from lnf_core.storage.files import (
     METRICS,
     WEIGHTS,
     bundled_roots,
+    from_home,
     json_bytes,
     read_config,
     read_metrics,
@@ -92,7 +93,7 @@ def save_checkpoint(
     belong to other weights.
 
     Args:
-        folder: created when missing.
+        folder: created when missing; ``~`` is the home folder, as :func:`load` has it.
         model: a latent flow or the LSTM baseline, not wrapped by Accelerate.
         dataset: name of the data set, for example ``jsb``.
         vocabulary: symbols of a text model; None for music.
@@ -106,7 +107,7 @@ def save_checkpoint(
         InvalidInputError: another ``dtype``, or ``training`` or ``metrics`` that JSON cannot hold, as it cannot hold
             NaN and infinity. Nothing is written.
     """
-    folder = Path(folder)
+    folder = from_home(folder)
     if dtype not in _STORED_DTYPES:
         raise InvalidInputError(f"cannot store weights as {dtype}; choose float32, float16 or bfloat16.")
     _check_vocabulary(model.config, vocabulary, folder)

@@ -21,7 +21,12 @@ def bundled_roots() -> list[Path]:
     """Folders searched for bundled names: ``$LNF_CHECKPOINTS`` when set, then ``checkpoints/`` of the checkout."""
     chosen = os.environ.get(CHECKPOINTS_VARIABLE)
     beside = Path(__file__).resolve().parent.parent.parent / "checkpoints"
-    return [*([Path(os.path.expanduser(chosen))] if chosen else []), beside]
+    return [*([from_home(chosen)] if chosen else []), beside]
+
+
+def from_home(path: str | Path) -> Path:
+    """The path with its ``~`` written out; ``~nobody`` is left as it stands."""
+    return Path(os.path.expanduser(path))
 
 
 def json_bytes(value: Mapping[str, Any]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from lnf_core.data import DATASETS
 from lnf_core.errors import CheckpointError
 from lnf_core.storage.bundle import Checkpoint, read_checkpoint
 from lnf_core.storage.bundled import bundled, list_checkpoints
-from lnf_core.storage.files import CONFIG, WEIGHTS
+from lnf_core.storage.files import CONFIG, WEIGHTS, from_home
 from lnf_core.storage.hub import download
 
 _LIKE = 0.8  # a letter or two apart
@@ -60,7 +59,7 @@ def locate(name_or_path: str | Path, *, revision: str | None = None) -> tuple[Pa
     text = str(name_or_path)
     try:
         near = bundled(text) if _HUB_ID.fullmatch(text) else None
-        folder = near or Path(os.path.expanduser(name_or_path))  # the one of os leaves ~nobody as it stands
+        folder = near or from_home(name_or_path)
         is_here, is_file = folder.is_dir(), folder.is_file()
     except OSError as error:  # a folder that may not be looked into, a name that is too long
         raise CheckpointError(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lnf_core.errors import CheckpointError
 from lnf_core.storage.bundle import card_of, read_checkpoint
-from lnf_core.storage.files import CARD, CONFIG, METRICS, WEIGHTS
+from lnf_core.storage.files import CARD, CONFIG, METRICS, WEIGHTS, from_home
 
 _FETCHED = ["*.safetensors", "*.json", CARD]
 
@@ -74,7 +74,7 @@ def push(
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
-    folder = Path(folder)
+    folder = from_home(folder)
     checkpoint = read_checkpoint(folder)
     api = HfApi(endpoint=endpoint, token=token)
     changes: list[CommitOperationAdd | CommitOperationDelete] = [

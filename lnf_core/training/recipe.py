@@ -33,6 +33,7 @@ from pathlib import Path
 
 from lnf_core.data import Dataset
 from lnf_core.errors import ConfigError, TrainingError
+from lnf_core.storage.files import from_home
 from lnf_core.training.checkpoints import BEST_FOLDER
 from lnf_core.training.config import TrainConfig
 from lnf_core.training.events import Callback, FinishedEvent
@@ -153,7 +154,7 @@ def run_recipe(
         TrainingError: a stage cannot start or go on, or was done with other settings.
     """
     finished: FinishedEvent | None = None
-    left = minutes
+    left, out = minutes, from_home(out)
     for number in range(first_stage(recipe, out), len(recipe.stages)):
         folder = stage_folder(recipe, out, number)
         config = stage_config(recipe, dataset, out, number)

@@ -17,6 +17,7 @@ import torch
 from lnf_core.data import Dataset
 from lnf_core.errors import TrainingError
 from lnf_core.models.build import SequenceModel, build_model
+from lnf_core.storage.files import from_home
 from lnf_core.training.batches import BatchPlan, derive_generator, derive_seed, shard, symbol_count
 from lnf_core.training.checkpoints import BEST_FOLDER, describe, save_best, take_up
 from lnf_core.training.config import TrainConfig
@@ -73,7 +74,7 @@ class Trainer:
         resume: bool = False,
         callbacks: Iterable[Callback] = (),
     ) -> None:
-        dataset = dataset.for_network(config.model.vocab_size)
+        dataset, out = dataset.for_network(config.model.vocab_size), from_home(out)
         config.check_fit(dataset)
         self.config, self.dataset, self.out = config, dataset, out
         self.stop = StopRequest()

@@ -66,6 +66,15 @@ def test_two_recipes_do_not_share_the_folder_of_a_run(tmp_path: Path) -> None:
     assert len(read_queue(path)) == 2
 
 
+def test_a_recipe_may_run_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    path = recipe_file(tmp_path, "max_steps = 2", "max_steps = 1")
+    for again in (False, True):
+        finished = run_recipe(read_recipe(path), text_data(), Path("~/run"), device="cpu")
+        assert (finished is None) is again
+    assert (tmp_path / "home" / "run" / "2-b" / "best").is_dir()
+
+
 def test_each_stage_goes_on_from_the_one_before(tmp_path: Path) -> None:
     path = recipe_file(tmp_path, "max_steps = 8", "max_steps = 4, learning_rate = 1e-6")
     out = tmp_path / "run"

@@ -81,6 +81,16 @@ def test_curves_draws_several_runs(tmp_path: Path) -> None:
     assert picture.stat().st_size > 20_000
 
 
+def test_a_run_may_be_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    data = music_data()
+    finished = Trainer(tiny_config("lstm", data, max_epochs=1), data, Path("~/run"), device="cpu").run()
+    assert finished.best_path == tmp_path / "run" / "best" and load("~/run/best").dataset == "jsb"
+    assert call("curves", "~/run", "--out=~/curves.png").exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["curves.png", "run"]
+
+
 def test_every_run_has_a_curve_of_its_own(tmp_path: Path) -> None:
     line = '{"event": "valid", "step": 1, "negative_elbo": 7.0, "kl": 1.0}\n'
     runs = ["jsb/af-scf/1-first", "jsb/af-af/1-first", "ptb/lstm"]
