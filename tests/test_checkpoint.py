@@ -189,7 +189,7 @@ def test_saving_over_a_checkpoint_replaces_it_and_drops_its_figures(tmp_path: Pa
 
 
 def test_a_failed_write_leaves_the_old_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = save_tiny(tmp_path)
+    model = save_tiny(tmp_path, metrics={"valid": {"nll": 9.0}})
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -201,7 +201,25 @@ def test_a_failed_write_leaves_the_old_files(tmp_path: Path, monkeypatch: pytest
     loaded = load(tmp_path)
     assert loaded.variant == "af-scf"
     assert torch.equal(next(loaded.model.parameters()), next(model.parameters()))
+    assert loaded.metrics == {"valid": {"nll": 9.0}}
     assert not list(tmp_path.glob(".*partial"))
+
+
+def test_old_figures_never_stand_beside_new_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_tiny(tmp_path, metrics={"valid": {"nll": 9.0}})
+    write = os.fsync
+    written: list[int] = []
+
+    def nearly_full(descriptor: int) -> None:
+        if written:
+            raise OSError(28, "No space left on device")
+        written.append(descriptor)
+        write(descriptor)
+
+    monkeypatch.setattr(os, "fsync", nearly_full)
+    with pytest.raises(CheckpointError, match="No space left"):
+        save_tiny(tmp_path, metrics={"valid": {"nll": 1.0}})
+    assert written and load(tmp_path).metrics == {}
 
 
 def _edit(folder: Path, **changes: object) -> None:

@@ -126,9 +126,8 @@ def save_checkpoint(
     measured = None if metrics is None else _figures(metrics, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if measured is None:
-            (folder / METRICS).unlink(missing_ok=True)
-        replace(folder / WEIGHTS, weights)
+        # Old figures go with the weights they belong to: not before there is room for new ones, nor after.
+        replace(folder / WEIGHTS, weights, before=lambda: (folder / METRICS).unlink(missing_ok=True))
         replace(folder / CONFIG, described)
         if measured is not None:
             replace(folder / METRICS, measured)
