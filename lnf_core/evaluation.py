@@ -73,12 +73,12 @@ def evaluate(
         domain: text is also reported in bits per character.
         samples: K.
         batch_size: sequences encoded together.
-        max_rows: most sequences times samples in flight at once.
+        max_rows: most sequences times samples in flight at once, or ``batch_size`` if that is more.
         generator: randomness of the posterior draws.
         progress: called with ``(sequences done, sequences)``.
 
     Raises:
-        InvalidInputError: no sequences, or fewer than one sample.
+        InvalidInputError: no sequences, fewer than one sample, or sequences that do not fit the model.
     """
     if not sequences or samples < 1:
         raise InvalidInputError(
