@@ -142,16 +142,19 @@ class InsideTab:
     def _mixed(self, checkpoint: object, first: object, second: object, through: object) -> dict[str, Any]:
         result, link = self._between.way(checkpoint, first, second, through, new_folder())
         payload = roll_payload(result) if isinstance(result, Music) else text_payload(result)
-        keys = ", likeliest keys" if isinstance(result, Music) else ""  # few, of Piano-midi
+        # As the slider of music and the lines of text call their ends.
+        ends, keys = ("the first", "the second"), ", likeliest keys"
         payload["way"] = True
         if not isinstance(result, Music):
+            ends, keys = ("1", str(STOPS)), ""
             payload["caption"] = (
                 "Each character is the likeliest one given the hidden vectors of its stop, tinted by its probability; "
                 "between the ends, where noise or vectors are mixed, the decoder may be less sure. <unk> stands for a "
                 "rare word, N for a number."
             )
         payload["details"] = (
-            f"1 is seed {first} and {STOPS} seed {second} as the model reads them back, through the {through}{keys}"
+            f"{ends[0]} is seed {first} and {ends[1]} seed {second} as the model reads them back, "
+            f"through the {through}{keys}"
         )
         payload["status"] = {
             "kind": "done",

@@ -145,7 +145,7 @@ def test_every_tab_answers_by_name(client: Client) -> None:
     inside = client.predict("ptb/af-scf", 3, "abba", api_name="/inside")
     assert inside["names"] == list("abba") and len(inside["kl"]) == len(inside["reconstruction"]) == 4
     way = client.predict("jsb/af-scf", 1, 2, "noise", api_name="/between")
-    said = "1 is seed 1 and 6 seed 2 as the model reads them back, through the noise, likeliest keys"
+    said = "the first is seed 1 and the second seed 2 as the model reads them back, through the noise, likeliest keys"
     assert len(way["samples"]) == 6 and way["details"] == said
     race = client.predict("jsb/af-scf", True, api_name="/race")
     assert {row["variant"] for row in race["rows"]} == {"af-af", "af-scf", "iaf-scf"} and not race["running"]
