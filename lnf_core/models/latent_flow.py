@@ -257,9 +257,14 @@ class LatentFlow(ModelBase):
 
     @torch.no_grad()
     def decode(self, z: Tensor, lengths: Tensor) -> Tensor:
-        """What each x_t would be drawn from given ``z`` ``[T, B, D]``: probabilities ``[T, B, V]``."""
+        """What each x_t would be drawn from given ``z`` ``[T, B, D]``: probabilities ``[T, B, V]``, zero on padding.
+
+        Raises:
+            InvalidInputError: latents or lengths that do not fit the model.
+        """
         lengths = self._check_latents(z, lengths)
-        return self.emission.probabilities(self._logits(z, lengths, self.positions(lengths, len(z))))
+        probabilities = self.emission.probabilities(self._logits(z, lengths, self.positions(lengths, len(z))))
+        return probabilities.masked_fill(~step_mask(lengths, len(z))[..., None], 0.0)
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, lengths: Tensor) -> Sample:
