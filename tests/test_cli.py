@@ -141,6 +141,15 @@ def test_a_checkpoint_without_a_name_is_called_after_its_folder(
     assert file.name.endswith(f"{tmp_path.name}-c-seed0-1.txt") and not file.name.startswith(("-", "."))
 
 
+def test_a_long_path_in_any_script_leaves_room_in_the_name(tmp_path: Path) -> None:
+    place = Path("𠀀" * 40) / ("𠀀" * 40)  # four bytes each
+    save_tiny(tmp_path / place, domain="text")
+    done = run("sample", tmp_path / place, "--length", 3, "--out", tmp_path / "out", "--json")
+    assert done.exit_code == 0, done.output
+    (file,) = map(Path, json.loads(done.stdout)["files"])
+    assert file.name.endswith("𠀀-seed0-1.txt") and file.is_file()
+
+
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lnf_core.storage.bundle import Checkpoint
 
 
-_MOST_CHARACTERS = 64
+_MOST_CHARACTERS, _MOST_BYTES = 64, 192
 """Of a path in a file's name, which has room for 255 bytes."""
 
 
@@ -134,7 +134,8 @@ def _as_file_name(loaded: Checkpoint, given: str, revision: str | None) -> str:
     """The whole name the checkpoint was given by: data set and variant are shared by several."""
     name = given if re.search(r"\w", given) else str(loaded.path.resolve())
     one_word = re.sub(r"[^\w.-]+", "-", name if revision is None else f"{name}-{revision}").strip("-.")
-    return one_word[-_MOST_CHARACTERS:].lstrip("-.")
+    end = one_word[-_MOST_CHARACTERS:].encode()[-_MOST_BYTES:].decode(errors="ignore")  # no half character in front
+    return end.lstrip("-.")
 
 
 def _check_can_be_written(checkpoint: Checkpoint) -> None:
