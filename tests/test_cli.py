@@ -15,6 +15,7 @@ import pretty_midi
 import pytest
 import torch
 from command_line import failed, run
+from pretty_midi import Instrument, Note
 from tiny_models import SYMBOLS, save_tiny, tiny_config
 
 import lnf_core.storage.bundle
@@ -88,7 +89,10 @@ def test_text_is_gone_on_from(tmp_path: Path, variant: str) -> None:
 def test_music_is_gone_on_from_its_first_note_in_the_models_key(tmp_path: Path) -> None:
     tune = torch.zeros(9, 88)
     tune[3:, 60] = 1.0  # three steps of rest come first
-    Performance("jsb").write_midi(tune, tmp_path / "tune.mid")
+    midi = Performance("jsb").midi(tune)
+    midi.instruments.append(Instrument(0, is_drum=True))
+    midi.instruments[-1].notes.append(Note(velocity=90, pitch=38, start=3.0, end=3.2))
+    midi.write(str(tmp_path / "tune.mid"))
     options = ["--begin", tmp_path / "tune.mid", "--begin-steps", 4, "--length", 7, "--out", tmp_path / "out"]
     for variant, keys in (("af-scf", 88), ("lstm", 89)):  # 89: the paper's silent output first
         model = build_model(replace(tiny_config(variant), vocab_size=keys), torch.ones(13)).eval()
@@ -100,6 +104,7 @@ def test_music_is_gone_on_from_its_first_note_in_the_models_key(tmp_path: Path) 
         assert len(moved) == 1 and abs(moved[0] - 60) <= 6
         spoken = run("sample", tmp_path / variant, *options).stdout
         assert (f"by {abs(moved[0] - 60)} semitone" in spoken) is (moved[0] != 60)
+        assert "of its 6 steps the first 4 are used; 1 drum note left out" in spoken
     failed(run("sample", tmp_path / "lstm", "--begin", tmp_path / "none.mid", *options[2:]), "none.mid")
 
 

@@ -14,17 +14,14 @@ from torch import Tensor
 import lnf_core
 from app.catalogue import Entry
 from app.limits import LIMITS, FieldError
-from lnf_core.analysis.keys import in_likeliest_key
-from lnf_core.data import Vocabulary, sounding_shift
+from lnf_core.analysis.openings import read_opening
+from lnf_core.data import Vocabulary
 from lnf_core.errors import UnknownSymbolError
 from lnf_core.models.base import ModelBase
-from lnf_core.music import KEYS, Performance, note_name
 
 _UNNAMED = {"\t": "tab", "\n": "line break", "\r": "line break"}
 _STRAIGHT = str.maketrans("\u2018\u2019", "''")
 """A phone bends apostrophes by itself; no corpus here has bent ones."""
-_MANY_MOVED = 0.1
-"""Of the notes, off the model's grid, from which on a visitor should know."""
 
 
 @dataclass(frozen=True)
@@ -92,38 +89,7 @@ def read_music(path: str, entry: Entry, model: ModelBase, longest: int, field: s
     if not Path(path).is_file():
         raise FieldError(field, "The MIDI file was deleted, as everything is after an hour; choose it again.")
     try:
-        found = Performance(entry.dataset).read(Path(path))
+        found = read_opening(Path(path), entry.dataset, model, longest, unit=entry.unit)
     except lnf_core.LNFError as error:
         raise FieldError(field, str(error)) from error
-    sounding = found.roll.any(1).nonzero()
-    roll = found.roll[int(sounding[0]) :]  # a rest before the first note would be read as part of the music
-    remarks = []
-    if len(roll) > longest:
-        remarks.append(f"of its {len(roll)} {entry.unit} the first {longest} are used")
-        roll = roll[:longest]
-    if found.moved_notes > _MANY_MOVED * found.notes:
-        remarks.append(
-            f"{found.moved_notes} of its {found.notes} notes {'begins' if found.moved_notes == 1 else 'begin'} between "
-            f"the {entry.unit} this model counts in and {'was' if found.moved_notes == 1 else 'were'} moved to the "
-            "nearest, so some sound together"
-        )
-    lowest, highest = (note_name(key, sounding_shift(entry.dataset)) for key in (0, KEYS - 1))
-    keys = f"the keys this model has, {lowest} to {highest},"
-    left_out = [
-        f"{count} {what if count == 1 else several}"
-        for count, what, several in (
-            (found.dropped_notes, f"note outside {keys}", f"notes outside {keys}"),
-            (found.drum_notes, "drum note", "drum notes"),
-        )
-        if count
-    ]
-    if left_out:
-        remarks.append(f"{' and '.join(left_out)} left out")
-    x, shift = in_likeliest_key(model, roll)
-    if shift:
-        remarks.append(
-            f"moved {'up' if shift > 0 else 'down'} by {abs(shift)} semitone{'s' if abs(shift) > 1 else ''} "
-            "to the key this model finds likeliest"
-        )
-    said = "; ".join(remarks)
-    return Own(x, f"Your music: {said}." if said else "")
+    return Own(found.x, f"Your music: {'; '.join(found.remarks)}." if found.remarks else "")

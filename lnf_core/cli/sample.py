@@ -116,18 +116,13 @@ def sample(
 
 def _beginning(checkpoint: Checkpoint, given: str, steps: int) -> tuple[Tensor, str]:
     """Text or the beginning of a MIDI file as the model reads it, and what was done to the music for that."""
-    from lnf_core.analysis.keys import in_likeliest_key
-    from lnf_core.music import Performance
+    from lnf_core.analysis.openings import read_opening
     from lnf_core.storage.files import from_home
 
     if checkpoint.vocabulary is not None:
         return checkpoint.vocabulary.encode(given).to(checkpoint.model.device), ""
-    roll = Performance(checkpoint.dataset).read(from_home(given)).roll
-    roll = roll[int(roll.any(1).nonzero()[0]) :][:steps]
-    x, shift = in_likeliest_key(checkpoint.model, roll.to(checkpoint.model.device))
-    by = f"{abs(shift)} semitone{'' if abs(shift) == 1 else 's'}"
-    moved = f"moved {'up' if shift > 0 else 'down'} by {by}, to the key this model finds likeliest"
-    return x, f"{given}: {moved}" if shift else ""
+    opening = read_opening(from_home(given), checkpoint.dataset, checkpoint.model, steps)
+    return opening.x, f"{given}: {'; '.join(opening.remarks)}" if opening.remarks else ""
 
 
 def _as_file_name(loaded: Checkpoint, given: str, revision: str | None) -> str:
