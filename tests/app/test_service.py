@@ -17,7 +17,7 @@ from tiny_models import tiny_config
 
 import lnf_core
 from app import catalogue, ready
-from app.errors import sentence, spoken
+from app.errors import refused, sentence, spoken
 from app.fields import Settings
 from app.limits import LIMITS, FieldError
 from app.services import sampling as service
@@ -316,7 +316,7 @@ def test_the_cache_is_bounded_and_keeps_what_is_used(here: Path) -> None:
     assert len(cache) == 2
 
 
-def test_errors_become_one_sentence_without_markup() -> None:
+def test_errors_become_one_sentence_without_markup_where_it_is_shown() -> None:
     import gradio as gr
 
     @spoken
@@ -325,7 +325,8 @@ def test_errors_become_one_sentence_without_markup() -> None:
 
     with pytest.raises(gr.Error) as caught:
         refuse()
-    assert caught.value.message == "The name is &lt;b&gt;x&lt;/b&gt; and no good."
+    assert caught.value.message == "The name is <b>x</b> and no good."  # for programs, as it is written
+    assert refused(lnf_core.InvalidInputError("<b>x</b>")).message == "&lt;b&gt;x&lt;/b&gt;."
     assert sentence(ValueError("")) == "Something went wrong."
 
 
