@@ -5,10 +5,8 @@ from __future__ import annotations
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# In the ink of the scheme, which the theme's own styles bring and then decide, and gone once the page stands.
+# In the ink that the page has from the start (theme.py), and gone once it stands.
 _WORDS = b"""<style>
-:where(:root) { --lnf-ink: #1d2530; }
-@media (prefers-color-scheme: dark) { :where(:root) { --lnf-ink: #ece7dd; } }
 .lnf-first { width: 100%; max-width: 1120px; margin: 0 auto; padding: 24px; box-sizing: border-box; }
 .lnf-first b { font: 600 24px / 1.15 Georgia, serif; }
 body:has(#tabs) > .lnf-first { display: none; }

@@ -15,9 +15,10 @@ _MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 def theme() -> gr.themes.Base:
     """Neutral surfaces; colour is left to the variants."""
-    # The ground itself, no name for it: names come with theme.css, seconds after the page where the network is slow,
-    # and behind the page only those of the light scheme are known.
-    light, dark = re.findall(r"--lnf-page: (#\w+)", CSS_FILE.read_text(encoding="utf-8"))
+    # Ground and ink themselves, no names for them: names come with theme.css, seconds after the page where the network
+    # is slow, and behind the page only those of the light scheme are known.
+    colours = CSS_FILE.read_text(encoding="utf-8")
+    page, ink = (re.findall(rf"--lnf-{name}: (#\w+)", colours) for name in ("page", "ink"))  # light, dark
     return gr.themes.Base(
         primary_hue="stone",
         neutral_hue="stone",
@@ -26,10 +27,10 @@ def theme() -> gr.themes.Base:
         font=_SANS,
         font_mono=_MONO,
     ).set(
-        body_background_fill=light,
-        body_background_fill_dark=dark,
-        body_text_color="var(--lnf-ink)",
-        body_text_color_dark="var(--lnf-ink)",
+        body_background_fill=page[0],
+        body_background_fill_dark=page[1],
+        body_text_color=ink[0],
+        body_text_color_dark=ink[1],
         body_text_color_subdued="var(--lnf-soft)",
         body_text_color_subdued_dark="var(--lnf-soft)",
         background_fill_primary="var(--lnf-page)",

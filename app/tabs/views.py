@@ -142,10 +142,11 @@ class InsideTab:
     def _mixed(self, checkpoint: object, first: object, second: object, through: object) -> dict[str, Any]:
         result, link = self._between.way(checkpoint, first, second, through, new_folder())
         payload = roll_payload(result) if isinstance(result, Music) else text_payload(result)
-        # As the slider of music and the lines of text call their ends.
-        ends, keys = ("the first", "the second"), ", likeliest keys"
         payload["way"] = True
-        if not isinstance(result, Music):
+        # The ends as the slider of music and the lines of text call them.
+        if isinstance(result, Music):
+            ends, keys = ("the first", "the second"), ", likeliest keys"
+        else:
             ends, keys = ("1", str(STOPS)), ""
             payload["caption"] = (
                 "Each character is the likeliest one given the hidden vectors of its stop, tinted by its probability; "

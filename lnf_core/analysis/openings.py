@@ -40,6 +40,7 @@ def read_opening(
 
     Raises:
         MidiError: see :func:`~lnf_core.music.reader.read_midi`.
+        InvalidInputError: see :func:`~lnf_core.analysis.keys.in_likeliest_key`.
     """
     found = Performance(dataset).read(source)
     roll = found.roll[int(found.roll.any(1).nonzero()[0]) :]  # a rest before the first note would be part of the music

@@ -33,7 +33,7 @@ const STOPS = [
   { head: "Music nobody wrote", at: "#roll", words: "A small network dreamt this up. Press Play to hear it; each bar on the picture is a held note.", run: () => openTab("sample") },
   { head: "One step after another", at: "#roll", words: "“Step by step”: every chord is made from those before it, so the machine must wait for each one. ", moving: "Watch the roll fill, slowed down.", still: "Press “Watch it being drawn” to see that slowed down.", run: (mine) => draw("af-scf", mine) },
   { head: "All at once", at: "#roll", words: "“All at once”: every chord is made from noise, which is all there from the start, so none waits for another. Quicker, and a little rougher. Which do you like better?", run: (mine) => draw("iaf-scf", mine) },
-  { head: "Where the choice lies", at: "#cloud canvas.points", words: "Each point is one hidden vector the next step could have; its colour is the letter it stands for. Many hills are many choices. ", moving: "Watch them grow out of plain noise.", still: "Press Bend to see them grow out of plain noise.", run: drawCloud, then: () => page("#cloud .bend").click() },
+  { head: "Where the choice lies", at: "#cloud canvas.points", words: "Each point is one hidden vector the next step could have; its colour is the letter it stands for. Many hills are many choices. ", moving: "Watch them grow out of plain noise.", still: "Press Bend to see them grow out of plain noise.", run: drawCloud, after: () => page("#cloud .bend").click() },
   { head: "Your turn", at: "#tabs", words: "Race the models, look inside a sequence, take the lessons, or go on from a melody of your own under More. Every view has its own address to share.", run: () => { choose("set jsb"); openTab("sample"); } },
 ];
 let at = -1, turn = 0;
@@ -53,9 +53,9 @@ function go(to) {
   Promise.resolve(stop.run(mine)).then(async () => {
     const target = page(stop.at);
     if (mine() && target) target.scrollIntoView({ block: window.innerWidth <= 700 ? "start" : "center", behavior: pace() });
-    if (!stop.then || isStill()) return;
+    if (!stop.after || isStill()) return;
     await pause(1500); // it is seen whole before it moves
-    if (mine()) stop.then();
+    if (mine()) stop.after();
   });
   find(".next").focus({ preventScroll: true });
 }
