@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
 from app.limits import whole
 from lnf_core.training.collapse import STEPS, Moment, Walk, Watched
 
@@ -97,8 +95,7 @@ class Annealing:
                     for curve, kept in zip(self._runs[seed].points, moments, strict=True):
                         curve.append(_point(kept))
                         kept.clear()
-        with torch.no_grad():
-            lines = [["".join(_LETTERS[i] for i in x.tolist()) for x in run.write(_WRITTEN).T] for run in runs]
+        lines = [["".join(_LETTERS[i] for i in x.tolist()) for x in run.write(_WRITTEN).T] for run in runs]
         with self._lock:
             self._runs[seed].written = (lines[0], lines[1])
             self._runs[seed].done = True

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlencode
 
-import torch
-
 from app.fields import Settings
 from app.limits import LIMITS, FieldError, whole
 from app.services.sampled import Result
@@ -36,11 +34,10 @@ class Between:
         ]
         if through not in SPACES:
             raise no_such_way(through)
-        with torch.no_grad():
-            ends = [self._sequences.get(Request(name, seed, 1)) for seed in seeds]
-            found = interpolate(
-                ends[0].model, ends[0].x, ends[1].x, STOPS, space=SPACES[str(through)], engine=ends[0].sampler
-            )
+        ends = [self._sequences.get(Request(name, seed, 1)) for seed in seeds]
+        found = interpolate(
+            ends[0].model, ends[0].x, ends[1].x, STOPS, space=SPACES[str(through)], engine=ends[0].sampler
+        )
         settings = Settings.check(ends[0].entry.name, count=STOPS, seed=seeds[0], length=len(ends[0].x))
         dataset, variant = ends[0].entry.name.split("/")
         link = urlencode(

@@ -47,8 +47,7 @@ class Guess:
         model = self._sampling.models.get(catalogue.find(_MODEL).name).checkpoint.model
         length = min(_DRAWN, model.config.max_length)
         steps = min(_STEPS, length)
-        with torch.no_grad():
-            drawn = model.sample(CHOICES - 1, length, argmax=True, generator=torch.Generator().manual_seed(at))
+        drawn = model.sample(CHOICES - 1, length, argmax=True, generator=torch.Generator().manual_seed(at))
         openings = [roll[:steps].cpu() for roll in drawn]
         openings.insert(self.answer(at), _chorales()[at % len(_chorales())][:steps])
         music = self._sampling.music(Settings.check(_MODEL, count=CHOICES, seed=at), openings, folder)

@@ -37,26 +37,25 @@ class InsideViews:
         """
         request = Request.read(asked)
         started = time.perf_counter()
-        with torch.no_grad():
-            studied = self._sequences.get(request)
-            model, x = studied.model, studied.x
-            lengths = torch.tensor([len(x)])
-            terms = step_terms(model, x, _DRAWS, torch.Generator().manual_seed(request.seed))
-            stop = -float(model.length_prior.log_prob(lengths))
-            seen = math.isfinite(stop)
-            curve = bound_by_samples(
-                model,
-                x[:, None],
-                lengths,
-                _BOUND,
-                torch.Generator().manual_seed(request.seed),
-                with_length=seen,
-            )
-            layers = decode_layers(model, studied.past)
-            z = studied.past.z[:, None]
-            error = model.invert(z, lengths, studied.sampler).error
-            grown = error > _ROUNDING and model.prior.reads == "z"  # by a recursion on the way back
-            step_error = model.step_error(z, lengths) if grown else None
+        studied = self._sequences.get(request)
+        model, x = studied.model, studied.x
+        lengths = torch.tensor([len(x)])
+        terms = step_terms(model, x, _DRAWS, torch.Generator().manual_seed(request.seed))
+        stop = -float(model.length_prior.log_prob(lengths))
+        seen = math.isfinite(stop)
+        curve = bound_by_samples(
+            model,
+            x[:, None],
+            lengths,
+            _BOUND,
+            torch.Generator().manual_seed(request.seed),
+            with_length=seen,
+        )
+        layers = decode_layers(model, studied.past)
+        z = studied.past.z[:, None]
+        error = model.invert(z, lengths, studied.sampler).error
+        grown = error > _ROUNDING and model.prior.reads == "z"  # by a recursion on the way back
+        step_error = model.step_error(z, lengths) if grown else None
         return studied.head("inside", request) | {
             "reconstruction": [round(float(value), 4) for value in terms.reconstruction],
             "kl": [round(float(value), 4) for value in terms.kl],
@@ -80,19 +79,18 @@ class InsideViews:
             LNFError: a value that cannot be used; says which.
         """
         request = Request.read(asked)
-        with torch.no_grad():
-            studied = self._sequences.get(request)
-            head = studied.head("inside", request)
-            changed = influence(
-                studied.model,
-                studied.past.eps[:, None],
-                torch.tensor([len(studied.x)]),
-                head["step"] - 1,
-                size=1.0,
-                directions=8,
-                generator=torch.Generator().manual_seed(request.seed),
-                engine=studied.sampler,
-            )
+        studied = self._sequences.get(request)
+        head = studied.head("inside", request)
+        changed = influence(
+            studied.model,
+            studied.past.eps[:, None],
+            torch.tensor([len(studied.x)]),
+            head["step"] - 1,
+            size=1.0,
+            directions=8,
+            generator=torch.Generator().manual_seed(request.seed),
+            engine=studied.sampler,
+        )
         return head | {
             "z": [round(float(value), 5) for value in changed.z[:, 0]],
             "x": [round(float(value), 6) for value in changed.probabilities[:, 0]],

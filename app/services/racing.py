@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-import torch
-
 from app import catalogue
 from app.services.models import LoadedModels
 from app.stops import StoppedError
@@ -74,11 +72,10 @@ class Racing:
             lengths = lengths or [model.config.max_length]
             done = 0
             try:
-                with torch.no_grad():
-                    for lap in laps(model, sampler, lengths, progress=report):
-                        rows.append(_row(runner, lap))
-                        done += 1
-                        yield shown(f"{title} drew {lap.length} {chosen.unit} in {1e3 * lap.seconds:,.1f} ms")
+                for lap in laps(model, sampler, lengths, progress=report):
+                    rows.append(_row(runner, lap))
+                    done += 1
+                    yield shown(f"{title} drew {lap.length} {chosen.unit} in {1e3 * lap.seconds:,.1f} ms")
             except StoppedError:
                 yield shown("Stopped", running=False)
                 return

@@ -89,13 +89,12 @@ class Sampling:
             "progress": progress,
             "engine": loaded.sampler,
         }
-        with torch.no_grad():
-            if own is None:
-                least = model.length_prior.shortest_trained
-                lengths = settings.length or _lengths(model, settings.count, settings.seed, least)
-                sample = model.sample(settings.count, lengths, **how)
-            else:
-                sample = model.continue_from(own.x, _total(model, settings, entry, own), settings.count, **how)
+        if own is None:
+            least = model.length_prior.shortest_trained
+            lengths = settings.length or _lengths(model, settings.count, settings.seed, least)
+            sample = model.sample(settings.count, lengths, **how)
+        else:
+            sample = model.continue_from(own.x, _total(model, settings, entry, own), settings.count, **how)
         given = 0 if own is None else len(own.x)
         seconds = time.perf_counter() - started
         drawn = Drawn(seconds, sample.engine, len(sample.x) - given, sample.dependent_steps)

@@ -6,6 +6,7 @@ import csv
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,16 @@ def test_a_race_ends_within_a_step(here: Path) -> None:
     last = list(race)[-1]
     assert time.monotonic() - began < 5
     assert last["now"] == "Stopped" and not last["running"] and not last["rows"]
+
+
+def test_a_race_leaves_every_thread_that_drives_it_its_gradients(here: Path) -> None:
+    assert here.is_dir()
+    race = Racing(LoadedModels()).run("jsb/af-scf", False, threading.Event())
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        # As Gradio does, which goes on with a generator in whichever thread is free.
+        for driver, idle in ((one, other), (other, one)) * 2:
+            assert driver.submit(next, race).result()["running"]
+            assert driver.submit(torch.is_grad_enabled).result() and idle.submit(torch.is_grad_enabled).result()
 
 
 def test_a_checkpoint_there_is_not_is_refused(here: Path) -> None:
