@@ -89,6 +89,8 @@ def count_modes(points: Tensor, *, generator: torch.Generator | None = None) -> 
         return chosen
 
     values = points.detach().double().cpu().numpy()
+    # By a power of two, which rounds nothing: squares of very large draws overflow, those of very small ones vanish.
+    values = np.ldexp(values, -np.frexp(np.abs(values).max())[1])
     seen = _clustering_directions(values, some(_PAIRED))  # [N, d]
     labels, count = _peaks(seen)
     halves = [_peaks(seen[some(min(len(values) // 2, _LARGEST_HALF))])[1] for _ in range(_HALVES)]

@@ -95,6 +95,14 @@ def test_turning_moving_and_scaling_leave_the_modes(size: int) -> None:
         assert torch.equal(again.labels, first.labels)
 
 
+@pytest.mark.parametrize("scale", [1e-310, 1e-200, 2.0**-20, 1e200, 1e300])
+def test_draws_of_any_size_are_counted(scale: float) -> None:
+    points, _ = mixture(4, 3, 600, seed=3, smallest=0.1)
+    first = count_modes(points.double(), generator=seeded(1))
+    again = count_modes(scale * points.double(), generator=seeded(1))
+    assert (again.count, again.low, again.high) == (first.count, first.low, first.high)
+
+
 def test_the_same_seed_gives_the_same_modes_and_the_draws_stay() -> None:
     points, _ = mixture(5, 40, 3000, seed=2)
     before = points.clone()
