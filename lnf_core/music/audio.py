@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import wave
 from dataclasses import dataclass
 from functools import cache
@@ -137,4 +138,7 @@ def write_compressed(path: str | Path, audio: Audio) -> None:
     """
     import soundfile
 
-    soundfile.write(str(path), audio.samples, audio.sample_rate, format="FLAC", subtype="PCM_16")
+    # Written here: of a file that it cannot write, soundfile does not say why.
+    packed = io.BytesIO()
+    soundfile.write(packed, audio.samples, audio.sample_rate, format="FLAC", subtype="PCM_16")
+    Path(path).write_bytes(packed.getvalue())

@@ -295,6 +295,11 @@ def test_a_wav_file_that_cannot_be_made_is_told_once(tmp_path: Path, monkeypatch
     assert told == []
 
 
+def test_a_compressed_file_that_cannot_be_made_is_told_as_any_other(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_compressed(tmp_path / "nowhere" / "x.flac", Audio(np.zeros(3, dtype=np.int16), 44100, "sine"))
+
+
 def test_a_compressed_file_holds_the_same_samples_in_less_than_half(synth: Synthesizer, tmp_path: Path) -> None:
     audio = synth.render(chorale_like(5))
     write_compressed(tmp_path / "x.flac", audio)
