@@ -47,6 +47,11 @@ def spoken(handler: Handler) -> Handler:
     return wrapped  # type: ignore[return-value]
 
 
+def told(error: Exception) -> dict[str, Any]:
+    """What a widget that asked is told of a failure, and the field it is about."""
+    return {"error": words_for(error)} | ({"field": error.field} if isinstance(error, FieldError) else {})
+
+
 def answers(name: str, view: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
     """``view`` as a plain function called ``name``, as Gradio wants it; errors are told in words."""
 
@@ -54,7 +59,7 @@ def answers(name: str, view: Callable[[Mapping[str, Any]], dict[str, Any]]) -> C
         try:
             return view(asked if isinstance(asked, dict) else {})
         except Exception as error:
-            return {"error": words_for(error)} | ({"field": error.field} if isinstance(error, FieldError) else {})
+            return told(error)
 
     answer.__name__ = name
     return answer
@@ -70,7 +75,7 @@ def answers_in_turn(
         try:
             return await places.run(lambda: answer(asked))
         except CrowdedError as error:
-            return {"error": words_for(error)}
+            return told(error)
 
     in_turn.__name__ = name
     return in_turn

@@ -55,11 +55,16 @@ def _seed(value: Any, _bounds: Bounds) -> int:  # noqa: ANN401
     return secrets.randbelow(100_000) if empty(value) else whole("seed", "The seed", value, LIMITS.seed)
 
 
+def _exactly(value: float) -> str:
+    """The shortest text that is read as the same number: a link repeats a sample to the note."""
+    return repr(value).removesuffix(".0")
+
+
 def _instrument(value: Any, _bounds: Bounds) -> str:  # noqa: ANN401
-    if value not in INSTRUMENTS:
+    if not isinstance(value, str) or value not in INSTRUMENTS:
         said = f"The instrument is {str(value)[:40]!r}; choose one of: {', '.join(INSTRUMENTS)}."
         raise FieldError("instrument", said)
-    return str(value)
+    return value
 
 
 def _yes(value: Any, _bounds: Bounds) -> bool:  # noqa: ANN401
@@ -91,7 +96,7 @@ FIELDS = (
         "Temperature",
         1.0,
         lambda v, _: number("temperature", "The temperature", v, LIMITS.temperature, " (1 is the model as trained)"),
-        shown="{:g}".format,
+        shown=_exactly,
     ),
     Field("seed", "Seed", "", _seed, str),
     Field(
@@ -100,7 +105,7 @@ FIELDS = (
         96,
         lambda v, _: number("tempo", "The tempo", v, LIMITS.tempo, " (beats per minute)"),
         domain="music",
-        shown="{:g}".format,
+        shown=_exactly,
     ),
     Field("instrument", "Instrument", next(iter(INSTRUMENTS)), _instrument, str, "music"),
     # The likeliest keys of Piano-midi, whose decoder is unsure of each, are next to silence.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -16,14 +17,27 @@ STOPS = 6
 SPACES = {"noise": "eps", "vectors": "z"}
 
 
+@dataclass(frozen=True)
+class Way:
+    """The sequences of two seeds and those between them."""
+
+    result: Result
+    first: int
+    second: int
+    through: str
+    """One of :data:`SPACES`."""
+    link: str
+    """The query string that restores it."""
+
+
 class Between:
     """Mixes two sampled sequences, in the base noise or in the hidden vectors."""
 
     def __init__(self, sampling: Sampling, sequences: Sequences) -> None:
         self._sampling, self._sequences = sampling, sequences
 
-    def way(self, name: object, first: object, second: object, through: object, folder: Path) -> tuple[Result, str]:
-        """The sequences of two seeds and those between them, and the link to them.
+    def way(self, name: object, first: object, second: object, through: object, folder: Path) -> Way:
+        """From the sequence of seed ``first`` to that of ``second``.
 
         Raises:
             LNFError: a value that cannot be used; says which.
@@ -32,12 +46,10 @@ class Between:
             whole(field, f"The {field} seed", value, LIMITS.seed)
             for field, value in (("first", first), ("second", second))
         ]
-        if through not in SPACES:
+        if not isinstance(through, str) or through not in SPACES:
             raise no_such_way(through)
         ends = [self._sequences.get(Request(name, seed, 1)) for seed in seeds]
-        found = interpolate(
-            ends[0].model, ends[0].x, ends[1].x, STOPS, space=SPACES[str(through)], engine=ends[0].sampler
-        )
+        found = interpolate(ends[0].model, ends[0].x, ends[1].x, STOPS, space=SPACES[through], engine=ends[0].sampler)
         settings = Settings.check(ends[0].entry.name, count=STOPS, seed=seeds[0], length=len(ends[0].x))
         dataset, variant = ends[0].entry.name.split("/")
         link = urlencode(
@@ -47,9 +59,10 @@ class Between:
         # Files of samples bear one seed, and all but the first stop are not of it.
         named = f"seed{seeds[0]}-to-seed{seeds[1]}-{through}"
         if ends[0].vocabulary is None:
-            return self._sampling.music(settings, [sample.sequence(0) for sample in found], folder, named=named), link
+            rolls = [sample.sequence(0) for sample in found]
+            return Way(self._sampling.music(settings, rolls, folder, named=named), *seeds, through, link)
         lines = [line for sample in found for line in lines_of(sample, ends[0].vocabulary)]
-        return self._sampling.text(settings, lines, folder, named=named), link
+        return Way(self._sampling.text(settings, lines, folder, named=named), *seeds, through, link)
 
 
 def no_such_way(through: object) -> FieldError:

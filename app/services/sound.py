@@ -62,6 +62,9 @@ class Sound:
                 raise InvalidInputError("This piece was deleted, as everything is after an hour; sample it again.")
             audio = self._synthesizer.render(pretty_midi.PrettyMIDI(str(midi)), seconds_limit=LIMITS.sound_seconds)
             partial = made.with_name(f".{made.name}.{threading.get_ident()}")
-            (write_compressed if kind == "flac" else write_wav)(partial, audio)
-            partial.replace(made)
+            try:
+                (write_compressed if kind == "flac" else write_wav)(partial, audio)
+                partial.replace(made)
+            finally:
+                partial.unlink(missing_ok=True)
         return made

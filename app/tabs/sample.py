@@ -12,7 +12,7 @@ import gradio as gr
 import lnf_core
 from app import catalogue, ready
 from app.cache import drawn_piece, new_folder
-from app.errors import refused, spoken, words_for
+from app.errors import refused, spoken, told, words_for
 from app.fields import FIELDS, Settings, check_own, read_query
 from app.limits import LIMITS, FieldError, whole
 from app.model_bar import ModelBar
@@ -28,6 +28,7 @@ from app.widgets.status.payload import error_status
 from app.widgets.text_lines.payload import text_payload
 
 _LOG = logging.getLogger("app")
+_NO_SUCH_PIECE = "There is no such piece here."
 _PRESS = """() => { document.querySelector("#sample-button").click(); return []; }"""
 
 _CANCELLING = """() => {
@@ -221,18 +222,20 @@ class SampleTab:
         return payload["status"], payload, gr.skip()
 
 
-def sound_server(sounds: Sound) -> Callable[[Any], Awaitable[dict[str, str]]]:
+def sound_server(sounds: Sound) -> Callable[[Any], Awaitable[dict[str, Any]]]:
     """What the roll's script asks for the sound of a piece."""
 
-    async def sound(wanted: Any) -> dict[str, str]:  # noqa: ANN401 - whatever a browser sends
-        """``{"piece": [folder, file], "kind": "flac"}`` to the path of the sound, or to an error."""
+    async def sound(wanted: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a browser sends
+        """``{"piece": [folder, file], "kind": "flac"}`` to the path of the sound, or to an error in words."""
         try:
             folder, file = wanted["piece"]
-            return {"path": str(await sounds.in_turn(drawn_piece(folder, file), str(wanted["kind"])))}
-        except lnf_core.LNFError as error:
-            return {"error": words_for(error)}
+            midi, kind = drawn_piece(folder, file), str(wanted["kind"])
         except (TypeError, ValueError, KeyError):
-            return {"error": "There is no such piece here."}
+            return {"error": _NO_SUCH_PIECE}
+        try:
+            return {"path": str(await sounds.in_turn(midi, kind))}
+        except Exception as error:
+            return told(error)
 
     return sound
 
@@ -243,18 +246,17 @@ def tuning_server(sampling: Sampling) -> Callable[[Any], Awaitable[dict[str, Any
     async def tuned(wanted: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a browser sends
         """The pieces of a sample, ``[[folder, file, steps], ...]``, played anew; or an error in words."""
         try:
-            heard = {name: wanted[name] for name in ("tempo", "instrument")}
-            settings = Settings.check(wanted["checkpoint"], **heard)
-            drawn = [
-                (drawn_piece(folder, file), whole("length", "The length", steps, LIMITS.length))
-                for folder, file, steps in wanted["pieces"][: LIMITS.count[1]]
-            ]
+            checkpoint, heard = wanted["checkpoint"], {name: wanted[name] for name in ("tempo", "instrument")}
+            given = [(drawn_piece(folder, file), steps) for folder, file, steps in wanted["pieces"][: LIMITS.count[1]]]
+        except (TypeError, ValueError, KeyError):
+            return {"error": _NO_SUCH_PIECE}
+        try:
+            settings = Settings.check(checkpoint, **heard)
+            drawn = [(midi, whole("length", "The length", steps, LIMITS.length)) for midi, steps in given]
             pieces = await sampling.tuned_in_turn(settings, drawn, new_folder())
             return tuned_payload(pieces, 60.0 / settings.tempo)
-        except lnf_core.LNFError as error:
-            return {"error": words_for(error), "field": error.field if isinstance(error, FieldError) else None}
-        except (TypeError, ValueError, KeyError):
-            return {"error": "There is no such piece here."}
+        except Exception as error:
+            return told(error)
 
     return tuned
 

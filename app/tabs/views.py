@@ -140,7 +140,8 @@ class InsideTab:
         return payload["status"], shown if music else hidden, hidden if music else shown
 
     def _mixed(self, checkpoint: object, first: object, second: object, through: object) -> dict[str, Any]:
-        result, link = self._between.way(checkpoint, first, second, through, new_folder())
+        way = self._between.way(checkpoint, first, second, through, new_folder())
+        result = way.result
         payload = roll_payload(result) if isinstance(result, Music) else text_payload(result)
         payload["way"] = True
         # The ends as the slider of music and the lines of text call them.
@@ -154,16 +155,16 @@ class InsideTab:
                 "rare word, N for a number."
             )
         payload["details"] = (
-            f"{ends[0]} is seed {first} and {ends[1]} seed {second} as the model reads them back, "
-            f"through the {through}{keys}"
+            f"{ends[0]} is seed {way.first} and {ends[1]} seed {way.second} as the model reads them back, "
+            f"through the {way.through}{keys}"
         )
         payload["status"] = {
             "kind": "done",
             "checkpoint": result.entry.name,
             "button": "Mix",
             "cannot": {"lstm": "The LSTM has no hidden vectors to mix."},
-            "text": f"{result.entry.title}: from seed {first} to seed {second} through the {through}.",
-            "query": link,
+            "text": f"{result.entry.title}: from seed {way.first} to seed {way.second} through the {way.through}.",
+            "query": way.link,
         }
         return payload
 

@@ -16,6 +16,7 @@ from app.services.models import LoadedModels
 from app.services.sampled import Music, Text
 from app.services.sampling import Sampling
 from app.services.sequences import Sequences
+from app.tabs.views import InsideTab
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +28,14 @@ def between() -> Between:
 @pytest.mark.parametrize("through", ["noise", "vectors"])
 @pytest.mark.parametrize("name", ["jsb/af-scf", "jsb/iaf-scf"])
 def test_music_goes_from_one_piece_to_the_other(between: Between, name: str, through: str, tmp_path: Path) -> None:
-    there, link = between.way(name, "1", "2", through, tmp_path)
-    back, _ = between.way(name, "2", "1", through, tmp_path)
+    way = between.way(name, "1", "2", through, tmp_path)
+    there, back = way.result, between.way(name, "2", "1", through, tmp_path).result
     assert isinstance(there, Music) and isinstance(back, Music) and len(there.pieces) == STOPS
     for at in range(STOPS):  # the same way walked in the other direction
         assert torch.equal(there.pieces[at].roll, back.pieces[STOPS - 1 - at].roll)
     far = [float((piece.roll != there.pieces[0].roll).float().sum()) for piece in there.pieces]
     assert far[0] == 0 < far[1] < far[-1]
-    assert f"first=1&second=2&through={through}" in link
+    assert f"first=1&second=2&through={through}" in way.link
     # Not named as files of samples are: those of seed 1 are other music.
     names = [piece.midi.name for piece in there.pieces]
     assert names[1] == f"{name.replace('/', '-')}-seed1-to-seed2-{through}-2.mid"
@@ -42,10 +43,17 @@ def test_music_goes_from_one_piece_to_the_other(between: Between, name: str, thr
 
 
 def test_text_goes_from_one_line_to_the_other(between: Between, tmp_path: Path) -> None:
-    way, _ = between.way("ptb/af-scf", 1, 2, "noise", tmp_path)
+    way = between.way("ptb/af-scf", 1, 2, "noise", tmp_path).result
     assert isinstance(way, Text) and len({line.text for line in way.lines}) == STOPS
     assert way.file.name == "ptb-af-scf-seed1-to-seed2-noise.txt" and way.file.read_text().count("\n") == STOPS
     assert all(0 <= chance <= 1 for line in way.lines for chance in line.sureness)
+
+
+def test_a_mix_names_its_seeds_as_they_were_understood(between: Between) -> None:
+    shown: Any = InsideTab(*[None] * 2, between, None)._show("ptb/af-scf", " 1e0", "02.0", "noise")  # type: ignore[arg-type]
+    status, _, update = shown
+    assert status["text"].endswith("from seed 1 to seed 2 through the noise.")
+    assert "is seed 1 and 6 seed 2 as" in update["value"]["details"]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +62,7 @@ def test_text_goes_from_one_line_to_the_other(between: Between, tmp_path: Path) 
         (("jsb/af-scf", "x", 2, "noise"), "The first seed is x"),
         (("jsb/af-scf", 1, "", "noise"), "The second seed is empty"),
         (("jsb/af-scf", 1, 2, "walls"), "choose one of: noise, vectors"),
+        (("jsb/af-scf", 1, 2, ["noise"]), "choose one of: noise, vectors"),
         (("jsb/lstm", 1, 2, "noise"), "no latent space"),
     ],
 )

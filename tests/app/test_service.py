@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import errno
 import itertools
 import wave
 from collections.abc import Coroutine
@@ -17,6 +18,7 @@ from tiny_models import tiny_config
 
 import lnf_core
 from app import catalogue, ready
+from app.cache import new_folder
 from app.errors import refused, sentence, spoken
 from app.fields import Settings
 from app.limits import LIMITS, FieldError
@@ -25,7 +27,7 @@ from app.services.models import LoadedModels
 from app.services.sampled import Music, Text
 from app.services.sampling import Sampling
 from app.services.sound import Sound
-from app.tabs.sample import sound_server
+from app.tabs.sample import sound_server, tuning_server
 from app.turns import Turns
 from app.widgets import for_clients
 from app.widgets.piano_roll.payload import roll_payload
@@ -292,6 +294,52 @@ def test_the_sound_server_serves_pieces_alone(wanted: object) -> None:
     assert run(sound_server(Sound())(wanted)) == {"error": "There is no such piece here."}
     gone = run(sound_server(Sound())({"piece": ["a" * 32, "x.mid"], "kind": "flac"}))
     assert "deleted" in gone["error"]
+
+
+def test_what_goes_wrong_with_a_piece_is_said_and_leaves_nothing_behind(
+    here: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert here.is_dir()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    piece = new_folder() / "x.mid"
+    piece.parent.mkdir()
+    Performance("jsb").write_midi(torch.zeros(4, 88), piece)
+    wanted = {"piece": [piece.parent.name, piece.name], "kind": "flac"}
+    sounds = Sound()
+
+    def full(path: Path, _audio: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("app.services.sound.write_compressed", full)
+    assert run(sound_server(sounds)(wanted))["error"].startswith("Something went wrong here")
+    assert [file.name for file in piece.parent.iterdir()] == ["x.mid"]
+    monkeypatch.undo()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    assert Path(run(sound_server(sounds)(wanted))["path"]).is_file()
+    piece.with_suffix(".flac").unlink()
+    piece.write_bytes(b"no MIDI")
+    assert run(sound_server(sounds)(wanted))["error"].startswith("Something went wrong here")
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "words"),
+    [
+        ({"instrument": ["Harp"]}, "instrument", "The instrument is"),
+        ({"tempo": "fast"}, "tempo", "The tempo is fast"),
+        ({"pieces": [["a" * 32, "x.mid", "long"]]}, "length", "The length is long"),
+        ({"pieces": [["a" * 32, "x.mid", 8]]}, None, "deleted"),
+        ({"pieces": [["a" * 32, "../x.mid", 8]]}, None, "no such piece"),
+        ({"pieces": None}, None, "no such piece"),
+    ],
+)
+def test_what_cannot_be_played_anew_is_said(
+    here: Path, sampling: Sampling, changed: dict[str, Any], field: str | None, words: str
+) -> None:
+    assert here.is_dir()
+    wanted = {"checkpoint": "jsb/af-scf", "tempo": 60, "instrument": "Harp", "pieces": []} | changed
+    answer = run(tuning_server(sampling)(wanted))
+    assert words in answer["error"] and answer.get("field") == field
 
 
 def test_the_catalogue_lists_what_cannot_be_used_with_its_reason(here: Path, checkpoints: Path) -> None:

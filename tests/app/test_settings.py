@@ -47,6 +47,7 @@ def test_one_table_says_it_all() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [("length", 99), ("count", 0), ("temperature", None), ("seed", -1), ("tempo", 1e9), ("instrument", "Kazoo"),
+     ("instrument", ["Harp"]),
      ("draw", "perhaps"), ("begin", "a" * 289), ("midi", 3)],
 )  # fmt: skip
 def test_a_refusal_knows_its_field(here: Path, field: str, value: object) -> None:
@@ -125,6 +126,14 @@ def test_a_link_restores_its_settings(here: Path, length: int | None) -> None:
         "jsb/iaf-scf", length=length, count=2, temperature=0.75, seed=11, tempo=120, instrument="Church organ"
     )
     assert followed(dict(parse_qsl(asked.query())), "ptb/lstm") == asked
+
+
+@pytest.mark.parametrize("tempo", [50, 96.5, 400 / 3])
+@pytest.mark.parametrize("temperature", [1, 0.1, 1 / 3])
+def test_a_link_repeats_numbers_exactly(here: Path, temperature: float, tempo: float) -> None:
+    asked = Settings.check("jsb/iaf-scf", temperature=temperature, seed=11, tempo=tempo)
+    assert followed(dict(parse_qsl(asked.query())), "ptb/lstm") == asked
+    assert ".0&" not in asked.query()
 
 
 def test_a_link_without_settings_changes_nothing(here: Path) -> None:
