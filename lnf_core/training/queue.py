@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -40,8 +41,8 @@ def read_queue(path: Path) -> list[Entry]:
     """The entries of a queue file: ``[[run]]`` with ``recipe`` (relative to the file) and ``minutes``.
 
     Raises:
-        ConfigError: missing, not TOML, an entry without recipe or minutes, a recipe that cannot be read, or two that
-            would share the folder of a run.
+        ConfigError: missing, not TOML, an entry without recipe or minutes or with fewer minutes than none, a recipe that
+            cannot be read, or two that would share the folder of a run.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -50,6 +51,8 @@ def read_queue(path: Path) -> list[Entry]:
         raise ConfigError(f"{path} is no queue of [[run]] entries with recipe and minutes ({error!r}).") from error
     recipes: dict[str, Path] = {}
     for entry in entries:
+        if not 0 <= entry.minutes < math.inf:  # false for NaN as well
+            raise ConfigError(f"{path} gives {entry.name} {entry.minutes:g} minutes; give 0 (no limit) or more.")
         read_recipe(entry.recipe)
         if (other := recipes.setdefault(entry.name, entry.recipe)).resolve() != entry.recipe.resolve():
             raise ConfigError(f"{path}: {other} and {entry.recipe} are both run as {entry.name}; rename one.")

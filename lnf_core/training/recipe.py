@@ -91,11 +91,16 @@ def read_recipe(path: Path) -> Recipe:
         raise ConfigError(f"released in {path} is {released!r}; it must be the name of a checkpoint.")
     if not isinstance(goes_on, int) or not 1 <= goes_on <= len(given):
         raise ConfigError(f"released_stage in {path} is {goes_on!r}; it must be one of its {len(given)} stages.")
+    if bool(released) is (goes_on == 1):
+        raise ConfigError(
+            f"released in {path} is {released!r} and released_stage {goes_on}; give both, the stage from 2 on, or "
+            "neither (the first stage begins with another checkpoint by its setting start_from)."
+        )
     shared = _assignments(values.get("settings", {}), "of every stage", path)
     stages: dict[str, dict[str, str]] = {}
     for stage in given:
-        name, settings = _stage(stage, stages, path)
-        stages[name] = shared | settings
+        name, settings = _stage(stage, shared, stages, path)
+        stages[name] = settings
     return Recipe(
         values["preset"],
         tuple(Stage(name, tuple(f"{key}={value}" for key, value in stage.items())) for name, stage in stages.items()),
@@ -104,8 +109,10 @@ def read_recipe(path: Path) -> Recipe:
     )
 
 
-def _stage(values: object, earlier: dict[str, dict[str, str]], path: Path) -> tuple[str, dict[str, str]]:
-    """The name and the settings of one stage."""
+def _stage(
+    values: object, shared: dict[str, str], earlier: dict[str, dict[str, str]], path: Path
+) -> tuple[str, dict[str, str]]:
+    """The name of one stage and all its settings: its own over those of the stage it is like, or of every stage."""
     values = values if isinstance(values, dict) else {}
     name = values.get("name")
     if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9-]+", name) or set(values) - {"name", "like", "settings"}:
@@ -119,7 +126,7 @@ def _stage(values: object, earlier: dict[str, dict[str, str]], path: Path) -> tu
     if like is not None and (not isinstance(like, str) or like not in earlier):
         raise ConfigError(f"stage {name} in {path} is like {like!r}; before it stand: {', '.join(earlier) or 'none'}.")
     settings = _assignments(values.get("settings", {}), f"of stage {name}", path)
-    return name, (earlier[like] if like is not None else {}) | settings
+    return name, (shared if like is None else earlier[like]) | settings
 
 
 def _assignments(settings: object, whose: str, path: Path) -> dict[str, str]:

@@ -66,6 +66,15 @@ def test_two_recipes_do_not_share_the_folder_of_a_run(tmp_path: Path) -> None:
     assert len(read_queue(path)) == 2
 
 
+@pytest.mark.parametrize("minutes", ["-1", "nan", "inf", '"long"'])
+def test_a_turn_of_no_length_is_refused_before_anything_runs(tmp_path: Path, minutes: str) -> None:
+    recipe_file(tmp_path, "max_steps = 1")
+    path = tmp_path / "queue.toml"
+    path.write_text(f'[[run]]\nrecipe = "small.toml"\nminutes = {minutes}\n')
+    with pytest.raises(ConfigError, match="minutes"):
+        read_queue(path)
+
+
 def test_a_recipe_may_run_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     path = recipe_file(tmp_path, "max_steps = 2", "max_steps = 1")
@@ -163,6 +172,11 @@ def test_where_a_runs_own_weights_are_gone_it_goes_on_from_the_released_ones(
         ('preset = "ptb/lstm"\n[[stage]]\nname = "../a"', "small letters"),
         ('preset = "ptb/lstm"\nreleased_stage = 2\n[[stage]]\nname = "a"', "one of its 1 stages"),
         ('preset = "ptb/lstm"\nreleased_stage = "two"\n[[stage]]\nname = "a"', "released_stage in .* is 'two'"),
+        ('preset = "ptb/lstm"\nreleased = "ptb/lstm"\n[[stage]]\nname = "a"', "released_stage 1; give both"),
+        (
+            'preset = "ptb/lstm"\nreleased_stage = 2\n[[stage]]\nname = "a"\n[[stage]]\nname = "b"',
+            "released in .* is '' and released_stage 2",
+        ),
         ('preset = "ptb/lstm"\nreleased = 2\n[[stage]]\nname = "a"', "name of a checkpoint"),
         ('preset = "ptb/lstm"\nstage = ["a"]', "small letters"),
         ('preset = "ptb/lstm"\nsettings = 3\n[[stage]]\nname = "a"', "settings of every stage .* a table"),
