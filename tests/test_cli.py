@@ -79,7 +79,9 @@ def test_text_is_gone_on_from(tmp_path: Path, variant: str) -> None:
     options = ["--begin", begin, "--length", 9, "--count", 2, "--out", tmp_path / "out", "--json"]
     said = json.loads(run("sample", tmp_path / "c", *options).stdout)
     texts = [Path(name).read_text().removesuffix("\n") for name in said["files"]]
-    assert (said["begun"], said["lengths"]) == (3, [9, 9]) and all(text.startswith(begin) for text in texts)
+    assert (said["begun"], said["remark"], said["lengths"]) == (3, "", [9, 9]) and all(
+        text.startswith(begin) for text in texts
+    )
     assert texts[0] != texts[1]
     failed(run("sample", tmp_path / "c", *options[:2], "--out", tmp_path / "out"), "give --length")
     failed(run("sample", tmp_path / "c", "--begin", "Ω", *options[2:]), "'Ω' at position 0")
@@ -99,6 +101,7 @@ def test_music_is_gone_on_from_its_first_note_in_the_models_key(tmp_path: Path) 
         save_checkpoint(tmp_path / variant, model, dataset="jsb", vocabulary=None, training={})
         said = json.loads(run("sample", tmp_path / variant, *options, "--json").stdout)
         assert (said["begun"], said["lengths"]) == (4, [7])
+        assert "of its 6 steps the first 4 are used; 1 drum note left out" in said["remark"]
         found = Performance("jsb").read(Path(said["files"][0])).roll[:4]
         (moved,) = {tuple(step.nonzero().flatten().tolist()) for step in found}
         assert len(moved) == 1 and abs(moved[0] - 60) <= 6

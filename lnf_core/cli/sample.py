@@ -97,6 +97,7 @@ def sample(
         "seed": seed,
         "temperature": temperature,
         "begun": 0 if beginning is None else len(beginning),
+        "remark": remark,
         "files": [str(path) for path in files],
         "lengths": [int(steps) for steps in drawn.lengths],
         "seconds": round(seconds, 3),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lnf_core.errors import InvalidInputError, TrainingError
+from lnf_core.cli.common import Threads
+from lnf_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from lnf_core.data import Dataset
@@ -27,7 +28,7 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: learning_rate=1e-3, model.hidden_size=256."),
     ] = None,
-    threads: Annotated[int, typer.Option(min=0, help="Processor threads; 0 leaves torch's choice.")] = 0,
+    threads: Threads = 0,
     max_minutes: Annotated[
         float | None, typer.Option(min=0, help="Stop after so much training time from now on; 0: no limit.")
     ] = None,
@@ -104,14 +105,8 @@ def _config(name: str, dataset: Dataset, out: Path, resume: bool) -> TrainConfig
     from lnf_core.training import preset
     from lnf_core.training.state import load_state, state_path, state_stamp
 
-    if resume and state_stamp(out) is not None:
-        saved = load_state(state_path(out)).config
-        if saved.preset != name:
-            raise TrainingError(
-                f"{out} holds a run of {saved.preset}, not of {name}; resume that one or choose another folder."
-            )
-        return saved
-    return preset(name, dataset)
+    saved = load_state(state_path(out)).config if resume and state_stamp(out) is not None else None
+    return saved if saved is not None and saved.preset == name else preset(name, dataset)  # the trainer refuses another
 
 
 def _leave_group() -> None:
