@@ -90,6 +90,8 @@ def test_a_stack_of_bends_has_many_modes_and_one_of_affine_maps_has_one(open_pag
     page.locator("#lesson-2 input[name=layers]").press("Home")
     page.wait_for_function("() => document.querySelector('#lesson-2 .lesson').dataset.modes.split(' ').length === 2")
     assert "the density after one layer. " in page.locator("#lesson-2 .seen").text_content()
+    picture = page.locator("#lesson-2 svg.plot")
+    assert picture.bounding_box()["height"] == float(picture.get_attribute("viewBox").split()[3])  # no bare margins
 
 
 def test_what_waits_for_what(open_page: Callable[..., Any]) -> None:
@@ -121,6 +123,22 @@ def test_what_waits_for_what(open_page: Callable[..., Any]) -> None:
         assert int(facts(page, 3)["turns"]) == turns
 
 
+def test_the_step_looked_at_is_one_of_the_sequence_and_arrows_tell_their_direction(
+    open_page: Callable[..., Any],
+) -> None:
+    page = open_page("?tab=learn&lesson=3&kind=af&task=draw&length=6&step=4")
+    step = page.locator("#lesson-3 input[name=step]")
+    step.press("End")
+    assert step.input_value() == "6"
+    page.locator("#lesson-3 input[name=length]").press("ArrowLeft")
+    page.wait_for_function(
+        "(words) => document.querySelector('#lesson-3 .seen').textContent.includes(words)",
+        arg="The vector of step 5 waits for ε₅, z₁, z₂, z₃, z₄.",
+    )
+    assert step.input_value() == "5"
+    assert page.locator("#lesson-3 path.head.now").count() == page.locator("#lesson-3 path.arrow.now").count() == 5
+
+
 def test_lessons_are_reached_by_keyboard_and_fit_a_phone(open_page: Callable[..., Any]) -> None:
     page = open_page("?tab=learn", width=390, height=800, scheme="dark")
     page.wait_for_selector("#lesson-1 .lesson", state="visible")
@@ -129,6 +147,12 @@ def test_lessons_are_reached_by_keyboard_and_fit_a_phone(open_page: Callable[...
     assert page.locator("#lesson-1 .lesson").is_hidden()
     page.wait_for_function("() => location.search.includes('lesson=2')")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # A refusal may name an address, which has no place to break.
+    said = page.evaluate_handle("document.querySelector('#lesson-2 .seen')")
+    words = said.evaluate("(said) => said.textContent")
+    wide = said.evaluate("(said) => { said.textContent = 'x'.repeat(99); return said.scrollWidth > said.clientWidth; }")
+    assert not wide
+    said.evaluate("(said, words) => { said.textContent = words; }", words)
     # On paper it is a lesson without what is pressed, in the colours of the light scheme; then all is as before.
     seen = "['#lessons', '#lesson-2 .fresh', '#lesson-2 .seen', 'footer']"
     seen = f"{seen}.map((at) => document.querySelector(at).checkVisibility())"

@@ -1,7 +1,7 @@
 // Two rows of buttons over a picture of arrows: what is pressed, and all it depends on.
 const WORD = "chords", T = WORD.length;
-const ROWS = ["x", "z"], LOW = ["₁", "₂", "₃", "₄", "₅", "₆"];
-const nameOf = (row, t) => row + LOW[t - 1];
+const ROWS = ["x", "z"];
+const nameOf = (row, t) => row + subscript(t);
 const wanted = /^([xz])([1-6])$/.exec(asked.get("press") || "x3");
 let pressed = wanted ? { row: wanted[1], t: Number(wanted[2]) } : { row: "x", t: 3 };
 

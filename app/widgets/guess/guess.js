@@ -107,7 +107,7 @@ function arrived() {
   delete section.dataset.right;
   section.dataset.round = playing;
   remember({ round: playing });
-  tell("Round " + playing + ": listen to all three, then guess.");
+  tell("Round " + playing + ": listen to all three, below, then guess.");
   recall(playing);
 }
 arrived();

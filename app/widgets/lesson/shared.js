@@ -4,6 +4,7 @@ const minus = (text) => String(text).replace("-", "−");
 const say = (value, digits = 2) => minus((Math.abs(value) < 0.5 / 10 ** digits ? 0 : value).toFixed(digits));
 const NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 const modeWords = (count) => (NUMBERS[count] || count) + (count === 1 ? " mode" : " modes");
+const subscript = (number) => String(number).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 find(".title").prepend(props.number + ". "); // by its place in the row
@@ -55,7 +56,8 @@ function slider({ name, label, term, least, most, step, value, shown, onInput })
   };
   input.addEventListener("input", () => { show(); onInput(Number(input.value)); });
   show();
-  return { row, set(next) { input.value = next; show(); }, get: () => Number(input.value) };
+  const limit = (next) => { input.max = next; show(); }; // a value above it becomes it
+  return { row, set(next) { input.value = next; show(); }, get: () => Number(input.value), limit };
 }
 // One of a few: buttons of which one is pressed.
 function choice(holder, options, chosen, onChoose) {

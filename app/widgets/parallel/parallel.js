@@ -9,8 +9,8 @@ let timer = 0;
 
 const markKind = choice(find(".kinds"), KINDS, state.kind, (key) => { state.kind = key; markKind(key); moved(); });
 const markTask = choice(find(".tasks"), TASKS, state.task, (key) => { state.task = key; markTask(key); moved(); });
-const length = slider({ name: "length", label: "steps in the sequence", term: "T", least: 2, most: 16, step: 1, value: state.length, shown: String, onInput: (value) => { state.length = value; state.step = Math.min(state.step, value); step.set(state.step); moved(); } });
-const step = slider({ name: "step", label: "step to look at", term: "t", least: 1, most: 16, step: 1, value: state.step, shown: String, onInput: (value) => { state.step = Math.min(value, state.length); looked(); } });
+const length = slider({ name: "length", label: "steps in the sequence", term: "T", least: 2, most: 16, step: 1, value: state.length, shown: String, onInput: (value) => { state.length = value; step.limit(value); state.step = step.get(); moved(); } });
+const step = slider({ name: "step", label: "step to look at", term: "t", least: 1, most: state.length, step: 1, value: state.step, shown: String, onInput: (value) => { state.step = value; looked(); } });
 find(".sliders").append(length.row, step.row);
 find(".run").addEventListener("click", () => {
   clearInterval(timer);
@@ -42,7 +42,7 @@ function turns() {
 
 const redraw = picture(svg, () => 270, (width) => {
   const parts = [], add = (tag, attributes, text) => parts.push(shape(tag, attributes, text));
-  const gap = (width - 84) / state.length, radius = Math.min(15, gap * 0.34), X = (t) => 74 + gap * (t - 0.5), Y = { noise: 192, z: 78 };
+  const gap = (width - 84) / state.length, radius = Math.min(15, gap * 0.34), tip = Math.min(9, radius), X = (t) => 74 + gap * (t - 0.5), Y = { noise: 192, z: 78 };
   const unknown = state.task === "draw" ? "z" : "noise", when = turns(), total = Math.max(...when);
   add("text", { class: "name", x: 8, y: Y.z + 5 }, "vectors z");
   add("text", { class: "name", x: 8, y: Y.noise + 5 }, "noise ε");
@@ -52,7 +52,9 @@ const redraw = picture(svg, () => 270, (width) => {
       const now = t === state.step, same = row === unknown, lift = same ? (unknown === "z" ? -1 : 1) * Math.min(28, 10 + 3 * (t - from)) : 0;
       const a = [X(from), Y[row] + (row === "z" ? 1 : -1) * radius * (same ? -1 : 1)], b = [X(t), Y[unknown] + (unknown === "z" ? 1 : -1) * radius * (same ? -1 : 1)];
       if (!now && t - from > 1) continue; // the others' long arrows would hide those looked at
-      add("path", { class: "arrow" + (now ? " now" : ""), d: "M" + a.join(" ") + " Q" + [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2 + 2 * lift].join(" ") + " " + b.join(" ") });
+      const over = [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2 + 2 * lift], angle = (Math.atan2(b[1] - over[1], b[0] - over[0]) * 180) / Math.PI;
+      add("path", { class: "arrow" + (now ? " now" : ""), d: "M" + a.join(" ") + " Q" + over.join(" ") + " " + b.join(" ") });
+      add("path", { class: "head" + (now ? " now" : ""), d: "M0 0L-" + tip + " -" + tip / 2 + "V" + tip / 2 + "Z", transform: "translate(" + b.map((v) => v.toFixed(1)).join(" ") + ") rotate(" + angle.toFixed(1) + ")" });
     }
   for (const row of ["noise", "z"])
     for (let t = 1; t <= state.length; t++) {
@@ -64,7 +66,7 @@ const redraw = picture(svg, () => 270, (width) => {
   const run = state.turn === Infinity;
   Object.assign(section.dataset, { turns: run ? total : "", order: run ? when.join(" ") : "" });
   const doing = state.task === "draw" ? "Drawing" : "Scoring", name = state.kind.toUpperCase(), what = unknown === "z" ? "vector" : "noise";
-  const words = doing + " with " + name + ": " + (!run ? "in which turn can each of the " + state.length + " steps be computed? Press Run it to see" : total === 1 ? "one turn for all " + state.length + " steps, whatever the length" : total + " turns, one for each step, each waiting for the one before") + ". The " + what + " of step " + state.step + " waits for " + waitsFor(state.step).map(([row, t]) => (row === "z" ? "z" : "ε") + t).join(", ") + ".";
+  const words = doing + " with " + name + ": " + (!run ? "in which turn can each of the " + state.length + " steps be computed? Press Run it to see" : total === 1 ? "one turn for all " + state.length + " steps, whatever the length" : total + " turns, one for each step, each waiting for the one before") + ". The " + what + " of step " + state.step + " waits for " + waitsFor(state.step).map(([row, t]) => (row === "z" ? "z" : "ε") + subscript(t)).join(", ") + ".";
   svg.setAttribute("aria-label", words);
   tell(words);
 });

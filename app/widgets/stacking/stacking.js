@@ -20,8 +20,10 @@ find(".sliders").append(amount.row);
 find(".fresh").addEventListener("click", () => { seed = (seed * 7 + 11) % 9973; moved(); });
 function moved() { redraw(); remember({ layers, seed }); }
 
-const redraw = picture(svg, () => 84 + 74 * (layers + 1), (width, height) => {
-  const left = 96, right = width - 14, row = 74, parts = [], counts = [], flats = [];
+// As high as the style sheet keeps for it, however few rows it has.
+const rowHeight = () => Math.max(74, 216 / (layers + 1));
+const redraw = picture(svg, () => 84 + rowHeight() * (layers + 1), (width, height) => {
+  const left = 96, right = width - 14, row = rowHeight(), parts = [], counts = [], flats = [];
   const all = stackOf(layers), wide = Math.min(14, Math.max(4, ...[-3.4, 3.4].map((e) => Math.abs(outwards(all, e)))));
   const x = linear(-wide, wide, left, right);
   const add = (tag, attributes, text) => parts.push(shape(tag, attributes, text));
