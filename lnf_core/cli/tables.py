@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lnf_core.errors import InvalidInputError
+from lnf_core.errors import InvalidInputError, reason_of
 
 if TYPE_CHECKING:
     from lnf_core.comparison import Compared, Spread
@@ -142,7 +142,7 @@ def write_sections(path: Path, sections: Mapping[str, str]) -> None:
     try:
         replace(path, text.encode())
     except OSError as error:
-        raise InvalidInputError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise InvalidInputError(f"{path} cannot be written: {reason_of(error)}.") from error
 
 
 def _read(path: Path) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from lnf_core.atomic import replace
 from lnf_core.data.files import data_root, read_checked
 from lnf_core.data.registry import DatasetInfo, dataset_info
-from lnf_core.errors import DataError, DownloadError
+from lnf_core.errors import DataError, DownloadError, reason_of
 
 _SECONDS = 30.0
 """How long a server may stay silent."""
@@ -104,6 +104,5 @@ def _write(path: Path, content: bytes) -> None:
         replace(path, content)
     except OSError as error:
         raise DownloadError(
-            f"{path} cannot be written ({error.strerror or error}): "
-            "free some room or choose another folder with LNF_DATA_DIR."
+            f"{path} cannot be written ({reason_of(error)}): free some room or choose another folder with LNF_DATA_DIR."
         ) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from lnf_core.data.registry import DatasetInfo, dataset_info
-from lnf_core.errors import DataError
+from lnf_core.errors import DataError, reason_of
 
 ENVIRONMENT_VARIABLE = "LNF_DATA_DIR"
 
@@ -40,7 +40,7 @@ def read_checked(info: DatasetInfo, file: str, root: Path) -> bytes:
             f"or set {ENVIRONMENT_VARIABLE} to the folder that holds {file}."
         ) from error
     except OSError as error:
-        raise DataError(f"The data file {path} cannot be read ({error.strerror or error}): {remedy}.") from error
+        raise DataError(f"The data file {path} cannot be read ({reason_of(error)}): {remedy}.") from error
     found = hashlib.sha256(content).hexdigest()
     if found != info.sha256[file]:
         raise DataError(

@@ -231,7 +231,7 @@ def _write(path: Path, content: bytes) -> None:
     try:
         replace(path, content)
     except OSError as error:
-        raise CheckpointError(f"cannot write {path}: {error.strerror or error}.") from error
+        raise CheckpointError(f"cannot write {path}: {reason_of(error)}.") from error
 
 
 # ---------------------------------------------------------------------------------------------------------- reading

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lnf_core.errors import CheckpointError
+from lnf_core.errors import CheckpointError, reason_of
 from lnf_core.storage.metrics import check_metrics
 from lnf_core.version import __version__
 
@@ -89,6 +89,6 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     try:
         values = read_json(path) if path.exists() else {}
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error.strerror or error}).") from error
+        raise CheckpointError(f"{path} cannot be read ({reason_of(error)}).") from error
     check_metrics(values, path)
     return values

@@ -11,7 +11,7 @@ import torch
 
 from lnf_core.checks import check_device
 from lnf_core.data import DATASETS
-from lnf_core.errors import CheckpointError
+from lnf_core.errors import CheckpointError, reason_of
 from lnf_core.storage.bundle import Checkpoint, read_checkpoint
 from lnf_core.storage.bundled import bundled, list_checkpoints
 from lnf_core.storage.files import CONFIG, WEIGHTS, from_home
@@ -62,9 +62,7 @@ def locate(name_or_path: str | Path, *, revision: str | None = None) -> tuple[Pa
         folder = near or from_home(name_or_path)
         is_here, is_file = folder.is_dir(), folder.is_file()
     except OSError as error:  # a folder that may not be looked into, a name that is too long
-        raise CheckpointError(
-            f"{text} cannot be looked up here ({error.strerror or error}); {_what_there_is()}"
-        ) from error
+        raise CheckpointError(f"{text} cannot be looked up here ({reason_of(error)}); {_what_there_is()}") from error
     if is_here:
         if revision is not None:
             raise CheckpointError(f"{text} is a local checkpoint; revision={revision!r} is for Hub ids: leave it out.")

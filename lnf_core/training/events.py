@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from lnf_core.errors import TrainingError
+from lnf_core.errors import TrainingError, reason_of
 
 METRICS_FILE = "metrics.jsonl"
 """Where a run keeps its events."""
@@ -134,7 +134,7 @@ class MetricsWriter:
         try:
             yield
         except OSError as error:
-            raise TrainingError(f"cannot write {self._path}: {error.strerror or error}.") from error
+            raise TrainingError(f"cannot write {self._path}: {reason_of(error)}.") from error
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
@@ -148,7 +148,7 @@ def read_events(path: Path) -> list[dict[str, Any]]:
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
-        raise TrainingError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise TrainingError(f"{path} cannot be read: {reason_of(error)}.") from error
     return [event for event in map(_event, lines) if event is not None]
 
 

@@ -41,8 +41,8 @@ def read_queue(path: Path) -> list[Entry]:
     """The entries of a queue file: ``[[run]]`` with ``recipe`` (relative to the file) and ``minutes``.
 
     Raises:
-        ConfigError: missing, not TOML, an entry without recipe or minutes or with fewer minutes than none, a recipe that
-            cannot be read, or two that would share the folder of a run.
+        ConfigError: missing, not TOML, an entry without recipe or with minutes that are none, a recipe that cannot be
+            read, or two that would share the folder of a run.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -146,7 +146,7 @@ def save_state(
         path.parent.mkdir(parents=True, exist_ok=True)
         replace(path, content)
     except OSError as error:
-        raise TrainingError(f"cannot write the training state {path}: {error.strerror or error}.") from error
+        raise TrainingError(f"cannot write the training state {path}: {reason_of(error)}.") from error
 
 
 def load_state(path: Path) -> SavedState:
