@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import gradio as gr
@@ -28,6 +28,7 @@ from app.widgets.status.payload import error_status
 from app.widgets.text_lines.payload import text_payload
 
 _LOG = logging.getLogger("app")
+_Given = Mapping[str, Any]  # values from the network by the names of FIELDS
 _NO_SUCH_PIECE = "There is no such piece here."
 _PRESS = """() => { document.querySelector("#sample-button").click(); return []; }"""
 
@@ -120,8 +121,10 @@ class SampleTab:
         def keep_seed(event: gr.EventData) -> str:
             return str(event.seed)
 
-        def pressed(checkpoint: object, values: tuple[Any, ...], dataset: object, *more: Any) -> tuple[Any, ...]:  # noqa: ANN401
-            return self._for_page(checkpoint, settings.meant(checkpoint, values, dataset), *more)
+        def pressed(
+            checkpoint: object, given: _Given, dataset: object, progress: gr.Progress, request: gr.Request
+        ) -> tuple[Any, ...]:
+            return self._for_page(checkpoint, settings.meant(checkpoint, given, dataset), progress, request)
 
         bar.picker.change(
             choose,
@@ -178,14 +181,11 @@ class SampleTab:
         restored.failure(None, None, None, js=NOT_READ)
         gr.api(list_models, api_name="models")
 
-    def _draw(
-        self, checkpoint: object, values: tuple[object, ...], progress: gr.Progress, request: gr.Request
-    ) -> Result:
+    def _draw(self, checkpoint: object, given: _Given, progress: gr.Progress, request: gr.Request) -> Result:
         # The mark before all else: the model may have to be loaded first, and who cancels then means it.
         with self._stops.of(request) as stop:
             name = catalogue.find(checkpoint).name
-            named = {field.name: value for field, value in zip(FIELDS, values, strict=True)}
-            settings = Settings.check(name, self._sampling.bounds(name), **named)
+            settings = Settings.check(name, self._sampling.bounds(name), **given)
 
             def report(fraction: float, words: str) -> None:
                 if stop.is_set():
@@ -194,9 +194,11 @@ class SampleTab:
 
             return self._sampling.sample(settings, new_folder(), report)
 
-    def _for_page(self, checkpoint: object, *values: Any) -> tuple[Any, ...]:  # noqa: ANN401 - from the network
+    def _for_page(
+        self, checkpoint: object, given: _Given, progress: gr.Progress, request: gr.Request
+    ) -> tuple[Any, ...]:
         try:
-            result = self._draw(checkpoint, *values)
+            result = self._draw(checkpoint, given, progress, request)
         except StoppedError:
             return gr.skip(), gr.skip(), gr.skip()
         except Exception as error:
@@ -208,11 +210,12 @@ class SampleTab:
         payload = text_payload(result)
         return payload["status"], gr.update(visible="hidden"), gr.update(value=payload, visible=True)
 
-    def _for_clients(self, checkpoint: object, *values: Any) -> tuple[Any, ...]:  # noqa: ANN401
-        entry, given = catalogue.find(checkpoint), dict(zip((field.name for field in FIELDS), values[0], strict=True))
+    def _for_clients(
+        self, checkpoint: object, given: _Given, progress: gr.Progress, request: gr.Request
+    ) -> tuple[Any, ...]:
         # The page keeps what was typed for the other kind of model; a client meant something by it.
-        check_own(entry, given)
-        result = self._draw(checkpoint, *values)
+        check_own(catalogue.find(checkpoint), given)
+        result = self._draw(checkpoint, given, progress, request)
         if not isinstance(result, Music):
             payload = text_payload(result)
             return payload["status"], gr.skip(), for_clients(payload)
@@ -262,10 +265,11 @@ def tuning_server(sampling: Sampling) -> Callable[[Any], Awaitable[dict[str, Any
 
 
 def _with_fields(handler: Callable[..., Any], *more: str) -> Callable[..., Any]:
-    """``handler(checkpoint, values of FIELDS, more, progress, request)`` with the names and defaults of the table."""
+    """``handler(checkpoint, values by name, more, progress, request)`` with the names and defaults of FIELDS."""
 
     def named(checkpoint: Any, *values: Any) -> Any:  # noqa: ANN401
-        return handler(checkpoint, values[: len(FIELDS)], *values[len(FIELDS) :])
+        given = {field.name: value for field, value in zip(FIELDS, values, strict=False)}
+        return handler(checkpoint, given, *values[len(FIELDS) :])
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
@@ -136,14 +137,14 @@ class SettingsFold:
         dataset = catalogue.find(name).dataset
         return gr.skip() if dataset == before else gr.update(value=_drawn(dataset)), dataset
 
-    def meant(self, name: object, values: tuple[Any, ...], dataset: object) -> tuple[Any, ...]:
+    def meant(self, name: object, values: Mapping[str, Any], dataset: object) -> Mapping[str, Any]:
         """What :attr:`inputs` ask of ``name``, where they may still show what is usual of another ``dataset``.
 
         Who presses Sample at once is quicker than the update of :meth:`for_dataset`.
         """
         if str(name).split("/")[0] == dataset:
             return values
-        return tuple(None if field.usual else value for field, value in zip(FIELDS, values, strict=True))
+        return {**values, **{field.name: None for field in FIELDS if field.usual}}
 
     @property
     def length(self) -> gr.components.Component:

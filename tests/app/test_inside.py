@@ -39,6 +39,7 @@ def test_the_steps_and_the_bound_are_the_models(views: InsideViews) -> None:
     assert shown["bound"][-1]["draws"] == 64
     assert shown["bound"][-1]["nats"] == pytest.approx(-float(bound.log_likelihood[0]) / 9, abs=1e-3)
     assert shown["names"] == list("abba cab") and len(shown["layers"]) == model.config.flow_layers + 1
+    assert shown["step"] == 8  # 10 where none is asked for, and this sequence has no more than 8
     assert 0 <= shown["inversion_error"] < 1e-3 and "text=abba+cab" in shown["status"]["query"]
 
 

@@ -7,15 +7,17 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import pytest
 import torch
-from tiny_models import tiny_model
+from tiny_models import MAX_LENGTH, tiny_model
 
 import lnf_core
+from app.services import racing
 from app.services.models import LoadedModels
 from app.services.racing import Racing, _said
 from app.tabs.race import RaceTab
@@ -65,6 +67,8 @@ def test_engines_are_compared_each_for_itself() -> None:
         "Plain PyTorch, 64 steps: IAF/SCF was quickest with 11.0 ms, AF/AF took 818.2 times as long, "
         "1 step in turn against 64. Compiling makes AF/AF 300.0 times as quick at 64 steps, IAF/SCF hardly at all."
     )
+    slow += times("eager", 128, af_af=600.0, af_scf=200.0, iaf_scf=10.0)
+    assert _said(fast + slow, "steps").endswith("AF/AF 10.0 times as quick at 128 steps, IAF/SCF hardly at all.")
 
 
 def test_a_race_without_contrast_says_so() -> None:
@@ -88,6 +92,19 @@ def test_a_race_ends_within_a_step(here: Path) -> None:
     last = list(race)[-1]
     assert time.monotonic() - began < 5
     assert last["now"] == "Stopped" and not last["running"] and not last["rows"]
+
+
+def test_a_race_takes_the_lengths_its_models_take_and_says_which_would_take_too_long(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert here.is_dir()
+    monkeypatch.setattr(racing, "LENGTHS", {"music": (4, MAX_LENGTH - 1, MAX_LENGTH, MAX_LENGTH + 1)})
+    *_, last = Racing(LoadedModels()).run("jsb/af-scf", False, threading.Event())
+    assert {row["length"] for row in last["rows"]} == {4, MAX_LENGTH - 1, MAX_LENGTH}
+    monkeypatch.setattr(racing, "laps", partial(laps, patience=1e-9))
+    *_, last = Racing(LoadedModels()).run("jsb/af-scf", False, threading.Event())
+    assert {row["length"] for row in last["rows"]} == {4}
+    assert sum("longer than 4 left out" in said for said in last["left_out"]) == 3
 
 
 def test_a_race_leaves_every_thread_that_drives_it_its_gradients(here: Path) -> None:
@@ -144,3 +161,14 @@ def test_a_race_is_run_on_the_page(open_page: Callable[..., Any]) -> None:
     assert "plain PyTorch" in {row["engine"] for row in table} <= {"plain PyTorch", "compiled"}
     assert all("cores" in row["machine"] for row in table)
     assert "in each layer of its flow" in page.locator("#race .caption").inner_text()
+    # On a phone four lengths and the models' names fit, and no name is broken in the middle of a word.
+    page.set_viewport_size({"width": 390, "height": 844})
+    fits, breaks = page.evaluate("""() => {
+      for (const row of document.querySelectorAll("#race tr"))
+        while (row.children.length < 5) row.append(row.lastElementChild.cloneNode(true));
+      for (const unit of document.querySelectorAll("#race .unit")) unit.textContent = " characters";
+      const table = document.querySelector("#race .scroll"), name = document.querySelector("#race tbody td");
+      return [table.scrollWidth <= table.clientWidth, getComputedStyle(name).overflowWrap];
+    }""")
+    assert fits and breaks == "normal"
+    assert page.locator("#race .unit").count() == 4

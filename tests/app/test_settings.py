@@ -194,9 +194,10 @@ def test_another_data_set_brings_its_usual_way_of_drawing_keys_and_another_model
     asked, dataset = settings.for_dataset("nottingham/af-af", dataset)
     assert (asked["value"], dataset) == (False, "nottingham")
     # Sample is pressed before that update has come: what the fields still show is not what is meant.
-    values = tuple(field.default if field.name != "draw" else True for field in FIELDS)
-    assert settings.meant("jsb/af-scf", values, "jsb") == values
-    assert settings.meant("jsb/af-scf", values, "piano-midi") == tuple(field.default for field in FIELDS)
+    usual = {field.name: field.default for field in FIELDS}
+    shown = usual | {"draw": True}
+    assert settings.meant("jsb/af-scf", shown, "jsb") == shown
+    assert settings.meant("jsb/af-scf", shown, "piano-midi") == usual
 
 
 def test_a_switch_is_on_or_off(here: Path) -> None:
