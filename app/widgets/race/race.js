@@ -53,7 +53,9 @@ function chart() {
 function table() {
   const lengths = [...new Set(value().rows.map((row) => row.length))].sort((a, b) => a - b);
   find("table").hidden = !value().rows.length;
-  find("thead tr").replaceChildren(...["Model, engine", ...lengths.map((length) => length + " " + value().unit)].map((text) => Object.assign(make("th", "", text), { scope: "col" })));
+  const heads = ["Model, engine", ...lengths].map((text) => Object.assign(make("th", "", text), { scope: "col" }));
+  heads.slice(1).forEach((head) => head.append(make("span", "unit", " " + value().unit)));
+  find("thead tr").replaceChildren(...heads);
   find("tbody").replaceChildren(...groups().map((group) => {
     const line = make("tr");
     line.append(make("td", "", group[0].title + ", " + group[0].engine_words));
