@@ -48,6 +48,9 @@ def test_the_points_are_the_models_draws(views: LatentViews, name: str) -> None:
     plane = (cloud.plane - cloud.plane.mean(1, keepdim=True)).numpy()
     np.testing.assert_allclose(points / 32767 * np.abs(plane).max(), plane, atol=2e-4 * np.abs(plane).max())
     np.testing.assert_array_equal(labels, cloud.labels.numpy())
+    # The sequence's own vector lies among the draws of the last layer, around whose middle they are drawn.
+    own = (cloud.actual - cloud.layers[-1].mean(0)) @ cloud.directions.T
+    np.testing.assert_allclose(payload["actual"], own.numpy() / np.abs(plane).max(), atol=1e-4)
     assert payload["modes"]["low"] <= payload["modes"]["count"] <= payload["modes"]["high"]
     assert ("hill (mode)." if payload["modes"]["high"] == 1 else "hills (modes).") in payload["said"]
     assert [item["share"] for item in payload["symbols"]] == [round(float(share), 4) for share in cloud.shares]
