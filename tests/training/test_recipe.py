@@ -19,6 +19,7 @@ from lnf_core.cli import app
 from lnf_core.errors import ConfigError, TrainingError
 from lnf_core.storage.files import CHECKPOINTS_VARIABLE
 from lnf_core.storage.find import load
+from lnf_core.training import FinishedEvent, TrainConfig, recipe
 from lnf_core.training.queue import Entry, Queue, read_queue
 from lnf_core.training.recipe import first_stage, read_recipe, run_recipe
 from lnf_core.training.state import load_state, state_path
@@ -135,6 +136,30 @@ def test_the_time_of_a_turn_is_shared_by_its_stages(tmp_path: Path) -> None:
     finished = run_recipe(read_recipe(path), text_data(), tmp_path / "run", device="cpu", minutes=1e-9)
     assert finished is not None and finished.reason == "completed"  # its one step was begun in time
     assert not (tmp_path / "run" / "2-b").exists()
+
+
+def test_time_of_earlier_turns_is_not_taken_from_the_stages_to_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = []
+
+    class Timed:
+        """A run that takes two minutes."""
+
+        def __init__(self, config: TrainConfig, _dataset: object, out: Path, **_: object) -> None:
+            limits.append(config.max_minutes)
+            (out / "best").mkdir(parents=True)
+            self.out = out
+
+        def run(self) -> FinishedEvent:
+            return FinishedEvent(1, 1, "completed", 1.0, 1, self.out / "best", minutes=spent[self.out.name] + 2.0)
+
+    spent = {"1-a": 50.0, "2-b": 0.0}
+    monkeypatch.setattr(recipe, "Trainer", Timed)
+    monkeypatch.setattr(recipe, "minutes_spent", lambda folder: spent[folder.name])
+    path = recipe_file(tmp_path, "max_steps = 1", "max_steps = 2")
+    run_recipe(read_recipe(path), text_data(), tmp_path / "run", device="cpu", minutes=10)
+    assert limits == [60.0, 8.0]
 
 
 def test_where_a_runs_own_weights_are_gone_it_goes_on_from_the_released_ones(

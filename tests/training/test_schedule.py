@@ -92,3 +92,4 @@ def test_running_average_starts_at_its_first_value_and_forgets_it() -> None:
     average = running_average(None, 8.0)
     assert average == 8.0
     assert running_average(average, 0.0, decay=0.75) == 6.0
+    assert running_average(average, 0.0) == 7.6  # what presets' thresholds of the reconstruction were found with
