@@ -27,11 +27,14 @@ from app.services.racing import Racing
 from app.services.sampling import Sampling
 from app.services.sequences import Sequences
 from app.services.sound import Sound
+from app.tabs.inside import InsideTab
+from app.tabs.latent import LatentTab
 from app.tabs.learn import LearnTab
+from app.tabs.link import UNTIL_READ
 from app.tabs.race import RaceTab
 from app.tabs.results import ResultsTab
 from app.tabs.sample import SampleTab
-from app.tabs.views import InsideTab, LatentTab
+from app.tabs.tab import Tab
 from app.theme import CSS_FILE, theme
 from app.turns import Places, Turns
 from app.zerogpu import let_start
@@ -52,7 +55,7 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
         bar.render()
         sequences, places = Sequences(sampling.models), Places()
         sample = SampleTab(sampling, sound)
-        tabs = [
+        tabs: list[Tab] = [
             sample,
             RaceTab(Racing(sampling.models)),
             LatentTab(LatentViews(sequences), places),
@@ -67,9 +70,18 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
                 with gr.Tab(tab.title, id=tab.name, elem_id=f"tab-{tab.name}", render_children=True):
                     tab.render()
         Footer().render()
+
+        def follow(request: gr.Request) -> list[Any]:
+            link = dict(request.query_params)
+            named = gr.Tabs(selected=link["tab"]) if link.get("tab") in TABS else gr.skip()
+            return [named, *(update for tab in tabs for update in tab.follow(link))]
+
+        page.load(None, None, None, js=UNTIL_READ)
+        # What a link asks for that needs no model is one event: those of an opening page wait for one another.
+        filled = [choice, *(field for tab in tabs for field in tab.linked())]
+        followed = page.load(follow, None, filled, api_visibility="private", show_progress="hidden")
         for tab in tabs:
-            tab.listen(page, bar)
-        page.load(_asked_for, None, choice, api_visibility="private", show_progress="hidden")
+            tab.listen(page, bar, followed)
     _keep_progress_on(sample.status, page)
     page.queue(max_size=LIMITS.queue, default_concurrency_limit=8)
     return page
@@ -89,12 +101,6 @@ def _keep_progress_on(small: gr.HTML, page: gr.Blocks) -> None:
 def _get_ready(sound: Sound, models: LoadedModels) -> None:
     sound.warm_up()  # first: a sample lies ready and is played before anything is drawn
     models.warm_up([entry.name for entry in catalogue.catalogue() if entry.problem is None])
-
-
-def _asked_for(request: gr.Request) -> Any:  # noqa: ANN401 - an update
-    """The tab a link names."""
-    name = dict(request.query_params).get("tab")
-    return gr.Tabs(selected=name) if name in TABS else gr.skip()
 
 
 def _name_tools(page: gr.Blocks) -> None:

@@ -9,10 +9,12 @@ import gradio as gr
 
 from app.cache import new_folder
 from app.errors import answers, words_for
+from app.model_bar import ModelBar
 from app.services.annealing import Annealing
 from app.services.guess import Guess
 from app.services.sound import Sound
-from app.tabs.sample import sound_server
+from app.tabs.sounds import sound_server
+from app.tabs.tab import Tab
 from app.widgets import widget
 from app.widgets.lesson import lesson
 from app.widgets.piano_roll.payload import roll_payload
@@ -31,7 +33,7 @@ LESSONS = (
 _REFUSED = """() => { document.querySelector("#guess .lesson").dispatchEvent(new Event("lnf-refused")); }"""
 
 
-class LearnTab:
+class LearnTab(Tab):
     """A row of buttons and the lessons below it, of which one is shown."""
 
     name = "learn"
@@ -65,7 +67,7 @@ class LearnTab:
                     server_functions=[sound_server(self._sound)],
                 )
 
-    def listen(self, page: gr.Blocks, bar: Any) -> None:  # noqa: ANN401 - the bar of models, which no lesson needs
+    def listen(self, page: gr.Blocks, bar: ModelBar, followed: gr.events.Dependency) -> None:
         """A round is drawn when its lesson asks; the other lessons ask the server themselves or not at all."""
         asked = self._question.select(
             self._round,

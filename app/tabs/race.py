@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -12,6 +12,7 @@ from app.errors import refused, spoken
 from app.model_bar import ModelBar
 from app.services.racing import Racing
 from app.stops import Stops
+from app.tabs.tab import Tab
 from app.widgets import widget
 
 # Nothing more of a race arrives once it is left, so the page says so itself; the laps driven stay. It says so once the
@@ -20,7 +21,7 @@ _STOPPING = "(shown) => (shown && shown.running ? { ...shown, now: 'Stopping' } 
 _STOPPED = "(shown) => (shown && shown.running ? { ...shown, running: false, now: 'Stopped' } : shown)"
 
 
-class RaceTab:
+class RaceTab(Tab):
     """A button, and a picture that grows with every lap."""
 
     name = "race"
@@ -40,8 +41,16 @@ class RaceTab:
             )
         self._picture = widget("race", value=None, label="race", elem_id="race")
 
-    def listen(self, page: gr.Blocks, bar: ModelBar) -> None:
-        """Start, stop, and the plain engine a link asks for."""
+    def linked(self) -> Sequence[gr.components.Component]:
+        """Whether the plain engine takes part."""
+        return [self._plain]
+
+    def follow(self, link: Mapping[str, str]) -> Sequence[Any]:
+        """``plain=1`` ticks the box."""
+        return [True if link.get("plain") == "1" else gr.skip()]
+
+    def listen(self, page: gr.Blocks, bar: ModelBar, followed: gr.events.Dependency) -> None:
+        """Start and stop; clients of the API wait for the whole race."""
         race = self._start.click(
             self._race,
             [bar.picker, self._plain],
@@ -57,7 +66,6 @@ class RaceTab:
         self._stop.click(None, self._picture, self._picture, api_visibility="private", cancels=[race], js=_STOPPING)
         self._stop.click(self._stops.stop, None, None, api_visibility="private", show_progress="hidden", queue=False)
         race.failure(None, self._picture, self._picture, api_visibility="private", js=_STOPPED)
-        page.load(_asked_plain, None, self._plain, api_visibility="private", show_progress="hidden")
 
         @spoken
         def measured(checkpoint: str, plain: bool = False) -> dict[str, Any]:
@@ -73,7 +81,3 @@ class RaceTab:
                 yield from self._racing.run(name, plain is True, stop)
             except Exception as error:
                 raise refused(error) from None
-
-
-def _asked_plain(request: gr.Request) -> Any:  # noqa: ANN401 - an update
-    return True if dict(request.query_params).get("plain") == "1" else gr.skip()

@@ -8,10 +8,11 @@ import gradio as gr
 
 from app.model_bar import ModelBar
 from app.services import results
+from app.tabs.tab import Tab
 from app.widgets import widget
 
 
-class ResultsTab:
+class ResultsTab(Tab):
     """Tables; nothing to set."""
 
     name = "results"
@@ -23,7 +24,7 @@ class ResultsTab:
         for number, table in enumerate(results.habits()):
             widget("table", value=table, label=f"statistics {number + 1}", elem_id=f"habits-{number + 1}")
 
-    def listen(self, page: gr.Blocks, bar: ModelBar) -> None:
+    def listen(self, page: gr.Blocks, bar: ModelBar, followed: gr.events.Dependency) -> None:
         """Nothing changes here. Clients of the API may ask for the same figures."""
         gr.api(tables, api_name="results")
 

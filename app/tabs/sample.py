@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
 import lnf_core
 from app import catalogue, ready
-from app.cache import drawn_piece, new_folder
-from app.errors import refused, spoken, told, words_for
-from app.fields import FIELDS, Settings, check_own, read_query
-from app.limits import LIMITS, FieldError, whole
+from app.cache import new_folder
+from app.errors import refused, spoken
+from app.fields import Settings, check_own, read_query
+from app.limits import LIMITS
 from app.model_bar import ModelBar
 from app.services.sampled import Music, Result
 from app.services.sampling import Sampling
 from app.services.sound import Sound
 from app.stops import StoppedError, Stops
-from app.tabs.link import NOT_READ, ON_READ, UNTIL_READ
-from app.tabs.settings import SettingsFold
+from app.tabs.link import NOT_READ, ON_READ
+from app.tabs.settings import SettingsFold, with_fields
+from app.tabs.sounds import sound_server, tuning_server
+from app.tabs.tab import Tab
 from app.widgets import file_data, for_clients, widget
-from app.widgets.piano_roll.payload import roll_payload, tuned_payload
-from app.widgets.status.payload import error_status
+from app.widgets.piano_roll.payload import roll_payload
+from app.widgets.status.payload import refusal
 from app.widgets.text_lines.payload import text_payload
 
 _LOG = logging.getLogger("app")
 _Given = Mapping[str, Any]  # values from the network by the names of FIELDS
-_NO_SUCH_PIECE = "There is no such piece here."
 _PRESS = """() => { document.querySelector("#sample-button").click(); return []; }"""
 
 _CANCELLING = """() => {
@@ -38,7 +38,7 @@ _CANCELLING = """() => {
 }"""
 
 
-class SampleTab:
+class SampleTab(Tab):
     """Shows samples and asks for new ones."""
 
     name = "sample"
@@ -90,7 +90,7 @@ class SampleTab:
             return None
         return result
 
-    def listen(self, page: gr.Blocks, bar: ModelBar) -> None:
+    def listen(self, page: gr.Blocks, bar: ModelBar, followed: gr.events.Dependency) -> None:
         """Connect the choice of a model, the button, the link and the seed."""
         settings = self._settings
 
@@ -144,7 +144,7 @@ class SampleTab:
         outputs = [self.status, self.roll, self.lines]
         shared: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": LIMITS.at_once}
         sampling = self.button.click(
-            _with_fields(pressed, "dataset"),
+            with_fields(pressed, "dataset"),
             [bar.picker, *settings.inputs, settings.dataset],
             outputs,
             api_visibility="private",
@@ -153,7 +153,7 @@ class SampleTab:
             **shared,
         )
         self._api.click(
-            spoken(_with_fields(self._for_clients)),
+            spoken(with_fields(self._for_clients)),
             [bar.picker, *settings.for_clients],
             outputs,
             api_name="sample",
@@ -169,7 +169,6 @@ class SampleTab:
         sampling.failure(self._stops.stop, None, None, api_visibility="private", show_progress="hidden", queue=False)
         settings.below.click(None, None, None, api_visibility="private", js=_PRESS)
         self.status.select(keep_seed, None, settings.seed, api_visibility="private", show_progress="hidden")
-        page.load(None, None, None, js=UNTIL_READ)
         restored = page.load(
             restore,
             None,
@@ -225,76 +224,10 @@ class SampleTab:
         return payload["status"], payload, gr.skip()
 
 
-def sound_server(sounds: Sound) -> Callable[[Any], Awaitable[dict[str, Any]]]:
-    """What the roll's script asks for the sound of a piece."""
-
-    async def sound(wanted: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a browser sends
-        """``{"piece": [folder, file], "kind": "flac"}`` to the path of the sound, or to an error in words."""
-        try:
-            folder, file = wanted["piece"]
-            midi, kind = drawn_piece(folder, file), str(wanted["kind"])
-        except (TypeError, ValueError, KeyError):
-            return {"error": _NO_SUCH_PIECE}
-        try:
-            return {"path": str(await sounds.in_turn(midi, kind))}
-        except Exception as error:
-            return told(error)
-
-    return sound
-
-
-def tuning_server(sampling: Sampling) -> Callable[[Any], Awaitable[dict[str, Any]]]:
-    """What the roll's script asks where tempo or instrument have changed."""
-
-    async def tuned(wanted: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a browser sends
-        """The pieces of a sample, ``[[folder, file, steps], ...]``, played anew; or an error in words."""
-        try:
-            checkpoint, heard = wanted["checkpoint"], {name: wanted[name] for name in ("tempo", "instrument")}
-            given = [(drawn_piece(folder, file), steps) for folder, file, steps in wanted["pieces"][: LIMITS.count[1]]]
-        except (TypeError, ValueError, KeyError):
-            return {"error": _NO_SUCH_PIECE}
-        try:
-            settings = Settings.check(checkpoint, **heard)
-            drawn = [(midi, whole("length", "The length", steps, LIMITS.length)) for midi, steps in given]
-            pieces = await sampling.tuned_in_turn(settings, drawn, new_folder())
-            return tuned_payload(pieces, 60.0 / settings.tempo)
-        except Exception as error:
-            return told(error)
-
-    return tuned
-
-
-def _with_fields(handler: Callable[..., Any], *more: str) -> Callable[..., Any]:
-    """``handler(checkpoint, values by name, more, progress, request)`` with the names and defaults of FIELDS."""
-
-    def named(checkpoint: Any, *values: Any) -> Any:  # noqa: ANN401
-        given = {field.name: value for field, value in zip(FIELDS, values, strict=False)}
-        return handler(checkpoint, given, *values[len(FIELDS) :])
-
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [
-        inspect.Parameter("checkpoint", kind, annotation=str),
-        *(inspect.Parameter(field.name, kind, default=field.default, annotation=field.hint) for field in FIELDS),
-        *(inspect.Parameter(name, kind, default="", annotation=str) for name in more),
-        inspect.Parameter("progress", kind, default=gr.Progress(), annotation=gr.Progress),
-        inspect.Parameter("request", kind, default=None, annotation=gr.Request),
-    ]
-    named.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    # Gradio knows a request, and an MCP client the kind of a number, by these.
-    named.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return named
-
-
 def _visible(domain: str) -> tuple[Any, Any]:
     """Updates of the roll and of the lines: one is shown, the other stays in the page unseen."""
     music = domain == "music"
     return gr.update(visible=True if music else "hidden"), gr.update(visible="hidden" if music else True)
-
-
-def refusal(*errors: Exception) -> dict[str, Any]:
-    """What the line says of errors, and the field the first is about."""
-    first = errors[0]
-    return error_status(" ".join(map(words_for, errors)), first.field if isinstance(first, FieldError) else None)
 
 
 def list_models() -> list[dict[str, Any]]:

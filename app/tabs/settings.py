@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
@@ -170,6 +171,27 @@ class SettingsFold:
         except lnf_core.LNFError:
             return {"label": f"Length in {unit}"}
         return {"label": f"Length in {unit}, {shortest} to {longest}"}
+
+
+def with_fields(handler: Callable[..., Any], *more: str) -> Callable[..., Any]:
+    """``handler(checkpoint, values by name, more, progress, request)`` with the names and defaults of FIELDS."""
+
+    def named(checkpoint: Any, *values: Any) -> Any:  # noqa: ANN401
+        given = {field.name: value for field, value in zip(FIELDS, values, strict=False)}
+        return handler(checkpoint, given, *values[len(FIELDS) :])
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [
+        inspect.Parameter("checkpoint", kind, annotation=str),
+        *(inspect.Parameter(field.name, kind, default=field.default, annotation=field.hint) for field in FIELDS),
+        *(inspect.Parameter(name, kind, default="", annotation=str) for name in more),
+        inspect.Parameter("progress", kind, default=gr.Progress(), annotation=gr.Progress),
+        inspect.Parameter("request", kind, default=None, annotation=gr.Request),
+    ]
+    named.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    # Gradio knows a request, and an MCP client the kind of a number, by these.
+    named.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return named
 
 
 def _undecided(field: Field) -> gr.Checkbox:

@@ -16,7 +16,8 @@ from app.services.models import LoadedModels
 from app.services.sampled import Music, Text
 from app.services.sampling import Sampling
 from app.services.sequences import Sequences
-from app.tabs.views import InsideTab
+from app.services.sound import Sound
+from app.tabs.between import BetweenPart
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +51,7 @@ def test_text_goes_from_one_line_to_the_other(between: Between, tmp_path: Path) 
 
 
 def test_a_mix_names_its_seeds_as_they_were_understood(between: Between) -> None:
-    shown: Any = InsideTab(*[None] * 2, between, None)._show("ptb/af-scf", " 1e0", "02.0", "noise")  # type: ignore[arg-type]
-    status, _, update = shown
+    status, _, update = BetweenPart(between, Sound())._show("ptb/af-scf", " 1e0", "02.0", "noise")
     assert status["text"].endswith("from seed 1 to seed 2 through the noise.")
     assert "is seed 1 and 6 seed 2 as" in update["value"]["details"]
 

@@ -16,7 +16,7 @@ from app.fields import Settings
 from app.services.sampled import Music
 from app.services.sampling import Sampling
 from app.services.sound import Sound
-from app.tabs.sample import sound_server
+from app.tabs.sounds import sound_server
 
 
 @pytest.fixture

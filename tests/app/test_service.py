@@ -27,7 +27,7 @@ from app.services.models import LoadedModels
 from app.services.sampled import Music, Text
 from app.services.sampling import Sampling
 from app.services.sound import Sound
-from app.tabs.sample import sound_server, tuning_server
+from app.tabs.sounds import sound_server, tuning_server
 from app.turns import Turns
 from app.widgets import for_clients
 from app.widgets.piano_roll.payload import roll_payload

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from app.errors import words_for
+from app.limits import FieldError
 from app.services.sampled import Drawn, Music, Result
 
 
@@ -62,9 +64,13 @@ def opening_status(result: Result) -> dict[str, Any]:
     }
 
 
-def error_status(message: str, field: str | None) -> dict[str, Any]:
-    """A refusal, and the id of the field it is about; a page takes notice of what differs from the refusal before."""
-    return {"kind": "error", "text": message, "field": field, "at": time.time()}
+def refusal(*errors: Exception) -> dict[str, Any]:
+    """What the line says of errors, and the id of the field the first is about.
+
+    A page takes notice of what differs from the refusal before.
+    """
+    field = errors[0].field if isinstance(errors[0], FieldError) else None
+    return {"kind": "error", "text": " ".join(map(words_for, errors)), "field": field, "at": time.time()}
 
 
 def _steps(drawn: Drawn) -> str:
