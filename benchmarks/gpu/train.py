@@ -31,13 +31,14 @@ from lnf_core.storage.bundle import read_checkpoint, save_checkpoint
 from lnf_core.training.checkpoints import BEST_FOLDER
 from lnf_core.training.events import read_events
 from lnf_core.training.queue import Entry, Queue
-from lnf_core.training.recipe import Recipe, first_stage, stage_folder
+from lnf_core.training.recipe import Recipe
+from lnf_core.training.stages import DONE, first_stage, stage_folder
 from lnf_core.training.trainer import METRICS_FILE
 
 SENT_BYTES = 54 * MIB
 """Most of a parcel before it is compressed: four files of 15 MiB, which may travel again with code and data."""
 _AROUND = 100.0  # seconds for starting, the last validation and the parcel
-_STAGE, _START, _DONE = "stage", "start", "done"
+_STAGE, _START = "stage", "start"
 
 
 def train(step: str, call: Call) -> bool:
@@ -129,7 +130,7 @@ def progress(run: Run, folder: Path) -> dict[str, Any]:
 def _stages_done(run: Run, folder: Path) -> int:
     """How many stages need nothing more, those included that lie behind released weights."""
     stages = range(first_stage(run.recipe, folder), len(run.recipe.stages))
-    return next((n for n in stages if not (stage_folder(run.recipe, folder, n) / _DONE).exists()), stages.stop)
+    return next((n for n in stages if not (stage_folder(run.recipe, folder, n) / DONE).exists()), stages.stop)
 
 
 def _events(stage: Path) -> list[dict[str, Any]]:
@@ -292,7 +293,7 @@ def _weights(run: Run, folder: Path, target: Path, _limit: int) -> bool:
     finished = newest < done
     for number in range(newest + 1 if finished else done):
         stage_folder(run.recipe, target, number).mkdir(parents=True)
-        (stage_folder(run.recipe, target, number) / _DONE).touch()
+        (stage_folder(run.recipe, target, number) / DONE).touch()
     best = read_checkpoint(source)
     save_checkpoint(
         stage_folder(run.recipe, target, newest) / BEST_FOLDER if finished else target / _START,

@@ -12,8 +12,7 @@ from lnf_core.cli.common import Threads
 from lnf_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from lnf_core.data import Dataset
-    from lnf_core.training import Event, FinishedEvent, TrainConfig
+    from lnf_core.training import Event, FinishedEvent
 
 
 def train(
@@ -42,7 +41,8 @@ def train(
     from lnf_core.data import load_dataset
     from lnf_core.storage.files import from_home
     from lnf_core.training import Trainer, preset_dataset
-    from lnf_core.training.state import minutes_spent
+    from lnf_core.training import preset as preset_config
+    from lnf_core.training.state import read_state
 
     out = from_home(out)
     if threads:
@@ -55,8 +55,12 @@ def train(
         _run_recipe(recipe, out, device, max_minutes or 0.0, seed)
         return
     dataset = load_dataset(preset_dataset(preset))
-    limit = minutes_spent(out) + max_minutes if max_minutes else 0.0  # a limit given earlier was for that time
-    config = _config(preset, dataset, out, resume).override([f"max_minutes={limit}", *(settings or [])])
+    config, limit = preset_config(preset, dataset), max_minutes or 0.0
+    saved = read_state(out) if resume else None
+    if saved is not None and saved.config.preset == preset:  # the trainer refuses another
+        config = saved.config  # --set need not be repeated
+        limit = saved.minutes + limit if limit else 0.0  # the one given earlier was for that time
+    config = config.override([f"max_minutes={limit}", *(settings or [])])
     bar = ProgressBar()
     trainer = Trainer(config, dataset, out, device=device, resume=resume, callbacks=[bar])
     _watched(trainer.run, bar)
@@ -76,14 +80,16 @@ def train_queue(
 def _run_recipe(path: Path, out: Path, device: str, minutes: float, seed: int | None) -> None:
     from lnf_core.data import load_dataset
     from lnf_core.training import preset_dataset
-    from lnf_core.training.recipe import first_stage, read_recipe, run_recipe, stage_folder
+    from lnf_core.training.recipe import read_recipe
+    from lnf_core.training.stages import begins_released, run_recipe
 
     recipe = read_recipe(path)
     if seed is not None:
         recipe = recipe.seeded(seed)
     dataset = load_dataset(preset_dataset(recipe.preset))
-    if (first := first_stage(recipe, out)) and not stage_folder(recipe, out, first).exists():
-        typer.echo(f"goes on from the released {recipe.released} with stage {first + 1}; --seed 0 trains every stage.")
+    if begins_released(recipe, out):
+        stage = recipe.released_stage
+        typer.echo(f"goes on from the released {recipe.released} with stage {stage}; --seed 0 trains every stage.")
     bar = ProgressBar()
     if _watched(lambda: run_recipe(recipe, dataset, out, device=device, minutes=minutes, callbacks=[bar]), bar) is None:
         typer.echo(f"every stage in {out} is done.")
@@ -98,15 +104,6 @@ def _watched(run: Callable[[], FinishedEvent | None], bar: ProgressBar) -> Finis
     if finished is not None and finished.reason == "interrupted":
         raise typer.Exit(130)
     return finished
-
-
-def _config(name: str, dataset: Dataset, out: Path, resume: bool) -> TrainConfig:
-    """The preset's configuration, or that of the run to go on with, so that --set need not be repeated."""
-    from lnf_core.training import preset
-    from lnf_core.training.state import load_state, state_path, state_stamp
-
-    saved = load_state(state_path(out)).config if resume and state_stamp(out) is not None else None
-    return saved if saved is not None and saved.preset == name else preset(name, dataset)  # the trainer refuses another
 
 
 def _leave_group() -> None:

@@ -1,4 +1,4 @@
-"""Recipes: several stages of training as one run that can be stopped and gone on with at any time.
+"""Recipes: several stages of training as one run. This is their file; ``stages.py`` runs them.
 
 A recipe is a TOML file::
 
@@ -18,8 +18,6 @@ A recipe is a TOML file::
     name = "one-key-longer"
     like = "one-key"
     settings = { max_epochs = 50 }
-
-Each stage is a run of its own in ``OUT/<number>-<name>``, with its own schedule.
 """
 
 from __future__ import annotations
@@ -27,21 +25,11 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lnf_core.data import Dataset
-from lnf_core.errors import ConfigError, TrainingError
-from lnf_core.storage.files import from_home
-from lnf_core.training.checkpoints import BEST_FOLDER
-from lnf_core.training.config import TrainConfig
-from lnf_core.training.events import Callback, FinishedEvent
-from lnf_core.training.presets import preset
-from lnf_core.training.state import find_saved, load_state, minutes_spent, state_path, state_stamp
-from lnf_core.training.trainer import Trainer
+from lnf_core.errors import ConfigError
 
-_DONE = "done"
 _KEYS = {"preset", "released", "released_stage", "settings", "stage"}
 
 
@@ -136,81 +124,3 @@ def _assignments(settings: object, whose: str, path: Path) -> dict[str, str]:
         return {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
     except TypeError as error:
         raise ConfigError(f"the settings {whose} in {path} must be numbers and words: {error}.") from error
-
-
-def stage_folder(recipe: Recipe, out: Path, number: int) -> Path:
-    """Where stage ``number``, counted from 0, runs."""
-    return out / f"{number + 1}-{recipe.stages[number].name}"
-
-
-def run_recipe(
-    recipe: Recipe,
-    dataset: Dataset,
-    out: Path,
-    *,
-    device: str = "auto",
-    minutes: float = 0.0,
-    callbacks: Iterable[Callback] = (),
-) -> FinishedEvent | None:
-    """Run the stages that are not done yet, for at most ``minutes`` of training from now on (0: no limit).
-
-    Returns the end of the last stage that ran; None when all were done before.
-
-    Raises:
-        ConfigError: a setting that does not exist, or a value out of range.
-        TrainingError: a stage cannot start or go on, or was done with other settings.
-    """
-    finished: FinishedEvent | None = None
-    left, out = minutes, from_home(out)
-    for number in range(first_stage(recipe, out), len(recipe.stages)):
-        folder = stage_folder(recipe, out, number)
-        config = stage_config(recipe, dataset, out, number)
-        if (folder / _DONE).exists():
-            find_saved(folder, config, dataset, resume=True)  # refuses what was done with other settings
-            continue
-        if number and not config.start_from:
-            gone = stage_folder(recipe, out, number - 1) / BEST_FOLDER
-            raise TrainingError(f"{folder} goes on from {gone}, which is gone; give another folder to start anew.")
-        spent = minutes_spent(folder)
-        config = config.override([f"max_minutes={spent + left if minutes else 0}"])
-        finished = Trainer(config, dataset, folder, device=device, resume=True, callbacks=callbacks).run()
-        if finished.reason not in ("completed", "early_stop"):
-            return finished
-        (folder / _DONE).touch()
-        left -= finished.minutes - spent
-        if minutes and left <= 0:
-            return finished
-    return finished
-
-
-def stage_config(recipe: Recipe, dataset: Dataset, out: Path, number: int) -> TrainConfig:
-    """The configuration of stage ``number``, counted from 0, and which weights it begins with.
-
-    Raises:
-        ConfigError: a setting that does not exist, or a value out of range.
-        TrainingError: the stage has a state that cannot be read.
-    """
-    config = preset(recipe.preset, dataset).override(recipe.stages[number].assignments)
-    folder = stage_folder(recipe, out, number)
-    if state_stamp(folder) is not None:
-        # Its state has the weights it began with: the run may have been moved since, or the stage before be gone.
-        return replace(config, start_from=load_state(state_path(folder)).config.start_from)
-    earlier = (stage_folder(recipe, out, number - 1) / BEST_FOLDER).resolve() if number else None
-    if earlier is not None and earlier.is_dir():
-        return config.override([f"start_from={earlier}"])
-    if number and recipe.released and number == recipe.released_stage - 1:
-        return config.override([f"start_from={recipe.released}"])
-    return config
-
-
-def first_stage(recipe: Recipe, out: Path) -> int:
-    """Counted from 0: the first that has a folder; in a new run that which goes on from the released checkpoint.
-
-    A run that began with released weights has no folders of the stages before, and a recipe may have grown since.
-    """
-    from lnf_core.storage.bundled import bundled
-
-    began = [number for number in range(len(recipe.stages)) if stage_folder(recipe, out, number).exists()]
-    if began:
-        return began[0]
-    return recipe.released_stage - 1 if recipe.released and bundled(recipe.released) is not None else 0

@@ -14,8 +14,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from lnf_core.atomic import replace
 from lnf_core.data import Dataset
@@ -101,26 +102,48 @@ class Counters:
 
 @dataclass(frozen=True)
 class SavedState:
-    """What a state file holds."""
+    """What a state file says of its run; the tensors beside it are read by :func:`restore` alone."""
 
     config: TrainConfig
     progress: Counters
     ema_updates: int
     data_sums: dict[str, str]
-    tensors: dict[str, Tensor]
+
+    @property
+    def minutes(self) -> float:
+        """Training time so far."""
+        return self.progress.seconds / 60
+
+    def check_goes_on(self, out: Path, config: TrainConfig, dataset: Dataset) -> None:
+        """Refuse to go on with the run in ``out``, whose state this is, as another one.
+
+        Raises:
+            TrainingError: it is of another preset, has other settings or was trained on other data.
+        """
+        if self.config.preset != config.preset:
+            raise TrainingError(
+                f"{out} holds a run of {self.config.preset}, not of {config.preset}; resume that one or choose another "
+                "folder."
+            )
+        changed = self.config.differences(config)
+        if changed:
+            said = ", ".join(f"{name} was {before} and is now {now}" for name, (before, now) in changed.items())
+            raise TrainingError(f"the run in {out} cannot go on with other settings: {said}.")
+        if self.data_sums != dataset.sha256:
+            raise TrainingError(f"the run in {out} was trained on other files of {dataset.name}; start anew.")
 
 
 def save_state(
-    path: Path,
+    out: Path,
     *,
     config: TrainConfig,
     progress: Counters,
     data_sums: Mapping[str, str],
     model: nn.Module,
     average: WeightAverage,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizer,
 ) -> None:
-    """Write the state of a run, replacing an older one in one step.
+    """Write the state of the run in ``out``, replacing an older one in one step.
 
     Raises:
         TrainingError: the file cannot be written.
@@ -142,6 +165,7 @@ def save_state(
     content = save(
         {name: value.detach().cpu().clone() for name, value in tensors.items()}, {"lnf_core": json.dumps(header)}
     )
+    path = state_path(out)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace(path, content)
@@ -149,16 +173,18 @@ def save_state(
         raise TrainingError(f"cannot write the training state {path}: {reason_of(error)}.") from error
 
 
-def load_state(path: Path) -> SavedState:
-    """Read a state file.
+def read_state(out: Path) -> SavedState | None:
+    """What the state in ``out`` says, read without its tensors; None where there is none.
 
     Raises:
-        TrainingError: missing, damaged, foreign or of a newer format.
+        TrainingError: damaged, foreign, of another format, or ``out`` may not be looked into.
     """
+    if state_stamp(out) is None:
+        return None
+    path = state_path(out)
     try:
         with safe_open(path, framework="pt") as file:
             header: dict[str, Any] = json.loads((file.metadata() or {})["lnf_core"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         if header["version"] != STATE_VERSION:
             age = "a newer" if header["version"] > STATE_VERSION else "an older"
             raise TrainingError(f"{path} was written by {age} lnf_core; resume with that one, or start anew.")
@@ -167,67 +193,37 @@ def load_state(path: Path) -> SavedState:
             progress=Counters(**header["progress"]),
             ema_updates=header["ema_updates"],
             data_sums=header["data_sums"],
-            tensors=tensors,
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, ConfigError) as error:
-        raise TrainingError(f"{path} is no training state that can be resumed ({error}); start anew.") from error
+        raise _not_resumable(path, error) from error
 
 
-def minutes_spent(out: Path) -> float:
-    """Minutes the run in ``out`` has trained so far, 0 where there is none.
-
-    Raises:
-        TrainingError: its state cannot be read.
-    """
-    return 0.0 if state_stamp(out) is None else load_state(state_path(out)).progress.seconds / 60
+def _not_resumable(path: Path, error: Exception) -> TrainingError:
+    return TrainingError(f"{path} is no training state that can be resumed ({error}); start anew.")
 
 
-def find_saved(out: Path, config: TrainConfig, dataset: Dataset, *, resume: bool) -> SavedState | None:
-    """The state to go on from; None for a run that starts at the beginning.
+def restore(out: Path, saved: SavedState, *, model: nn.Module, average: WeightAverage, optimizer: Optimizer) -> None:
+    """Put the tensors of the state in ``out`` into a fresh model, average and optimiser.
 
     Raises:
-        TrainingError: ``out`` holds a run and ``resume`` was not asked for, or it is not the same run.
+        TrainingError: they cannot be read, or are those of another model.
     """
-    if state_stamp(out) is None:
-        return None
-    if not resume:
-        raise TrainingError(f"{out} already holds a run; go on with it (--resume) or choose another folder.")
-    saved = load_state(state_path(out))
-    if saved.config.preset != config.preset:
-        raise TrainingError(
-            f"{out} holds a run of {saved.config.preset}, not of {config.preset}; resume that one or choose another "
-            "folder."
-        )
-    changed = saved.config.differences(config)
-    if changed:
-        said = ", ".join(f"{name} was {before} and is now {now}" for name, (before, now) in changed.items())
-        raise TrainingError(f"the run in {out} cannot go on with other settings: {said}.")
-    if saved.data_sums != dataset.sha256:
-        raise TrainingError(f"the run in {out} was trained on other files of {dataset.name}; start anew.")
-    return saved
-
-
-def restore(
-    saved: SavedState, *, model: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer
-) -> Counters:
-    """Put a saved state into a fresh model, average and optimiser.
-
-    Raises:
-        TrainingError: the tensors are those of another model.
-    """
+    path = state_path(out)
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise _not_resumable(path, error) from error
     optimizer.zero_grad()
     try:
         with torch.no_grad():
             for name, parameter in model.named_parameters():
-                parameter.copy_(saved.tensors[f"model/{name}"])
+                parameter.copy_(tensors[f"model/{name}"])
                 prefix = f"optimizer/{name}/"
                 optimizer.state[parameter] = {
                     key.removeprefix(prefix): value.to(parameter.device)
-                    for key, value in saved.tensors.items()
+                    for key, value in tensors.items()
                     if key.startswith(prefix)
                 }
-        values = {key.removeprefix("average/"): value for key, value in saved.tensors.items()}
-        average.load(values, saved.ema_updates)
+        average.load({key.removeprefix("average/"): value for key, value in tensors.items()}, saved.ema_updates)
     except (KeyError, RuntimeError) as error:
         raise TrainingError(f"the saved state does not fit the model ({error}); start anew.") from error
-    return saved.progress

@@ -37,7 +37,7 @@ from lnf_core.training.finite import require_finite
 from lnf_core.training.folder import held, set_aside
 from lnf_core.training.runtime import StopRequest, make_accelerator, private_global_generator
 from lnf_core.training.schedule import KLPlan, learning_rate, running_average
-from lnf_core.training.state import Counters, find_saved, no_folder, restore, save_state, state_path, state_stamp
+from lnf_core.training.state import Counters, no_folder, read_state, restore, save_state, state_path, state_stamp
 from lnf_core.training.validation import Validator
 from lnf_core.version import code_version
 
@@ -80,7 +80,10 @@ class Trainer:
         self.stop = StopRequest()
         """Set it to end the run within the next step, state saved; SIGTERM and SIGINT do the same."""
         self._state_stamp = state_stamp(out)
-        saved = find_saved(out, config, dataset, resume=resume)
+        if self._state_stamp is not None and not resume:
+            raise TrainingError(f"{out} already holds a run; go on with it (--resume) or choose another folder.")
+        if (saved := read_state(out)) is not None:
+            saved.check_goes_on(out, config, dataset)
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -111,7 +114,8 @@ class Trainer:
         self.average = WeightAverage(self.model, config.ema_decay)
         """Its averaged weights, the ones that are validated and released."""
         if saved is not None:
-            self._progress = restore(saved, model=self.model, average=self.average, optimizer=self._optimizer)
+            restore(out, saved, model=self.model, average=self.average, optimizer=self._optimizer)
+            self._progress = saved.progress
 
         self._plan = BatchPlan(
             dataset.train,
@@ -343,9 +347,8 @@ class Trainer:
         self._saved_at = time.monotonic()
         if not self._accelerator.is_main_process:
             return
-        path = state_path(self.out)
         save_state(
-            path,
+            self.out,
             config=self.config,
             progress=self._progress,
             data_sums=self.dataset.sha256,
@@ -354,7 +357,7 @@ class Trainer:
             optimizer=self._optimizer,
         )
         self._state_stamp = state_stamp(self.out)
-        self._emit(CheckpointEvent(self._progress.step, self._epoch, path, self._minutes))
+        self._emit(CheckpointEvent(self._progress.step, self._epoch, state_path(self.out), self._minutes))
 
     @property
     def _stalled(self) -> bool:

@@ -23,7 +23,8 @@ from lnf_core.data import load_dataset
 from lnf_core.storage.bundle import read_checkpoint
 from lnf_core.storage.find import load
 from lnf_core.training.presets import preset
-from lnf_core.training.recipe import Recipe, Stage, read_recipe, run_recipe, stage_config, stage_folder
+from lnf_core.training.recipe import Recipe, Stage, read_recipe
+from lnf_core.training.stages import plan_stage, run_recipe, stage_folder
 
 
 def test_every_run_of_the_plan_fits_its_data(data_root: Path, tmp_path: Path) -> None:
@@ -36,9 +37,9 @@ def test_every_run_of_the_plan_fits_its_data(data_root: Path, tmp_path: Path) ->
             written = read_recipe(path)
             dataset = data[run.name.split("/")[0]]
             for number in range(len(written.stages)):
-                config = stage_config(written, dataset, tmp_path / "none", number)
+                config = plan_stage(written, dataset, tmp_path / "none", number).config
                 assert config.preset == run.name
-                assert config == stage_config(run.recipe, dataset, tmp_path / "none", number)
+                assert config == plan_stage(run.recipe, dataset, tmp_path / "none", number).config
                 if small:
                     assert config.model.hidden_size == 8
                 elif run.recipe.released:  # it goes on from weights of the recipe's own sizes
@@ -126,10 +127,11 @@ def test_of_weights_that_may_not_be_passed_on_only_figures_come_back(run: Run, t
 def test_sent_weights_come_before_the_released_ones(run: Run, tmp_path: Path, data_root: Path) -> None:
     released = replace(run, recipe=replace(run.recipe, released="jsb/af-scf", released_stage=2))
     folder, sent = tmp_path / run.name, tmp_path / run.name / "start"
-    assert stage_config(released.recipe, load_dataset("jsb", data_root), folder, 1).start_from == "jsb/af-scf"
+    data = load_dataset("jsb", data_root)
+    assert plan_stage(released.recipe, data, folder, 1).config.start_from == "jsb/af-scf"
     written = tmp_path / "recipe.toml"
     write_recipe(starting_from(released.recipe, 1, sent), written)
-    assert stage_config(read_recipe(written), load_dataset("jsb", data_root), folder, 1).start_from == str(sent)
+    assert plan_stage(read_recipe(written), data, folder, 1).config.start_from == str(sent)
 
 
 @pytest.fixture

@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_runs import events_of, text_data
+from training_runs import events_of, text_data, tiny_config
 from typer.testing import CliRunner
 
 from lnf_core.cli import app
 from lnf_core.errors import ConfigError, TrainingError
 from lnf_core.storage.files import CHECKPOINTS_VARIABLE
 from lnf_core.storage.find import load
-from lnf_core.training import FinishedEvent, TrainConfig, recipe
+from lnf_core.training import FinishedEvent, TrainConfig, stages, state
 from lnf_core.training.queue import Entry, Queue, read_queue
-from lnf_core.training.recipe import first_stage, read_recipe, run_recipe
-from lnf_core.training.state import load_state, state_path
+from lnf_core.training.recipe import read_recipe
+from lnf_core.training.stages import first_stage, run_recipe
+from lnf_core.training.state import Counters, SavedState, read_state
 
 ROOT = Path(__file__).parents[2]
 SMALL = (
@@ -85,7 +86,7 @@ def test_a_recipe_may_run_in_the_home_folder(tmp_path: Path, monkeypatch: pytest
     assert (tmp_path / "home" / "run" / "2-b" / "best").is_dir()
 
 
-def test_each_stage_goes_on_from_the_one_before(tmp_path: Path) -> None:
+def test_each_stage_goes_on_from_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = recipe_file(tmp_path, "max_steps = 8", "max_steps = 4, learning_rate = 1e-6")
     out = tmp_path / "run"
     finished = run_recipe(read_recipe(path), text_data(), out, device="cpu")
@@ -95,6 +96,7 @@ def test_each_stage_goes_on_from_the_one_before(tmp_path: Path) -> None:
     assert load(second / "best").training["started_from"]["checkpoint"].endswith("/run/1-a/best")
     gap = events_of(second, "valid")[0]["negative_elbo"] - events_of(first, "finished")[0]["best_negative_elbo"]
     assert abs(gap) < 0.05  # nothing was forgotten on the way
+    monkeypatch.setattr(state, "load_file", lambda _path: pytest.fail("no tensor is needed to see what is done"))
     assert run_recipe(read_recipe(path), text_data(), out, device="cpu") is None  # all done: nothing runs again
     with pytest.raises(TrainingError, match="seed was 0 and is now 1"):  # another run: not this one that is done
         run_recipe(read_recipe(path).seeded(1), text_data(), out, device="cpu")
@@ -152,11 +154,12 @@ def test_time_of_earlier_turns_is_not_taken_from_the_stages_to_come(
             self.out = out
 
         def run(self) -> FinishedEvent:
-            return FinishedEvent(1, 1, "completed", 1.0, 1, self.out / "best", minutes=spent[self.out.name] + 2.0)
+            spent = 0.0 if (saved := states.get(self.out.name)) is None else saved.minutes
+            return FinishedEvent(1, 1, "completed", 1.0, 1, self.out / "best", minutes=spent + 2.0)
 
-    spent = {"1-a": 50.0, "2-b": 0.0}
-    monkeypatch.setattr(recipe, "Trainer", Timed)
-    monkeypatch.setattr(recipe, "minutes_spent", lambda folder: spent[folder.name])
+    states = {"1-a": SavedState(tiny_config("af-scf", text_data()), Counters(seconds=60 * 50.0), 0, {})}
+    monkeypatch.setattr(stages, "Trainer", Timed)
+    monkeypatch.setattr(stages, "read_state", lambda folder: states.get(folder.name))
     path = recipe_file(tmp_path, "max_steps = 1", "max_steps = 2")
     run_recipe(read_recipe(path), text_data(), tmp_path / "run", device="cpu", minutes=10)
     assert limits == [60.0, 8.0]
@@ -165,9 +168,9 @@ def test_time_of_earlier_turns_is_not_taken_from_the_stages_to_come(
 def test_where_a_runs_own_weights_are_gone_it_goes_on_from_the_released_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stages = ("max_steps = 4", "max_steps = 2")
+    given = ("max_steps = 4", "max_steps = 2")
     head = 'preset = "ptb/af-scf"\nreleased = "ptb/small"\nreleased_stage = 2'
-    path = recipe_file(tmp_path, *stages, head=head)
+    path = recipe_file(tmp_path, *given, head=head)
     monkeypatch.setenv(CHECKPOINTS_VARIABLE, str(tmp_path / "released"))
     run_recipe(read_recipe(path), text_data(), tmp_path / "whole", device="cpu")
     assert (tmp_path / "whole" / "1-a").exists()  # nothing is released yet: from the start
@@ -179,13 +182,14 @@ def test_where_a_runs_own_weights_are_gone_it_goes_on_from_the_released_ones(
     assert load(tmp_path / "short" / "2-b" / "best").training["started_from"]["checkpoint"] == "ptb/small"
     # The recipe grows and what it made is released: the run that began with its second stage goes on with the third.
     head = head.replace("released_stage = 2", "released_stage = 3")
-    run_recipe(read_recipe(recipe_file(tmp_path, *stages, "max_steps = 3", head=head)), text_data(), tmp_path / "short")
+    run_recipe(read_recipe(recipe_file(tmp_path, *given, "max_steps = 3", head=head)), text_data(), tmp_path / "short")
     assert sorted(folder.name for folder in (tmp_path / "short").iterdir()) == ["2-b", "3-c"]
     assert load(tmp_path / "short" / "3-c" / "best").training["started_from"]["checkpoint"].endswith("short/2-b/best")
-    path = recipe_file(tmp_path, *stages, head=head.replace("released_stage = 3", "released_stage = 2"))
+    path = recipe_file(tmp_path, *given, head=head.replace("released_stage = 3", "released_stage = 2"))
     run_recipe(read_recipe(path).seeded(1), text_data(), tmp_path / "other", device="cpu")
     assert (tmp_path / "other" / "1-a").exists()  # another seed owes nothing to what was released
-    assert load_state(state_path(tmp_path / "other" / "2-b")).config.seed == 1
+    saved = read_state(tmp_path / "other" / "2-b")
+    assert saved is not None and saved.config.seed == 1
 
 
 @pytest.mark.parametrize(
@@ -233,8 +237,8 @@ def test_a_stage_is_like_an_earlier_one_but_for_what_it_says_itself(tmp_path: Pa
     first = 'name = "a"\nsettings = { max_steps = 3, learning_rate = 0.5 }'
     second = 'name = "b"\nlike = "a"\nsettings = { max_steps = 4 }'
     third = 'name = "c"\nlike = "b"\nsettings = { seed = 6 }'
-    stages = "".join(f"[[stage]]\n{stage}\n" for stage in (first, second, third))
-    path.write_text(f'preset = "ptb/lstm"\nsettings = {{ seed = 5 }}\n{stages}')
+    written = "".join(f"[[stage]]\n{stage}\n" for stage in (first, second, third))
+    path.write_text(f'preset = "ptb/lstm"\nsettings = {{ seed = 5 }}\n{written}')
     assert [sorted(stage.assignments) for stage in read_recipe(path).stages] == [
         ["learning_rate=0.5", "max_steps=3", "seed=5"],
         ["learning_rate=0.5", "max_steps=4", "seed=5"],

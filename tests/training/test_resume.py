@@ -13,10 +13,15 @@ from lnf_core.errors import TrainingError
 from lnf_core.storage.find import load
 from lnf_core.training import Event, Trainer, ValidEvent
 from lnf_core.training.events import MetricsWriter, StepEvent
-from lnf_core.training.state import load_state, minutes_spent, state_path
+from lnf_core.training.state import Counters, read_state, state_path
 
 # Saved at steps 1, 2, ...: a kill always loses the step it strikes in.
 EVERY_STEP = {"checkpoint_minutes": 0, "valid_every": 4, "stall_patience": 1, "patience": 50}
+
+
+def progress_of(out: Path) -> Counters:
+    saved = read_state(out)
+    return Counters() if saved is None else saved.progress
 
 
 def process(out: Path, variant: str, *options: str, **settings: object) -> Ended:
@@ -37,7 +42,7 @@ def test_a_run_killed_twice_in_the_middle_of_an_epoch_repeats_the_same_losses(tm
     out = tmp_path / "killed"
     # Three batches an epoch: steps 8 and 17 are in the middle of one; the KL ramp is from 5 to 15.
     assert process(out, "af-scf", "--kill-at", "8", **settings).returncode == -9
-    assert load_state(state_path(out)).progress.step == 7
+    assert progress_of(out).step == 7
     assert len(events_of(out)) == 8
     assert process(out, "af-scf", "--resume", "--kill-at", "17", **settings).returncode == -9
     done = process(out, "af-scf", "--resume", **settings)
@@ -56,7 +61,7 @@ def test_a_signal_saves_the_state_and_the_run_goes_on_from_there(tmp_path: Path,
     out = tmp_path / "stopped"
     stopped = process(out, "lstm", "--text", "--kill-at", "5", "--how", signal, **settings)
     assert (stopped.returncode, stopped.stdout.strip()) == (0, "interrupted"), stopped.stderr
-    assert load_state(state_path(out)).progress.step == len(events_of(out)) == 6  # one step more
+    assert progress_of(out).step == len(events_of(out)) == 6  # one step more
     data = text_data()
     Trainer(tiny_config("lstm", data, **settings), data, out, device="cpu", resume=True).run()
     assert without_time(events_of(out)) == uninterrupted(tmp_path / "whole", "lstm", text=True, **settings)
@@ -164,7 +169,7 @@ def test_turns_that_end_by_time_never_put_worse_weights_in_best(tmp_path: Path, 
     kept: ValidEvent | None = None
     for _ in range(12):  # turns of one step
         events: list[Event] = []
-        turn = config.override([f"max_minutes={minutes_spent(tmp_path) + 1e-9}"])
+        turn = config.override([f"max_minutes={progress_of(tmp_path).seconds / 60 + 1e-9}"])
         finished = Trainer(turn, data, tmp_path, device="cpu", resume=True, callbacks=[events.append]).run()
         (now,) = (event for event in events if isinstance(event, ValidEvent))
         chosen = kept is not None and kept.kl_weight == 1.0
@@ -182,9 +187,9 @@ def test_a_stop_by_time_changes_no_patience(tmp_path: Path) -> None:
     config = tiny_config("lstm", data, max_steps=12, valid_every=4, stall_patience=1, learning_rate=0.3)
     Trainer(config, data, tmp_path / "whole", device="cpu").run()
     for _ in range(12):
-        turn = config.override([f"max_minutes={minutes_spent(tmp_path / 'turns') + 1e-9}"])
+        turn = config.override([f"max_minutes={progress_of(tmp_path / 'turns').seconds / 60 + 1e-9}"])
         Trainer(turn, data, tmp_path / "turns", device="cpu", resume=True).run()
-    whole, turns = (load_state(state_path(tmp_path / name)).progress for name in ("whole", "turns"))
+    whole, turns = (progress_of(tmp_path / name) for name in ("whole", "turns"))
     assert whole.learning_rate_scale < 1.0
     for name in ("best_negative_elbo", "best_step", "since_best", "since_cut", "learning_rate_scale"):
         assert getattr(turns, name) == getattr(whole, name)
@@ -214,18 +219,18 @@ def test_another_preset_or_other_settings_or_data_are_refused(tmp_path: Path) ->
 
 @pytest.mark.parametrize("damage", ["cut", "foreign", "newer"])
 def test_a_damaged_state_is_named(tmp_path: Path, damage: str) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import load_file, save_file
 
     path = state_path(tmp_path)
     uninterrupted(tmp_path, "lstm", max_steps=1)
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-100])
     elif damage == "foreign":
-        save_file(load_state(path).tensors, path)
+        save_file(load_file(path), path)
     else:
-        save_file(load_state(path).tensors, path, {"lnf_core": json.dumps({"version": 99})})
+        save_file(load_file(path), path, {"lnf_core": json.dumps({"version": 99})})
     with pytest.raises(TrainingError, match="newer" if damage == "newer" else "cannot be|can be resumed"):
-        load_state(path)
+        read_state(tmp_path)
 
 
 def test_the_log_loses_what_comes_after_the_saved_step_and_what_is_no_event(tmp_path: Path) -> None:
