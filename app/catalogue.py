@@ -182,7 +182,7 @@ def first(domain: str | None = None) -> Entry | None:
 
 
 def options() -> list[dict[str, Any]]:
-    """The catalogue as the picker widget takes it."""
+    """Every data set and variant, with the reason where one cannot be used."""
     return [
         {
             "name": entry.name,

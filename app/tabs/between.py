@@ -14,11 +14,10 @@ from app.services.between import SPACES, STOPS, Between, Way, no_such_way
 from app.services.sampled import Music
 from app.services.sound import Sound
 from app.tabs.link import MIX_IF_ASKED
+from app.tabs.pictures import in_sight, payload
 from app.tabs.sounds import sound_server
 from app.widgets import for_clients, widget
-from app.widgets.piano_roll.payload import roll_payload
 from app.widgets.status.payload import refusal
-from app.widgets.text_lines.payload import text_payload
 
 _MIX = """() => { document.querySelector("#mix").click(); return []; }"""
 
@@ -85,37 +84,34 @@ class BetweenPart:
         @spoken
         def between(checkpoint: str, first: int = 1, second: int = 2, through: str = "noise") -> dict[str, Any]:
             """Two sampled sequences and four on the way from one to the other, as the notes or lines of a sample."""
-            return for_clients(self._mixed(checkpoint, first, second, through))
+            return for_clients(way_payload(self._between.way(checkpoint, first, second, through, new_folder())))
 
         gr.api(between, api_name="between", concurrency_id="model")
 
     def _show(self, checkpoint: str, first: str, second: str, through: str) -> tuple[Any, Any, Any]:
         try:
-            payload = self._mixed(checkpoint, first, second, through)
+            way = self._between.way(checkpoint, first, second, through, new_folder())
         except Exception as error:
             return refusal(error), gr.skip(), gr.skip()
-        shown, hidden = gr.update(value=payload, visible=True), gr.update(visible="hidden")
-        music = "samples" in payload
-        return payload["status"], shown if music else hidden, hidden if music else shown
-
-    def _mixed(self, checkpoint: object, first: object, second: object, through: object) -> dict[str, Any]:
-        return way_payload(self._between.way(checkpoint, first, second, through, new_folder()))
+        shown = way_payload(way)
+        return shown["status"], *in_sight(way.result.entry.domain, value=shown)
 
 
 def way_payload(way: Way) -> dict[str, Any]:
     """A way as the roll or the lines draw it: one picture of all its stops, and whose they are."""
     result = way.result
     # The ends as the slider of music and the lines of text call them.
+    shown = payload(result)
     if isinstance(result, Music):
-        payload, ends, keys = roll_payload(result), ("the first", "the second"), ", likeliest keys"
+        ends, keys = ("the first", "the second"), ", likeliest keys"
     else:
-        payload, ends, keys = text_payload(result), ("1", str(STOPS)), ""
-        payload["caption"] = (
+        ends, keys = ("1", str(STOPS)), ""
+        shown["caption"] = (
             "Each character is the likeliest one given the hidden vectors of its stop, tinted by its probability; "
             "between the ends, where noise or vectors are mixed, the decoder may be less sure. <unk> stands for a "
             "rare word, N for a number."
         )
-    return payload | {
+    return shown | {
         "way": True,
         "details": (
             f"{ends[0]} is seed {way.first} and {ends[1]} seed {way.second} as the model reads them back, "

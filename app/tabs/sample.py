@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -20,13 +21,12 @@ from app.services.sampling import Sampling
 from app.services.sound import Sound
 from app.stops import StoppedError, Stops
 from app.tabs.link import NOT_READ, ON_READ
+from app.tabs.pictures import in_sight, payload
 from app.tabs.settings import SettingsFold, with_fields
 from app.tabs.sounds import sound_server, tuning_server
 from app.tabs.tab import Tab
 from app.widgets import file_data, for_clients, widget
-from app.widgets.piano_roll.payload import roll_payload
 from app.widgets.status.payload import refusal
-from app.widgets.text_lines.payload import text_payload
 
 _LOG = logging.getLogger("app")
 _Given = Mapping[str, Any]  # values from the network by the names of FIELDS
@@ -57,9 +57,7 @@ class SampleTab(Tab):
         """Place the button and the line beside it, the picture, and the settings; each picture has a sample ready."""
         entry = catalogue.first()
         is_music = entry.domain == "music" if entry else True
-        music, text = (self._ready(make) for make in (ready.music, ready.text))
-        roll = roll_payload(music, opening=True) if isinstance(music, Music) else None
-        lines = text_payload(text, opening=True) if text and not isinstance(text, Music) else None
+        roll, lines = self._ready(ready.music), self._ready(ready.text)
         shown = roll if is_music else lines
         with gr.Row(elem_classes="lnf-do"):
             self.button = gr.Button("Sample", variant="primary", elem_id="sample-button", scale=0, min_width=140)
@@ -82,52 +80,21 @@ class SampleTab(Tab):
         # Clients of the API get errors as errors and every file at once; the page shows errors where they belong.
         self._api = gr.Button(visible=False)
 
-    def _ready(self, make: Any) -> Result | None:  # noqa: ANN401 - one of the two functions in ready.py
+    def _ready(self, make: Callable[[Sampling, Path], Result | None]) -> dict[str, Any] | None:
         try:
-            result: Result | None = make(self._sampling, new_folder())
+            result = make(self._sampling, new_folder())
+            return payload(result, opening=True) if result else None
         except (lnf_core.LNFError, OSError, ValueError, KeyError):
             _LOG.exception("The ready-made sample could not be prepared; the page opens without it")
             return None
-        return result
 
     def listen(self, page: gr.Blocks, bar: ModelBar, followed: gr.events.Dependency) -> None:
         """Connect the choice of a model, the button, the link and the seed."""
-        settings = self._settings
-
-        def choose(checkpoint: str) -> tuple[Any, ...]:
-            # A picture that comes into sight says its own line (status.js): whichever order answers arrive in, the
-            # words are those of what is seen.
-            try:
-                return (*settings.for_checkpoint(checkpoint), *_visible(catalogue.find(checkpoint).domain))
-            except Exception as error:
-                raise refused(error) from None
-
-        def restore(request: gr.Request) -> tuple[Any, ...]:
-            entry = catalogue.first()
-            nothing = [gr.skip()] * (1 + len(settings.inputs))
-            try:
-                asked = read_query(dict(request.query_params), entry.name if entry else None, self._sampling.bounds)
-            except Exception as error:
-                return (*nothing, refusal(error), gr.skip())
-            if asked is None:
-                return (*nothing, gr.skip(), gr.skip())
-            name, values = asked.settings.checkpoint, settings.values(asked.settings, drawn=asked.seed_is_open)
-            said: Any = gr.skip()
-            if asked.problems:
-                of_link = {"more": "Press Sample to go on without it.", "domain": catalogue.find(name).domain}
-                said = refusal(*asked.problems) | of_link
-            return (name, *values, said, name.split("/")[0])
-
-        def keep_seed(event: gr.EventData) -> str:
-            return str(event.seed)
-
-        def pressed(
-            checkpoint: object, given: _Given, dataset: object, progress: gr.Progress, request: gr.Request
-        ) -> tuple[Any, ...]:
-            return self._for_page(checkpoint, settings.meant(checkpoint, given, dataset), progress, request)
-
+        settings, outputs = self._settings, [self.status, self.roll, self.lines]
+        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        shared: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": LIMITS.at_once}
         bar.picker.change(
-            choose,
+            self._choose,
             bar.picker,
             [settings.length, settings.music_part, settings.text_part, settings.hint, self.roll, self.lines],
             api_name="choose",
@@ -138,13 +105,10 @@ class SampleTab(Tab):
             settings.for_dataset,
             [bar.picker, settings.dataset],
             [settings.draw, settings.dataset],
-            api_visibility="private",
-            show_progress="hidden",
+            **quiet,
         )
-        outputs = [self.status, self.roll, self.lines]
-        shared: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": LIMITS.at_once}
         sampling = self.button.click(
-            with_fields(pressed, "dataset"),
+            with_fields(self._for_page, "dataset"),
             [bar.picker, *settings.inputs, settings.dataset],
             outputs,
             api_visibility="private",
@@ -166,19 +130,38 @@ class SampleTab(Tab):
         # What still waits is taken out of the queue, and counts as failed. Only by then is it known whether it is being
         # drawn, which ends with its step. The line and the picture of before are shown again; both are of one result.
         self._cancel.click(None, None, None, api_visibility="private", cancels=[sampling], js=_CANCELLING)
-        sampling.failure(self._stops.stop, None, None, api_visibility="private", show_progress="hidden", queue=False)
+        sampling.failure(self._stops.stop, None, None, queue=False, **quiet)
         settings.below.click(None, None, None, api_visibility="private", js=_PRESS)
-        self.status.select(keep_seed, None, settings.seed, api_visibility="private", show_progress="hidden")
-        restored = page.load(
-            restore,
-            None,
-            [bar.picker, *settings.inputs, self.status, settings.dataset],
-            api_visibility="private",
-            show_progress="hidden",
-        )
-        restored.success(None, self.status, None, js=ON_READ)
-        restored.failure(None, None, None, js=NOT_READ)
-        gr.api(list_models, api_name="models")
+        self.status.select(_seed_to_keep, None, settings.seed, **quiet)
+        link = page.load(self._restore, None, [bar.picker, *settings.inputs, self.status, settings.dataset], **quiet)
+        link.success(None, self.status, None, js=ON_READ)
+        link.failure(None, None, None, js=NOT_READ)
+        gr.api(catalogue.options, api_name="models")
+
+    def _choose(self, checkpoint: str) -> tuple[Any, ...]:
+        # A picture that comes into sight says its own line (status.js): whichever order answers arrive in, the words
+        # are those of what is seen.
+        try:
+            return (*self._settings.for_checkpoint(checkpoint), *in_sight(catalogue.find(checkpoint).domain))
+        except Exception as error:
+            raise refused(error) from None
+
+    def _restore(self, request: gr.Request) -> tuple[Any, ...]:
+        """Model, settings, line and data set as the link has them; whole seconds where the model must be loaded."""
+        entry, settings = catalogue.first(), self._settings
+        nothing = [gr.skip()] * (1 + len(settings.inputs))
+        try:
+            asked = read_query(dict(request.query_params), entry.name if entry else None, self._sampling.bounds)
+        except Exception as error:
+            return (*nothing, refusal(error), gr.skip())
+        if asked is None:
+            return (*nothing, gr.skip(), gr.skip())
+        name, values = asked.settings.checkpoint, settings.values(asked.settings, drawn=asked.seed_is_open)
+        said: Any = gr.skip()
+        if asked.problems:
+            of_link = {"more": "Press Sample to go on without it.", "domain": catalogue.find(name).domain}
+            said = refusal(*asked.problems) | of_link
+        return (name, *values, said, name.split("/")[0])
 
     def _draw(self, checkpoint: object, given: _Given, progress: gr.Progress, request: gr.Request) -> Result:
         # The mark before all else: the model may have to be loaded first, and who cancels then means it.
@@ -194,20 +177,18 @@ class SampleTab(Tab):
             return self._sampling.sample(settings, new_folder(), report)
 
     def _for_page(
-        self, checkpoint: object, given: _Given, progress: gr.Progress, request: gr.Request
+        self, checkpoint: object, given: _Given, dataset: object, progress: gr.Progress, request: gr.Request
     ) -> tuple[Any, ...]:
         try:
-            result = self._draw(checkpoint, given, progress, request)
+            meant = self._settings.meant(checkpoint, given, dataset)
+            result = self._draw(checkpoint, meant, progress, request)
         except StoppedError:
             return gr.skip(), gr.skip(), gr.skip()
         except Exception as error:
             return refusal(error), gr.skip(), gr.skip()
         # Another data set may have been chosen meanwhile: what arrives is what is shown.
-        if isinstance(result, Music):
-            payload = roll_payload(result)
-            return payload["status"], gr.update(value=payload, visible=True), gr.update(visible="hidden")
-        payload = text_payload(result)
-        return payload["status"], gr.update(visible="hidden"), gr.update(value=payload, visible=True)
+        shown = payload(result)
+        return shown["status"], *in_sight(result.entry.domain, value=shown)
 
     def _for_clients(
         self, checkpoint: object, given: _Given, progress: gr.Progress, request: gr.Request
@@ -215,21 +196,13 @@ class SampleTab(Tab):
         # The page keeps what was typed for the other kind of model; a client meant something by it.
         check_own(catalogue.find(checkpoint), given)
         result = self._draw(checkpoint, given, progress, request)
+        shown = for_clients(payload(result))
         if not isinstance(result, Music):
-            payload = text_payload(result)
-            return payload["status"], gr.skip(), for_clients(payload)
-        payload = for_clients(roll_payload(result))
-        for sample, piece in zip(payload["samples"], result.pieces, strict=True):
+            return shown["status"], gr.skip(), shown
+        for sample, piece in zip(shown["samples"], result.pieces, strict=True):
             sample["audio"] = file_data(self._sound.of(piece.midi, "wav"))
-        return payload["status"], payload, gr.skip()
+        return shown["status"], shown, gr.skip()
 
 
-def _visible(domain: str) -> tuple[Any, Any]:
-    """Updates of the roll and of the lines: one is shown, the other stays in the page unseen."""
-    music = domain == "music"
-    return gr.update(visible=True if music else "hidden"), gr.update(visible="hidden" if music else True)
-
-
-def list_models() -> list[dict[str, Any]]:
-    """Every data set and variant, with the reason where one cannot be used."""
-    return catalogue.options()
+def _seed_to_keep(event: gr.EventData) -> str:
+    return str(event.seed)

@@ -60,11 +60,11 @@ def test_drawing_ends_with_the_step_in_which_cancel_was_pressed(here: Path, monk
             tab._stops.stop(visitor("one"))
 
     press_at = 3
-    shown = tab._for_page("jsb/af-af", given, going_on, visitor("one"))
+    shown = tab._for_page("jsb/af-af", given, "jsb", going_on, visitor("one"))
     assert len(steps) == 3 and steps[-1] < 0.9, "it went on"
     assert all(update == gr.skip() for update in shown)
     press_at = 0
-    status, *_ = tab._for_page("jsb/af-af", given, going_on, visitor("one"))
+    status, *_ = tab._for_page("jsb/af-af", given, "jsb", going_on, visitor("one"))
     assert status["kind"] == "done" and "drawn in" in status["text"]
 
 
@@ -78,7 +78,7 @@ def test_cancel_counts_while_the_model_is_loaded(here: Path) -> None:
 
     tab = SampleTab(Slow(), Sound())
     given = {field.name: field.default for field in FIELDS}
-    shown = tab._for_page("jsb/af-af", given, lambda *_, **__: None, visitor("one"))
+    shown = tab._for_page("jsb/af-af", given, "jsb", lambda *_, **__: None, visitor("one"))
     assert all(update == gr.skip() for update in shown), "it was drawn"
 
 

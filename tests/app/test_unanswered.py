@@ -147,7 +147,7 @@ def test_a_picture_that_is_not_there_yet_leaves_no_empty_one(fresh: Any) -> None
 
 @pytest.mark.browser
 def test_who_does_not_wait_for_a_link_is_shown_something(fresh: Any, server: str) -> None:  # noqa: ANN401
-    link = called(server, "restore")
+    link = called(server, "_restore")
     held = Held(link)
     page = fresh("?tab=latent&dataset=ptb&variant=af-scf", JOIN, held)
     says(page, "#cloud .said", "Following the link")
@@ -182,7 +182,7 @@ def test_a_refusal_that_is_there_before_its_tab_is_shown(fresh: Any) -> None:  #
 
 @pytest.mark.browser
 def test_a_link_that_is_not_read_is_told_of_in_its_tab(fresh: Any, server: str) -> None:  # noqa: ANN401
-    link = called(server, "restore")
+    link = called(server, "_restore")
 
     def refused(route: Route) -> None:
         (full if route.request.post_data_json["fn_index"] == link else type(route).continue_)(route)
@@ -194,7 +194,7 @@ def test_a_link_that_is_not_read_is_told_of_in_its_tab(fresh: Any, server: str) 
 
 @pytest.mark.browser
 def test_no_late_answer_takes_the_address_of_what_was_used_last(fresh: Any, server: str) -> None:  # noqa: ANN401
-    link, mix = called(server, "restore"), called(server, "_show")
+    link, mix = called(server, "_restore"), called(server, "_show")
     held = Held(link, mix)
     page = fresh("?tab=inside&dataset=ptb&variant=af-scf&first=3&second=4&through=noise", JOIN, held)
     page.locator("#inside").wait_for(state="visible")
