@@ -14,6 +14,7 @@ from app.services.racing import Racing
 from app.stops import Stops
 from app.tabs.tab import Tab
 from app.widgets import widget
+from app.widgets.race.payload import race_payload
 
 # Nothing more of a race arrives once it is left, so the page says so itself; the laps driven stay. It says so once the
 # server knows, since a press of Race before that would be lost.
@@ -71,13 +72,13 @@ class RaceTab(Tab):
         def measured(checkpoint: str, plain: bool = False) -> dict[str, Any]:
             """The times of every model of the checkpoint's data set, in milliseconds a sequence."""
             *_, last = self._racing.run(checkpoint, plain is True, threading.Event())
-            return last
+            return race_payload(last)
 
         gr.api(measured, api_name="race", concurrency_id="race")
 
     def _race(self, name: str, plain: bool, request: gr.Request) -> Iterator[Any]:
         with self._stops.of(request) as stop:
             try:
-                yield from self._racing.run(name, plain is True, stop)
+                yield from map(race_payload, self._racing.run(name, plain is True, stop))
             except Exception as error:
                 raise refused(error) from None

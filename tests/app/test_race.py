@@ -17,17 +17,19 @@ import torch
 from tiny_models import MAX_LENGTH, tiny_model
 
 import lnf_core
+from app import catalogue
 from app.services import racing
 from app.services.models import LoadedModels
-from app.services.racing import Racing, _said
+from app.services.racing import Driven, Racing, Runner
 from app.tabs.race import RaceTab
+from app.widgets.race.payload import race_payload, said
 from lnf_core import engines
-from lnf_core.laps import laps
+from lnf_core.laps import Lap, laps
 
 
 def test_every_model_of_the_data_set_takes_part_and_says_how_many_steps_waited(here: Path) -> None:
     assert here.is_dir()
-    shown = list(Racing(LoadedModels()).run("jsb/af-scf", True, threading.Event()))
+    shown = [race_payload(race) for race in Racing(LoadedModels()).run("jsb/af-scf", True, threading.Event())]
     assert [len(value["rows"]) for value in shown] == sorted(len(value["rows"]) for value in shown)
     assert all(value["running"] for value in shown[:-1]) and not shown[-1]["running"]
     rows = [row for row in shown[-1]["rows"] if row["engine"] == "eager"]
@@ -39,47 +41,41 @@ def test_every_model_of_the_data_set_takes_part_and_says_how_many_steps_waited(h
     assert any(text.startswith("LSTM cannot take part") for text in shown[-1]["left_out"])
 
 
-def times(engine: str, length: int, **milliseconds: float) -> list[dict[str, Any]]:
-    """Rows of a race."""
-    titles = {"af_af": "AF/AF", "af_scf": "AF/SCF", "iaf_scf": "IAF/SCF"}
-    return [
-        {
-            "variant": name,
-            "title": titles[name],
-            "engine": engine,
-            "length": length,
-            "milliseconds": taken,
-            "dependent_steps": 1 if name == "iaf_scf" else length,
-        }
-        for name, taken in milliseconds.items()
-    ]
+def times(engine: str, length: int, **milliseconds: float) -> list[Driven]:
+    """Laps of the same length."""
+    laps_of = []
+    for name, taken in milliseconds.items():
+        entry = catalogue.describe(f"jsb/{name.replace('_', '-')}")
+        lap = Lap(engine, length, taken / 1e3, 1 if name == "iaf_scf" else length)
+        laps_of.append(Driven(Runner(entry, engine), lap))
+    return laps_of
 
 
 def test_engines_are_compared_each_for_itself() -> None:
     fast = times("numba_cpu", 64, af_af=30.0, af_scf=20.0, iaf_scf=10.0)
     fast += times("numba_cpu", 128, af_af=60.0, af_scf=40.0, iaf_scf=10.0)
     slow = times("eager", 64, af_af=9000.0, af_scf=1000.0, iaf_scf=11.0)
-    assert _said(fast, "characters") == (
+    assert said(fast, "characters") == (
         "Compiled, 128 characters: IAF/SCF was quickest with 10.0 ms, AF/AF took 6.0 times as long, "
         "1 step in turn against 128."
     )
-    assert _said(fast + slow, "steps").endswith(
+    assert said(fast + slow, "steps").endswith(
         "Plain PyTorch, 64 steps: IAF/SCF was quickest with 11.0 ms, AF/AF took 818.2 times as long, "
         "1 step in turn against 64. Compiling makes AF/AF 300.0 times as quick at 64 steps, IAF/SCF hardly at all."
     )
     slow += times("eager", 128, af_af=600.0, af_scf=200.0, iaf_scf=10.0)
-    assert _said(fast + slow, "steps").endswith("AF/AF 10.0 times as quick at 128 steps, IAF/SCF hardly at all.")
+    assert said(fast + slow, "steps").endswith("AF/AF 10.0 times as quick at 128 steps, IAF/SCF hardly at all.")
 
 
 def test_a_race_without_contrast_says_so() -> None:
-    assert _said(times("eager", 32, af_scf=10.0, iaf_scf=10.4), "steps") == (
+    assert said(times("eager", 32, af_scf=10.0, iaf_scf=10.4), "steps") == (
         "Plain PyTorch, 32 steps: all took about as long, 10.0 ms to 10.4 ms."
     )
-    assert _said(times("eager", 32, af_af=1500.0, af_scf=10.0, iaf_scf=12.0), "steps") == (
+    assert said(times("eager", 32, af_af=1500.0, af_scf=10.0, iaf_scf=12.0), "steps") == (
         "Plain PyTorch, 32 steps: AF/SCF was quickest with 10.0 ms, AF/AF took 150.0 times as long, "
         "32 steps in turn each; IAF/SCF, with 1 step in turn, took 12.0 ms."
     )
-    assert _said(times("eager", 32, af_scf=10.0), "steps") == _said([], "steps") == ""
+    assert said(times("eager", 32, af_scf=10.0), "steps") == said([], "steps") == ""
 
 
 def test_a_race_ends_within_a_step(here: Path) -> None:
@@ -91,7 +87,7 @@ def test_a_race_ends_within_a_step(here: Path) -> None:
     began = time.monotonic()
     last = list(race)[-1]
     assert time.monotonic() - began < 5
-    assert last["now"] == "Stopped" and not last["running"] and not last["rows"]
+    assert last.now == "Stopped" and not last.running and not last.driven
 
 
 def test_a_race_takes_the_lengths_its_models_take_and_says_which_would_take_too_long(
@@ -100,11 +96,11 @@ def test_a_race_takes_the_lengths_its_models_take_and_says_which_would_take_too_
     assert here.is_dir()
     monkeypatch.setattr(racing, "LENGTHS", {"music": (4, MAX_LENGTH - 1, MAX_LENGTH, MAX_LENGTH + 1)})
     *_, last = Racing(LoadedModels()).run("jsb/af-scf", False, threading.Event())
-    assert {row["length"] for row in last["rows"]} == {4, MAX_LENGTH - 1, MAX_LENGTH}
+    assert {driven.lap.length for driven in last.driven} == {4, MAX_LENGTH - 1, MAX_LENGTH}
     monkeypatch.setattr(racing, "laps", partial(laps, patience=1e-9))
     *_, last = Racing(LoadedModels()).run("jsb/af-scf", False, threading.Event())
-    assert {row["length"] for row in last["rows"]} == {4}
-    assert sum("longer than 4 left out" in said for said in last["left_out"]) == 3
+    assert {driven.lap.length for driven in last.driven} == {4}
+    assert sum("longer than 4 left out" in words for words in last.left_out) == 3
 
 
 def test_a_race_leaves_every_thread_that_drives_it_its_gradients(here: Path) -> None:
@@ -113,7 +109,7 @@ def test_a_race_leaves_every_thread_that_drives_it_its_gradients(here: Path) -> 
     with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
         # As Gradio does, which goes on with a generator in whichever thread is free.
         for driver, idle in ((one, other), (other, one)) * 2:
-            assert driver.submit(next, race).result()["running"]
+            assert driver.submit(next, race).result().running
             assert driver.submit(torch.is_grad_enabled).result() and idle.submit(torch.is_grad_enabled).result()
 
 
