@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lnf_core.cli.common import Json, Threads, command_line, print_json, resolve_device
+from lnf_core.cli.common import Json, Threads, command_line, path_option, print_json, resolve_device
 from lnf_core.cli.tables import check_sections, write_sections
 from lnf_core.errors import InvalidInputError
 
@@ -38,12 +38,12 @@ def bench(
     training: Annotated[bool, typer.Option(help="Time a training step of the paper's sizes as well.")] = True,
     write: Annotated[
         Path | None,
-        typer.Option(help="Put the table into this Markdown file (<!-- bench --> or <!-- checkpoints -->)."),
+        path_option("Put the table into this Markdown file (<!-- bench --> or <!-- checkpoints -->)."),
     ] = None,
     section: Annotated[
         str | None, typer.Option(help="With --write: between <!-- SECTION --> and its end instead.")
     ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw time against length at batch 1 into this picture.")] = None,
+    plot: Annotated[Path | None, path_option("Draw time against length at batch 1 into this picture.")] = None,
     threads: Threads = 0,
 ) -> None:
     """Measure sampling and training: ratios within one run are what counts, on a machine that does nothing else."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lnf_core.cli.common import MAX_SEED, Json, Threads, command_line, print_json, resolve_device
+from lnf_core.cli.common import MAX_SEED, Json, Threads, command_line, path_option, print_json, resolve_device
 from lnf_core.cli.tables import check_sections, write_sections
 from lnf_core.errors import InvalidInputError
 
@@ -26,7 +26,7 @@ def bounds(
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the posterior draws.")] = 0,
     as_json: Json = False,
     write: Annotated[
-        Path | None, typer.Option(help="Put the table into this Markdown file, between <!-- bounds --> and its end.")
+        Path | None, path_option("Put the table into this Markdown file, between <!-- bounds --> and its end.")
     ] = None,
     threads: Threads = 0,
 ) -> None:

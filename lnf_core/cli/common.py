@@ -1,4 +1,4 @@
-"""What the commands share: errors in one sentence, the checkpoint argument, the device."""
+"""What the commands share: errors in one sentence, checkpoints and paths as they are given, the device."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from lnf_core.errors import LNFError
+from lnf_core.storage.files import from_home
 
 CheckpointName = Annotated[
     str, typer.Argument(metavar="CHECKPOINT", help="A bundled name (jsb/af-scf), a folder or a Hub id (user/repo).")
@@ -29,6 +30,16 @@ Json = Annotated[
 
 MAX_SEED = 2**63 - 1  # the largest a torch.Generator takes
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # told of a write, which names no file
+
+
+def path_option(told: str, *names: str) -> Any:  # noqa: ANN401 - as typer.Option
+    """An option that is a path, with its help; ``~`` is the home folder, which no shell writes out in ``--out=~/x``."""
+    return typer.Option(*names, parser=from_home, metavar="<path>", help=told)
+
+
+def path_argument(told: str, metavar: str | None = None) -> Any:  # noqa: ANN401 - as typer.Argument
+    """An argument that is a path, or several, with its help; ``~`` as in :func:`path_option`."""
+    return typer.Argument(parser=from_home, metavar=metavar, help=told)
 
 
 class Commands(TyperGroup):

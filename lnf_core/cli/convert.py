@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lnf_core.cli.common import path_argument, path_option
 from lnf_core.config import Likelihood, VariantName
 from lnf_core.errors import CheckpointError, DataError, InvalidInputError
 from lnf_core.storage.metrics import TRAINING_FACTS
@@ -32,15 +33,13 @@ class Storage(StrEnum):
 
 
 def import_textflow(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.pt", help="A state dict saved by the reference.")],
-    out: Annotated[Path, typer.Option(help="Folder of the new checkpoint.")],
+    model: Annotated[Path, path_argument("A state dict saved by the reference.", "MODEL.pt")],
+    out: Annotated[Path, path_option("Folder of the new checkpoint.")],
     dataset: Annotated[str, typer.Option(help="The data set it was trained on.")] = "ptb",
     variant: Annotated[
         VariantName | None, typer.Option(help="Tells AF/SCF from IAF/SCF, whose tensors look alike.")
     ] = None,
-    vocabulary: Annotated[
-        Path | None, typer.Option(help="Text: a JSON list of the symbols in the model's order.")
-    ] = None,
+    vocabulary: Annotated[Path | None, path_option("Text: a JSON list of the symbols in the model's order.")] = None,
 ) -> None:
     """Turn a state dict of the reference implementation (harvardnlp/TextFlow) into a checkpoint."""
     from lnf_core.data import dataset_info
@@ -73,7 +72,7 @@ def import_textflow(
 
 def release(
     source: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="Usually RUN/best.")],
-    destination: Annotated[Path, typer.Argument(help="For example mine/jsb/af-scf.")],
+    destination: Annotated[Path, path_argument("For example mine/jsb/af-scf.")],
     storage: Annotated[Storage, typer.Option("--dtype", help="Storage of the parameters.")] = Storage.float32,
     force: Annotated[bool, typer.Option("--force", help="Replace a checkpoint that has test figures.")] = False,
 ) -> None:
@@ -84,10 +83,10 @@ def release(
     import torch
 
     from lnf_core.storage.bundle import save_checkpoint
-    from lnf_core.storage.files import WEIGHTS, from_home, read_metrics
+    from lnf_core.storage.files import WEIGHTS, read_metrics
     from lnf_core.storage.find import load
 
-    loaded, destination = load(source), from_home(destination)
+    loaded = load(source)
     if destination.resolve() == loaded.path.resolve():
         raise InvalidInputError(f"{destination} is the checkpoint itself; name another folder.")
     if "test" in read_metrics(destination) and not force:

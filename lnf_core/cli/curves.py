@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lnf_core.cli.common import path_argument, path_option
 from lnf_core.errors import InvalidInputError, TrainingError, reason_of
 
 _METRICS = "metrics.jsonl"
@@ -21,16 +22,13 @@ _PANELS = (  # event, field, title
 
 
 def curves(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders that train wrote, or metrics.jsonl.")],
-    out: Annotated[Path, typer.Option(help="The picture: .png, .svg or .pdf.")],
+    runs: Annotated[list[Path], path_argument("Folders that train wrote, or metrics.jsonl.", "RUN...")],
+    out: Annotated[Path, path_option("The picture: .png, .svg or .pdf.")],
 ) -> None:
     """Draw loss terms, KL weight and validation over the steps of each run."""
     # The Figure itself, not pyplot: no window system, no figures kept in module state.
     from matplotlib.figure import Figure
 
-    from lnf_core.storage.files import from_home
-
-    out, runs = from_home(out), list(map(from_home, runs))
     if out.suffix.lower() not in _PICTURES:
         raise InvalidInputError(f"{out} is no name of a picture; let it end in {', '.join(_PICTURES)}.")
     histories = {label: _history(run) for label, run in zip(_labels(runs), runs, strict=True)}

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lnf_core.cli.common import path_option
 from lnf_core.errors import LNFError
 
 app = typer.Typer(help="Download and check the data sets.", no_args_is_help=True)
@@ -17,7 +18,7 @@ _Names = Annotated[
 ]
 _Root = Annotated[
     Path | None,
-    typer.Option("--root", help="Folder of the data files; by default LNF_DATA_DIR, else your cache folder."),
+    path_option("Folder of the data files; by default LNF_DATA_DIR, else your cache folder.", "--root"),
 ]
 
 

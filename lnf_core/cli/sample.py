@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lnf_core.cli.common import MAX_SEED, CheckpointName, Device, Json, Revision, Threads, print_json, resolve_device
+from lnf_core.cli.common import (
+    MAX_SEED,
+    CheckpointName,
+    Device,
+    Json,
+    Revision,
+    Threads,
+    path_option,
+    print_json,
+    resolve_device,
+)
 from lnf_core.errors import CheckpointError, InvalidInputError, reason_of
 
 if TYPE_CHECKING:
@@ -27,7 +37,7 @@ _MOST_CHARACTERS, _MOST_BYTES = 64, 192
 
 def sample(
     checkpoint: CheckpointName,
-    out: Annotated[Path, typer.Option(help="Folder for the files; created when missing.")],
+    out: Annotated[Path, path_option("Folder for the files; created when missing.")],
     count: Annotated[int, typer.Option(help="How many.")] = 1,
     length: Annotated[int | None, typer.Option(help="Steps or characters; drawn from p(T) when left out.")] = None,
     begin: Annotated[
@@ -54,7 +64,6 @@ def sample(
 
     from lnf_core.music import Performance, check_program
     from lnf_core.music.midi import check_tempo
-    from lnf_core.storage.files import from_home
     from lnf_core.storage.find import load
 
     check_program(program)  # before minutes of sampling rather than after
@@ -80,7 +89,6 @@ def sample(
     drawn.x.cpu()  # a GPU is still at work when the call returns
     seconds = time.perf_counter() - started
     stem = f"{_as_file_name(loaded, checkpoint, revision)}-seed{seed}"
-    out = from_home(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         if loaded.vocabulary is not None:
@@ -122,6 +130,7 @@ def _beginning(checkpoint: Checkpoint, given: str, steps: int) -> tuple[Tensor, 
 
     if checkpoint.vocabulary is not None:
         return checkpoint.vocabulary.encode(given).to(checkpoint.model.device), ""
+    # Only the model tells that what was given is a path.
     opening = read_opening(from_home(given), checkpoint.dataset, checkpoint.model, steps)
     return opening.x, f"{given}: {'; '.join(opening.remarks)}" if opening.remarks else ""
 

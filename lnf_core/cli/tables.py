@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lnf_core.cli.common import path_argument
 from lnf_core.errors import InvalidInputError, reason_of
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def results(
-    files: Annotated[list[Path] | None, typer.Argument(help="Markdown files, with --write.")] = None,
+    files: Annotated[list[Path] | None, path_argument("Markdown files, with --write.")] = None,
     write: Annotated[
         bool, typer.Option("--write", help="Replace what stands between <!-- results --> and <!-- /results -->.")
     ] = False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lnf_core.cli.common import Threads
+from lnf_core.cli.common import Threads, path_argument, path_option
 from lnf_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def train(
-    out: Annotated[Path, typer.Option(help="The run's folder; created when missing.")],
+    out: Annotated[Path, path_option("The run's folder; created when missing.")],
     preset: Annotated[str, typer.Option(help="What to train: jsb/af-scf, ptb/lstm, paper/muse/af-af, ...")] = "",
     recipe: Annotated[
-        Path | None, typer.Option(help="A recipe of several stages in place of a preset; always goes on with OUT.")
+        Path | None, path_option("A recipe of several stages in place of a preset; always goes on with OUT.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT, if there is one.")] = False,
@@ -39,12 +39,10 @@ def train(
     import torch
 
     from lnf_core.data import load_dataset
-    from lnf_core.storage.files import from_home
     from lnf_core.training import Trainer, preset_dataset
     from lnf_core.training import preset as preset_config
     from lnf_core.training.state import read_state
 
-    out = from_home(out)
     if threads:
         torch.set_num_threads(threads)
     if bool(preset) is (recipe is not None) or (recipe is not None and settings):
@@ -67,8 +65,8 @@ def train(
 
 
 def train_queue(
-    queue: Annotated[Path, typer.Argument(help="The queue file.")] = Path("recipes/queue.toml"),
-    runs: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs"),
+    queue: Annotated[Path, path_argument("The queue file.")] = Path("recipes/queue.toml"),
+    runs: Annotated[Path, path_option("Folder of the runs.")] = Path("runs"),
     processes: Annotated[int, typer.Option(min=1, help="Runs at a time, one thread each.")] = 1,
 ) -> None:
     """Run recipes one after the other at low priority; stop it with Ctrl-C and start it again at any time."""
