@@ -8,9 +8,12 @@ highest note of a step, at 1 %, 50 % and 99 %, and the shift that is applied to 
 
 from __future__ import annotations
 
+import sys
+
 import torch
 
 from lnf_core.data import DATASETS, load_dataset, sounding_shift
+from lnf_core.errors import LNFError
 from lnf_core.music import LOWEST_PITCH
 
 SHARES = torch.tensor([0.01, 0.5, 0.99])
@@ -21,11 +24,21 @@ def quantiles(keys: list[int]) -> str:
     return ", ".join(str(int(value)) for value in torch.tensor(keys, dtype=torch.float32).quantile(SHARES))
 
 
-if __name__ == "__main__":
-    print("| Data | lowest note of a step | highest note of a step | `sounding_shift` |\n|---|---|---|---:|")
+def main() -> None:
+    """One row for each music set."""
+    rows = []
     for info in DATASETS.values():
         if info.domain == "music":
             steps = [row.nonzero()[:, 0] + LOWEST_PITCH for roll in load_dataset(info.name).train for row in roll]
             sounding = [step for step in steps if len(step)]
             low, high = ([int(step[at]) for step in sounding] for at in (0, -1))
-            print(f"| {info.title} | {quantiles(low)} | {quantiles(high)} | {sounding_shift(info.name)} |")
+            rows.append(f"| {info.title} | {quantiles(low)} | {quantiles(high)} | {sounding_shift(info.name)} |")
+    print("| Data | lowest note of a step | highest note of a step | `sounding_shift` |\n|---|---|---|---:|")
+    print("\n".join(rows))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LNFError as error:
+        sys.exit(str(error))

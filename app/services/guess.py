@@ -108,6 +108,6 @@ def _chorales() -> tuple[Tensor, ...]:
             download("jsb", timeout=_PATIENCE)
             pieces = load_dataset("jsb").test
         except LNFError as error:
-            said = f"The chorales are not on this machine. {error}"
-            raise InvalidInputError(said) from error
+            remedy = "Whoever runs this page can fetch them once: python -m lnf_core data download jsb."
+            raise InvalidInputError(f"The chorales are not on this machine. {error} {remedy}") from error
     return tuple(piece for piece in pieces if len(piece) >= _STEPS)
