@@ -27,6 +27,12 @@ from lnf_core import engines
 from lnf_core.laps import Lap, laps
 
 
+@pytest.fixture(autouse=True)
+def soon_warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models this small need not draw for a moment before they are timed."""
+    monkeypatch.setattr("lnf_core.laps._WARM_SECONDS", 0.02)
+
+
 def test_every_model_of_the_data_set_takes_part_and_says_how_many_steps_waited(here: Path) -> None:
     assert here.is_dir()
     shown = [race_payload(race) for race in Racing(LoadedModels()).run("jsb/af-scf", True, threading.Event())]
