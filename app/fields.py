@@ -160,11 +160,10 @@ class Settings:
             FieldError: a value out of range; it says which field.
         """
         entry = catalogue.find(checkpoint)
-        given = {field.name: values.get(field.name, field.default) for field in FIELDS}
-        for field in FIELDS:
-            if field.usual and empty(given[field.name]):
-                given[field.name] = field.usual(entry.dataset)
-        return cls(entry.name, **{field.name: field.parse(given[field.name], bounds) for field in FIELDS})
+        settings, problems = _judged(entry, bounds, values)
+        for problem in problems:
+            raise problem
+        return settings
 
     def query(self) -> str:
         """The query string that restores these settings, without the question mark."""
@@ -179,15 +178,37 @@ class Settings:
         return urlencode(values)
 
 
+def _judged(entry: catalogue.Entry, bounds: Bounds, given: Mapping[str, object]) -> tuple[Settings, list[FieldError]]:
+    """What can be had of ``given``, with what is usual in place of the rest, and what is wrong with the rest."""
+    values, problems = {}, []
+    for field in FIELDS:
+        usual = field.usual(entry.dataset) if field.usual else field.default
+        value = given.get(field.name, usual)
+        try:
+            values[field.name] = field.parse(usual if field.usual and empty(value) else value, bounds)
+        except FieldError as error:
+            problems.append(error)
+            values[field.name] = field.parse(usual, bounds)
+    return Settings(entry.name, **values), problems
+
+
+def _of_others(entry: catalogue.Entry, given: Mapping[str, object]) -> list[FieldError]:
+    """Why what a visitor brings along is not for ``entry``: text is not for music, nor notes for text."""
+    return [
+        FieldError(field.name, f"{entry.title} makes {entry.domain}; {field.name} is for {field.domain}.")
+        for field in FIELDS
+        if field.name in ("begin", "midi") and field.domain != entry.domain and not empty(given.get(field.name))
+    ]
+
+
 def check_own(entry: catalogue.Entry, given: Mapping[str, object]) -> None:
-    """Judge what a visitor brings along, by the names of :data:`FIELDS`: text is not for music, nor notes for text.
+    """Judge what a visitor brings along, by the names of :data:`FIELDS`.
 
     Raises:
         FieldError: it is for the other kind of model.
     """
-    for field in FIELDS:
-        if field.name in ("begin", "midi") and field.domain != entry.domain and not empty(given.get(field.name)):
-            raise FieldError(field.name, f"{entry.title} makes {entry.domain}; {field.name} is for {field.domain}.")
+    for problem in _of_others(entry, given):
+        raise problem
 
 
 assert [field.name for field in FIELDS] == [field.name for field in fields(Settings)][1:]
@@ -224,13 +245,9 @@ def read_query(query: Mapping[str, str], checkpoint: str | None, bounds_of: Call
         return None
     dataset, variant = (checkpoint or "jsb/af-scf").split("/")
     entry = catalogue.find(f"{given.pop('dataset', dataset)}/{given.pop('variant', variant)}")
-    bounds = bounds_of(entry.name)
-    while True:
-        try:
-            check_own(entry, given)
-            settings = Settings.check(entry.name, bounds, **given)
-        except FieldError as error:
-            problems.append(error)
-            del given[error.field]
-        else:
-            return Asked(settings, tuple(problems), "seed" not in given)
+    problems += _of_others(entry, given)
+    for problem in problems:
+        given.pop(problem.field, None)
+    settings, wrong = _judged(entry, bounds_of(entry.name), given)
+    seed_is_open = "seed" not in given or "seed" in {problem.field for problem in wrong}
+    return Asked(settings, (*problems, *wrong), seed_is_open)
