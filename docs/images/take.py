@@ -33,7 +33,7 @@ def take(browser: Browser, name: str, query: str = "", width: int = 1280, scheme
 
 # The other tabs: how each is opened, and what is there once it is whole.
 OTHERS = (
-    ("latent", "&dataset=ptb&variant=af-scf&seed=4&step=9", "#cloud .said", "draws"),
+    ("latent", "&dataset=ptb&variant=af-scf&seed=4&step=10", "#cloud .said", "draws"),
     ("inside", "&dataset=jsb&variant=af-scf", "#inside .reachWords", "noise of step"),
     ("learn", "&lesson=1&preset=two", "#lesson-1 .seen", "mode"),
     ("race", "&dataset=ptb&plain=1", "#race .said", "times as long"),
