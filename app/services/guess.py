@@ -23,7 +23,7 @@ from lnf_core.errors import DataError, InvalidInputError, LNFError
 
 ROUNDS = (1, 50)
 CHOICES = 3
-_STEPS = 24  # of each opening: six bars
+_STEPS = 24  # of each opening
 _DRAWN = 64  # steps of the pieces whose openings are taken, so that none has to end
 _MODEL = "jsb/af-scf"
 _PATIENCE = 10.0  # seconds the chorales' server may stay silent
