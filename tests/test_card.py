@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from lnf_core.cli import app
 from lnf_core.cli.tables import comparison, details, seeds, write_sections
-from lnf_core.comparison import REPORTED, Spread, compare
+from lnf_core.comparison import REPORTED, Spread, compare, compare_seeds
 from lnf_core.errors import InvalidInputError
+from lnf_core.storage.bundled import list_checkpoints
 from lnf_core.storage.card import dataset_title, model_card, variant_title
 from lnf_core.storage.files import read_config
 
@@ -85,6 +86,7 @@ def test_a_card_describes_its_checkpoint(tmp_path: Path, variant: str, words: st
     assert "license: mit" in front and "- music" in front
     for expected in (words, "6.789", "6.543", "epochs: 12", "minutes: 34.5", "parameters: 12345", f"tiny/{variant}"):
         assert expected in card
+    assert "divided by sum(T + 1) | 6.789 | 6.543 |" in card and "divided by sum(T) | 6.9 | 6.6 |" in card
 
 
 def test_a_checkpoint_may_be_called_more_than_its_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +127,20 @@ def test_seeds_are_told_with_their_mean_and_the_deviation_of_a_sample() -> None:
     table = seeds([Spread("jsb/af-scf", (1.0, 2.0, 4.0), ("python -m lnf_core evaluate",))])
     assert "| jsb/af-scf | 1.000, 2.000, 4.000 | 2.333 | 1.528 |" in table  # sqrt(7 / 3): n - 1 degrees of freedom
     assert table.endswith("- `python -m lnf_core evaluate`\n")
+
+
+def test_a_recipe_is_told_with_every_seed_that_was_measured() -> None:
+    """The first is the release, or what was kept of it where that has gone on since."""
+    figures = Path(__file__).resolve().parents[1] / "figures"
+    released = {entry.name: entry.path for entry in list_checkpoints()}
+    folders: dict[str, list[Path]] = {}
+    for folder in sorted(figures.glob("*/*.seed*")):
+        name = f"{folder.parent.name}/{folder.name.split('.')[0]}"
+        first = [] if folder.name.endswith(".seed0") else [released[name]]
+        folders.setdefault(name, first).append(folder)
+    figure = {name: [json.loads((at / "metrics.json").read_text()) for at in every] for name, every in folders.items()}
+    said = {name: tuple(metrics["valid"]["nll"] for metrics in every) for name, every in figure.items()}
+    assert {spread.name: spread.valid for spread in compare_seeds()} == said
 
 
 def test_the_details_hold_every_figure() -> None:

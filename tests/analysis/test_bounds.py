@@ -88,6 +88,14 @@ def test_default_counts_and_the_lone_group() -> None:
     assert bound_by_samples(model, x, LENGTHS, 30, seeded()) == curve
 
 
+def test_without_the_length_the_steps_alone_are_scored() -> None:
+    model, x = model_and_batch()
+    curve = bound_by_samples(model, x, LENGTHS, 6, seeded(), with_length=False)
+    nats = model.bound(x, LENGTHS, 6, seeded()).log_likelihood - model.length_prior.log_prob(LENGTHS)
+    assert curve.steps == int(LENGTHS.sum())
+    assert curve.bounds[-1] == pytest.approx(float(nats.sum()) / curve.steps, rel=1e-6)
+
+
 def test_counts_may_be_numpys() -> None:
     model, x = model_and_batch()
     curves = [bound_by_samples(model, x, LENGTHS, 6, seeded(), counts=counts) for counts in (np.array([1, 6]), [1, 6])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from scipy import linalg
 from tiny_models import tiny_model
 
 from lnf_core.analysis.latents import draw_step, read_past, separating_directions
@@ -43,6 +44,23 @@ def test_a_draw_is_what_the_prior_makes_of_that_noise(variant: str, domain: str)
         torch.testing.assert_close(own[0], sample.probabilities[step, 0])
 
 
+@pytest.mark.parametrize("domain", ["music", "text"])
+def test_a_draw_is_decoded_where_it_stands(domain: str) -> None:
+    model = tiny_model("af-scf", domain)
+    assert isinstance(model, LatentFlow)
+    with torch.no_grad():
+        for parameter in model.decoder.parameters():
+            parameter.mul_(6.0)  # what surrounds a step has a say in its symbol
+    sample = model.sample(1, 6, generator=seeded(0))
+    assert sample.z is not None
+    past = read_past(model, sample.z[:, 0])
+    for step in (0, 3):
+        cloud = draw_step(model, past, step, 200, generator=seeded(step), symbols=200)
+        features = torch.cat([cloud.layers[-1], past.decoder_context[step].expand(200, -1)], -1)
+        likeliest = model.emission.pick(model.emission.probabilities(model.emission.logits(features)), None)
+        assert torch.equal(cloud.symbols[cloud.labels], likeliest)
+
+
 def test_classes_are_counted_from_the_most_frequent_on() -> None:
     model = tiny_model("af-scf", "text")
     assert isinstance(model, LatentFlow)
@@ -71,14 +89,29 @@ def test_the_plane_separates_classes_and_not_what_varies_most() -> None:
     assert directions[:, [0, 3, 4, 5]].abs().max() < 0.1
 
 
-def test_a_rare_class_far_away_does_not_decide_the_plane() -> None:
+@pytest.mark.parametrize(("count", "far"), [(30, 12.0), (4, 200.0)])  # one draw in a hundred; too few to count at all
+def test_a_rare_class_far_away_does_not_decide_the_plane(count: int, far: float) -> None:
     generator = seeded(0)
     labels = torch.randint(3, (3000,), generator=generator)
-    labels[:30] = 3  # one draw in a hundred, at twice the distance
+    labels[:count] = 3
     points = torch.randn(3000, 4, generator=generator)
-    for label, distance in ((1, 6.0), (2, 6.0), (3, 12.0)):
+    for label, distance in ((1, 6.0), (2, 6.0), (3, far)):
         points[:, label] += distance * (labels == label)
     assert separating_directions(points, labels)[:, [0, 3]].abs().max() < 0.2
+
+
+def test_the_plane_has_most_of_the_variance_between_classes_against_that_within() -> None:
+    generator = seeded(0)
+    labels = torch.multinomial(torch.tensor([0.5, 0.3, 0.15, 0.05]), 4000, replacement=True, generator=generator)
+    points = torch.randn(4000, 5, generator=generator, dtype=torch.float64)
+    for label, distance in ((1, 4.0), (2, 6.0), (3, 11.0)):
+        points[:, label] += distance * (labels == label)
+    means = torch.stack([points[labels == label].mean(0) for label in range(4)])
+    within, between = (torch.cov(values.T) for values in (points - means[labels], means[labels]))
+    _, axes = linalg.eigh(between.numpy(), within.numpy())  # of all directions, those of the largest ratio last
+    best = torch.linalg.qr(torch.from_numpy(axes[:, -2:])).Q
+    plane = separating_directions(points, labels)
+    torch.testing.assert_close(plane.T @ plane, best @ best.T, atol=0.02, rtol=0)
 
 
 @pytest.mark.parametrize("classes", [1, 2])

@@ -63,6 +63,13 @@ def test_long_clusters_side_by_side_are_told_apart(size: int) -> None:
     assert count_modes(points @ turn, generator=seeded(0)).count == 3
 
 
+def test_a_valley_in_three_directions_is_as_deep_as_its_density_says() -> None:
+    """Its log density is the number of directions times that of a distance: here half a nat, were it not multiplied."""
+    points = torch.randn(2000, 3, generator=seeded(0))
+    points[:1000, 0] += 4.4
+    assert count_modes(points, generator=seeded(0)).count == 2
+
+
 # Of 4,096 draws only some are paired, and halves are cut: in 2 and 16 dimensions as in 40.
 @pytest.mark.parametrize(
     ("size", "count"), [*((size, 1000) for size in (1, 2, 16, 40)), *((size, 4096) for size in (1, 40))]
@@ -133,6 +140,13 @@ def test_a_peak_is_merged_by_its_height_above_the_saddle() -> None:
     assert merge_peaks(heights, near, peaks, 0.2).tolist() == [1, 1, 1, 3, 3, 5, 5]
     assert merge_peaks(heights, near, peaks, 0.5).tolist() == [1, 1, 1, 3, 3, 3, 3]
     assert merge_peaks(heights, near, peaks, 0.9).tolist() == [1] * 7
+
+
+def test_a_peak_is_held_to_its_own_highest_saddle() -> None:
+    # 5 stands 2.5 above the way to 10; 4 belongs to 5, which it nearly touches, although it is as far from 10.
+    heights = torch.tensor([10.0, 2.5, 4.0, 3.5, 5.0], dtype=torch.float64).numpy()
+    near = torch.tensor([[1, 1], [0, 2], [1, 3], [2, 4], [3, 3]]).numpy()
+    assert merge_peaks(heights, near, torch.tensor([0, 0, 2, 4, 4]).numpy(), 2.0).tolist() == [0, 0, 4, 4, 4]
 
 
 @pytest.mark.parametrize("domain", ["music", "text"])

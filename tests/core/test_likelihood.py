@@ -251,6 +251,19 @@ def test_more_samples_are_averaged_as_the_protocol_says(samples: int) -> None:
     assert float(again) == pytest.approx(log_mean, rel=1e-5)
 
 
+@pytest.mark.parametrize("variant", ["af-scf", "lstm"])
+def test_evaluation_draws_no_dropout(variant: str) -> None:
+    model = small_model(variant, "categorical", dropout=0.5)
+    data = sequences(model, "categorical")
+
+    def run() -> Evaluation:
+        return evaluate(model, data, domain="text", samples=2, generator=torch.Generator().manual_seed(0))
+
+    resting = run()
+    model.train()
+    assert run() == resting
+
+
 def test_thousands_of_steps_are_summed_in_float64() -> None:
     generator = torch.Generator().manual_seed(0)
     log_px, kl = (scale * torch.rand(4653, 2, 3, generator=generator) for scale in (-9.0, 5.0))

@@ -93,6 +93,22 @@ def test_step_terms_are_those_of_the_model(tmp_path: Path) -> None:
     assert row["kl"] == pytest.approx(elbo.kl.sum().item() / symbols, rel=1e-4)
 
 
+@pytest.mark.parametrize("variant", ["lstm", "af-scf"])
+def test_dropout_and_the_draws_of_z_are_other_ones_at_every_step(tmp_path: Path, variant: str) -> None:
+    """One sequence and weights that stand still: the baseline's losses differ by dropout alone, the flow's by z."""
+    data = text_data(train=1)
+    dropped = 0.5 if variant == "lstm" else 0.0
+    config = tiny_config(
+        variant,
+        data,
+        max_steps=3,
+        learning_rate=1e-12,
+        model=tiny_model_config(variant, data, dropout=dropped),
+    )
+    Trainer(config, data, tmp_path, device="cpu").run()
+    assert len({round(row["reconstruction"], 4) for row in events_of(tmp_path)}) == 3
+
+
 def test_only_full_kl_weight_is_selected_and_the_best_is_released(tmp_path: Path) -> None:
     events = run(tmp_path, max_epochs=5, valid_every=4)
     chosen = [event for event in valids(events) if event.best]
