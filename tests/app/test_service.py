@@ -24,15 +24,16 @@ from app.fields import Settings
 from app.limits import LIMITS, FieldError
 from app.services import sampling as service
 from app.services.models import LoadedModels
-from app.services.sampled import Music, Text
+from app.services.sampled import Drawn, Music, Text
 from app.services.sampling import Sampling
 from app.services.sound import Sound
 from app.tabs.sounds import sound_server, tuning_server
 from app.turns import Turns
 from app.widgets import for_clients
-from app.widgets.piano_roll.payload import roll_payload
+from app.widgets.piano_roll.payload import roll_payload, tuned_payload
+from app.widgets.status.payload import status
 from app.widgets.text_lines.payload import text_payload
-from lnf_core.analysis.statistics import music_statistics
+from lnf_core.analysis.statistics import MusicStatistics, music_statistics
 from lnf_core.engines.numba_cpu.engine import NumbaEngine
 from lnf_core.models.build import build_model
 from lnf_core.music import Performance
@@ -61,15 +62,18 @@ def music(sampling: Sampling, folder: Path, **values: object) -> Music:
 
 
 def test_music_matches_its_midi_and_its_sound(here: Path, sampling: Sampling, tmp_path: Path) -> None:
-    result = music(sampling, tmp_path, tempo=120)
+    result = music(sampling, tmp_path, tempo=120, length=11)
     assert len(result.pieces) == 2 and result.data is None  # nobody measured this untrained model
-    shown = roll_payload(result)
+    shown = for_clients(roll_payload(result))
     assert all(sample["habits"].startswith("This piece: ") for sample in shown["samples"])
-    assert shown["data_habits"] == ""
+    assert shown["data_habits"] == "" and shown["seconds_per_beat"] == 0.5
+    for piece, sample in zip(result.pieces, shown["samples"], strict=True):
+        assert sample["notes"] == [pytest.approx(note) for note in piece.notes]
+        assert (sample["seconds"], sample["steps"]) == (5.5, 11)
     assert result.pieces[0].statistics == music_statistics([result.pieces[0].roll])
     for piece in result.pieces:
         assert torch.equal(Performance("jsb").read(piece.midi).roll, piece.roll)
-        assert piece.seconds == pytest.approx(12 * 0.5)
+        assert piece.seconds == pytest.approx(11 * 0.5)
         drawn = torch.zeros_like(piece.roll)
         for start, held, pitch in piece.notes:
             drawn[round(start / 0.5) : round((start + held) / 0.5), pitch - 21 + 12] = (
@@ -79,6 +83,52 @@ def test_music_matches_its_midi_and_its_sound(here: Path, sampling: Sampling, tm
         with wave.open(str(Sound().of(piece.midi, "wav"))) as sound:
             assert (sound.getframerate(), sound.getsampwidth()) == (44100, 2)
             assert sound.getnframes() / 44100 >= piece.seconds
+
+
+def test_what_a_piece_is_like_is_said_in_words(here: Path, sampling: Sampling, tmp_path: Path) -> None:
+    drawn = music(sampling, tmp_path)
+    choir = MusicStatistics(8, notes=3.4, three_or_four_notes=0.5, triads=0.9, clashes=0.12, wide_leaps=None)
+    words = "3.4 notes at a time, three or four 50% of the time"
+    shown = roll_payload(replace(drawn, data=choir, pieces=(replace(drawn.pieces[0], statistics=choir),)))
+    triads = "90% of the chords are plain triads or sevenths"
+    assert shown["data_habits"] == f"The music it learnt from: {words}, {triads}, 0.12 semitone clashes at a time."
+    assert shown["samples"][0]["habits"] == f"This piece: {words}, {triads}, 0.12 semitone clashes at a time."
+    assert "from bass (dark) to soprano (light)" in shown["caption"]
+    tunes = replace(drawn, data=replace(choir, triads=None), entry=catalogue.describe("nottingham/af-scf"))
+    shown = roll_payload(tunes)
+    assert shown["data_habits"].endswith(f": {words}, 0.12 semitone clashes at a time.")
+    assert "from low (dark) to high (light)" in shown["caption"]
+
+
+@pytest.mark.parametrize(
+    ("drawn", "given", "words"),
+    [
+        (Drawn(0.9, "eager", 12, 12), 0.0, "2 samples drawn in 900 ms, 12 steps one after another, seed 3."),
+        (Drawn(1.26, "eager", 12, 2), 0.0, "2 samples drawn in 1.3 s, 2 steps one after another, seed 3."),
+        (Drawn(1e-5, "eager", 2, 1), 1.5, "2 samples that go on from yours drawn in 1 ms, all steps at once, seed 3."),
+        (None, 0.0, "2 samples, seed 3."),
+    ],
+)
+def test_the_line_above_says_what_was_drawn_and_how(
+    here: Path, sampling: Sampling, tmp_path: Path, drawn: Drawn | None, given: float, words: str
+) -> None:
+    result = replace(music(sampling, tmp_path), drawn=drawn, given=given)
+    assert status(result)["text"] == f"AF/SCF · JSB Chorales: {words}"
+    alone = replace(result, settings=replace(result.settings, count=1))
+    one = words.replace("2 samples that go", "1 sample that goes").replace("2 samples", "1 sample")
+    assert status(alone)["text"] == f"AF/SCF · JSB Chorales: {one}"
+
+
+@pytest.mark.parametrize(
+    ("name", "draw", "words"),
+    [("af-scf", True, ", every key drawn"), ("af-scf", False, ", likeliest keys"), ("lstm", False, "")],
+)
+def test_of_music_the_line_below_says_how_keys_were_chosen(
+    here: Path, sampling: Sampling, tmp_path: Path, name: str, draw: bool, words: str
+) -> None:
+    result = replace(music(sampling, tmp_path, draw=draw), entry=catalogue.describe(f"jsb/{name}"))
+    how = {"af-scf": "step by step", "lstm": "symbol by symbol"}[name]
+    assert roll_payload(result)["details"] == f"{how}, seed 3, temperature 1{words}"
 
 
 @pytest.mark.parametrize("checkpoint", ["jsb/af-scf", "ptb/lstm"])
@@ -108,6 +158,9 @@ def test_a_silent_piece_stays_silent_at_another_tempo(here: Path, sampling: Samp
     tuned = sampling.tuned(slow, [(piece.midi, 8) for piece in drawn], tmp_path / "tuned")
     assert all(torch.equal(piece.roll, roll) for piece, roll in zip(tuned, rolls, strict=True))
     assert [piece.seconds for piece in tuned] == pytest.approx([8 * 60 / 50] * 2)
+    shown = tuned_payload(tuned, 60 / 50)
+    assert [sample["seconds"] for sample in shown["samples"]] == pytest.approx([9.6] * 2)
+    assert shown["seconds_per_beat"] == 1.2
 
 
 def test_what_the_visitor_asked_for_reaches_the_model(here: Path, sampling: Sampling, tmp_path: Path) -> None:
@@ -198,6 +251,10 @@ def test_lines_carry_the_probability_of_each_symbol(
     settings = Settings.check(f"ptb/{variant}", length=9, count=3, seed=2)
     result = sampling.sample(settings, tmp_path)
     assert isinstance(result, Text) and len(result.lines) == 3
+    shown = for_clients(text_payload(result))
+    assert shown["caption"].startswith("Each character is tinted by the probability the model") is (variant == "lstm")
+    for line, sent in zip(result.lines, shown["lines"], strict=True):
+        assert sent == {"symbols": list(line.symbols), "sure": [round(100 * chance) for chance in line.sureness]}
     checkpoint = lnf_core.load(f"ptb/{variant}")
     sample = checkpoint.model.sample(3, 9, generator=torch.Generator().manual_seed(2))
     for index, line in enumerate(result.lines):
@@ -276,6 +333,10 @@ def test_sound_waits_for_what_is_drawn_but_not_for_ever(here: Path, tmp_path: Pa
     assert run(asked(Turns(patience=0.05), [])) == ["flac", "wav", "drawn"]
 
     turns, during = Turns(), []
+    with turns.drawing():
+        with turns.drawing():
+            pass
+        assert turns.busy  # the other goes on
     sampling = Sampling(turns=turns)
     settings = Settings.check("jsb/af-scf", length=12, seed=1)
     sampling.sample(settings, tmp_path, lambda *_: during.append(turns.busy))

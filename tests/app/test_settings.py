@@ -48,12 +48,21 @@ def test_one_table_says_it_all() -> None:
     ("field", "value"),
     [("length", 99), ("count", 0), ("temperature", None), ("seed", -1), ("tempo", 1e9), ("instrument", "Kazoo"),
      ("instrument", ["Harp"]),
-     ("draw", "perhaps"), ("begin", "a" * 289), ("midi", 3)],
+     ("draw", "perhaps"), ("begin", "a" * 288), ("midi", 3)],
 )  # fmt: skip
 def test_a_refusal_knows_its_field(here: Path, field: str, value: object) -> None:
     with pytest.raises(FieldError) as caught:
         Settings.check(NAME, (1, 12), **{field: value})
     assert caught.value.field == field
+
+
+def test_a_refusal_says_what_is_accepted_to_the_last_digit(here: Path) -> None:
+    with pytest.raises(FieldError, match=r"^The seed is -1; give a whole number from 0 to 2147483647\.$"):
+        Settings.check(NAME, seed=-1)
+    assert Settings.check(NAME, seed=2147483647).seed == 2147483647  # both ends are
+    with pytest.raises(FieldError, match="has 288 characters; give at most 287"):
+        Settings.check("ptb/lstm", begin="a" * 288)
+    assert len(Settings.check("ptb/lstm", begin="a" * 287).begin) == 287
 
 
 def test_a_tab_there_is_not_is_said(here: Path) -> None:
@@ -70,7 +79,7 @@ def test_a_wrong_temperature_is_one_sentence(here: Path, value: object) -> None:
         Settings.check(NAME, temperature=value)
     text = str(caught.value)
     assert text.startswith("The temperature is ") and text.endswith(".") and "\n" not in text
-    assert "0.1 to 2" in text
+    assert "0.1 to 2" in text and len(text) < 140  # however long the value is
 
 
 @pytest.mark.parametrize("value", [0, -3, 9, 1e9, 2.5, "many", math.nan, None])
@@ -107,7 +116,7 @@ def test_whole_numbers_may_come_as_text() -> None:
 def test_blank_fields_draw_a_seed_and_leave_the_length_open(here: Path) -> None:
     drawn = [Settings.check(NAME, length="", seed=" ") for _ in range(20)]
     assert all(settings.length is None for settings in drawn)
-    assert len({settings.seed for settings in drawn}) > 1
+    assert len({settings.seed for settings in drawn}) > 15
     assert all(LIMITS.seed[0] <= settings.seed <= LIMITS.seed[1] for settings in drawn)
 
 
@@ -143,6 +152,15 @@ def test_a_link_without_settings_changes_nothing(here: Path) -> None:
 def test_a_partial_link_keeps_the_rest(here: Path) -> None:
     found = followed({"variant": "af-af", "seed": "5"})
     assert (found.checkpoint, found.seed, found.temperature) == ("jsb/af-af", 5, 1.0)
+    opened, chosen = read_query({"seed": "5"}, None, lambda _: (1, 12)), link({"variant": "af-af"}, NAME)
+    assert opened is not None and opened.settings.checkpoint == NAME and not opened.seed_is_open
+    assert chosen is not None and chosen.seed_is_open
+
+
+def test_of_another_tab_s_link_the_model_alone_is_taken(here: Path) -> None:
+    asked = link({"tab": "latent", "variant": "af-af", "seed": "5", "step": "3", "length": "99"}, NAME)
+    assert asked is not None and not asked.problems and asked.seed_is_open
+    assert (asked.settings.checkpoint, asked.settings.length) == ("jsb/af-af", None)
 
 
 @pytest.mark.parametrize("query", [{"dataset": "zzz"}, {"variant": "lstm"}, {"tab": "no"}])
@@ -167,7 +185,10 @@ def test_what_a_link_cannot_have_is_told_and_the_rest_is_followed(here: Path) ->
         assert [problem.field for problem in asked.problems] == [name] and words in str(asked.problems[0])
 
 
-@pytest.mark.parametrize(("given", "expected"), [(True, True), ("1", True), (None, False), ("", False), ("0", False)])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [(True, True), ("1", True), ("true", True), (None, False), ("", False), ("0", False), ("false", False)],
+)
 def test_drawing_is_switched_by_page_and_link(here: Path, given: object, expected: bool) -> None:
     settings = Settings.check("jsb/af-scf", draw=given)
     assert settings.draw is expected
