@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any
 
 import pytest
 
 from app.limits import FieldError
 from app.services.annealing import Annealing
+from lnf_core.training.collapse import Walk, Watched
 
 
 def until_done(annealing: Annealing, seed: int) -> dict[str, Any]:
@@ -33,6 +35,12 @@ def test_everybody_sees_the_same_runs_and_each_is_trained_once() -> None:
         assert found["points"][0][-1][1] == found["points"][1][0][1] == 1.0
         assert [len(lines) for lines in found["written"]] == [4, 4] and found["ahead"] == 0
     assert first["points"] != second["points"]
+    source = Walk()
+    assert (first["entropy"], first["unconditional"]) == (round(source.entropy, 4), round(source.unconditional, 4))
+    for annealed, curve in zip((True, False), first["points"], strict=True):  # a point is the mean of three steps
+        three = list(islice(Watched(annealed, 1, 12, source).run(), 3))
+        means = [sum(getattr(one, name) for one in three) / 3 for name in ("reconstruction", "kl")]
+        assert curve[0][2:] == pytest.approx(means, abs=1e-3)
     assert annealing.view({"seed": 1, "after": 3})["points"] == [curve[3:] for curve in first["points"]]
     assert until_done(Annealing(steps=12), 1)["points"] == first["points"]
 

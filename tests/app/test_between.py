@@ -15,9 +15,10 @@ from app.services.between import STOPS, Between
 from app.services.models import LoadedModels
 from app.services.sampled import Music, Text
 from app.services.sampling import Sampling
-from app.services.sequences import Sequences
+from app.services.sequences import Request, Sequences
 from app.services.sound import Sound
 from app.tabs.between import BetweenPart
+from lnf_core.analysis.interpolation import interpolate
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,11 @@ def test_music_goes_from_one_piece_to_the_other(between: Between, name: str, thr
 
 def test_text_goes_from_one_line_to_the_other(between: Between, tmp_path: Path) -> None:
     way = between.way("ptb/af-scf", 1, 2, "noise", tmp_path).result
+    first, second = (between._sequences.get(Request("ptb/af-scf", seed, 1)) for seed in (1, 2))
+    mixed = interpolate(first.model, first.x, second.x, STOPS, space="eps", engine=first.sampler)
+    assert first.vocabulary is not None
     assert isinstance(way, Text) and len({line.text for line in way.lines}) == STOPS
+    assert [line.text for line in way.lines] == [first.vocabulary.decode(sample.sequence(0)) for sample in mixed]
     assert way.file.name == "ptb-af-scf-seed1-to-seed2-noise.txt" and way.file.read_text().count("\n") == STOPS
     assert all(0 <= chance <= 1 for line in way.lines for chance in line.sureness)
 
@@ -62,6 +67,7 @@ def test_a_mix_names_its_seeds_as_they_were_understood(between: Between) -> None
         (("jsb/af-scf", "x", 2, "noise"), "The first seed is x"),
         (("jsb/af-scf", 1, "", "noise"), "The second seed is empty"),
         (("jsb/af-scf", 1, 2, "walls"), "choose one of: noise, vectors"),
+        (("jsb/af-scf", 1, 2, "x" * 1000), "'x{39,40}'; choose one of"),
         (("jsb/af-scf", 1, 2, ["noise"]), "choose one of: noise, vectors"),
         (("jsb/lstm", 1, 2, "noise"), "no latent space"),
     ],

@@ -30,6 +30,7 @@ def test_one_of_three_is_a_piece_no_model_was_trained_on(chorales: None, data_ro
     def found(roll: torch.Tensor, pieces: tuple[torch.Tensor, ...]) -> bool:
         return any(torch.equal(piece[:24], roll) for piece in pieces)
 
+    seen: list[torch.Tensor] = []
     for number in range(1, 4):
         pieces = guess.round(number, tmp_path / str(number)).pieces
         names = [f"which-is-bach-round{number}-{place}.mid" for place in (1, 2, 3)]  # not whose they are
@@ -38,8 +39,11 @@ def test_one_of_three_is_a_piece_no_model_was_trained_on(chorales: None, data_ro
         assert [roll.shape for roll in rolls] == [(24, 88)] * CHOICES
         assert [found(roll, data.test) for roll in rolls] == [at == guess.answer(number) for at in range(CHOICES)]
         assert not any(found(roll, data.train) for roll in rolls)
+        assert not any(found(roll, tuple(seen)) for roll in rolls)  # every round is another
+        seen += rolls
 
-    assert {guess.answer(number) for number in range(1, 51)} == {0, 1, 2}
+    for number in range(1, 49, 3):
+        assert {guess.answer(at) for at in range(number, number + 3)} == {0, 1, 2}
 
 
 def test_guesses_are_counted_for_each_round() -> None:

@@ -18,6 +18,7 @@ from app.services.inside import InsideViews
 from app.services.models import LoadedModels
 from app.services.sequences import Sequences
 from lnf_core.models.latent_flow import LatentFlow
+from lnf_core.music import note_name
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def test_the_steps_and_the_bound_are_the_models(views: InsideViews) -> None:
     elbo = model.elbo(x, lengths, 16, torch.Generator().manual_seed(5))
     total = float(elbo.log_p_length[0] - elbo.value[0].detach())
     assert sum(shown["reconstruction"]) + sum(shown["kl"]) == pytest.approx(total, abs=0.01)
+    assert shown["length_nats"] == pytest.approx(-float(elbo.log_p_length[0]), abs=1e-3)
     bound = model.bound(x, lengths, 64, torch.Generator().manual_seed(5))
     assert shown["bound"][-1]["draws"] == 64
     assert shown["bound"][-1]["nats"] == pytest.approx(-float(bound.log_likelihood[0]) / 9, abs=1e-3)
@@ -52,6 +54,9 @@ def released() -> InsideViews:
 def test_music_is_taken_apart_into_notes(released: InsideViews) -> None:
     shown = released.view({"checkpoint": "jsb/iaf-scf", "seed": 1})
     assert shown["layers"][-1] and all(start + held <= len(shown["names"]) for start, held, _ in shown["layers"][-1])
+    # Read back, most notes are those of the sequence, which its names tell as they sound.
+    heard = [note_name(pitch - 21) in shown["names"][start].split() for start, _, pitch in shown["layers"][-1]]
+    assert sum(heard) > len(heard) / 2
 
 
 def test_rounding_that_grows_along_an_unlikely_sequence_is_told_from_the_flow_s_own(released: InsideViews) -> None:
@@ -75,6 +80,7 @@ def test_a_length_no_training_sequence_has_leaves_the_choice_of_the_end_out(rele
 def test_the_noise_of_a_step_reaches_no_earlier_vector(released: InsideViews, name: str, words: str) -> None:
     shown = released.poke({"checkpoint": name, "seed": 1, "step": 6})
     assert shown["step"] == 6 and not any(shown["z"][:5]) and shown["z"][5] > 0 and any(shown["z"][6:])
+    assert any(shown["x"][:5])  # what is read moves on both sides
     assert words in shown["said"] and "no earlier one did" in shown["said"]
 
 

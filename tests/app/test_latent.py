@@ -6,6 +6,7 @@ import base64
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ import app
 import lnf_core
 from app.limits import FieldError
 from app.services.latent import DRAWS, LatentViews, percent
+from app.services.latent import _said as said
 from app.services.models import LoadedModels
 from app.services.sequences import Request, Sequences, chord
 from lnf_core.analysis.latents import draw_step, read_past
+from lnf_core.analysis.modes import Modes
 from lnf_core.models.latent_flow import LatentFlow
 
 
@@ -57,7 +60,8 @@ def test_the_points_are_the_models_draws(views: LatentViews, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "words"), [(0.105, "10%"), (0.115, "12%"), (0.0345, "3.5%"), (0.9998, "over 99%"), (1.0, "100%")]
+    ("share", "words"),
+    [(0.105, "10%"), (0.115, "12%"), (0.0345, "3.5%"), (0.1, "10%"), (0.995, "over 99%"), (1.0, "100%")],
 )
 def test_shares_are_rounded_once(share: float, words: str) -> None:
     assert percent(share) == words
@@ -85,6 +89,26 @@ def test_typed_text_is_the_sequence(views: LatentViews) -> None:
     assert "text=abba" in payload["status"]["query"] and "After “ab”" in payload["said"]
 
 
+def test_what_the_draws_decode_to_is_said_of_the_first_four(here: Path) -> None:
+    sequences, typed = Sequences(LoadedModels()), "abcd efgh " * 6
+    studied = sequences.get(Request("ptb/af-scf", 3, 5))
+    assert studied.vocabulary is not None
+    studied = replace(studied, x=studied.vocabulary.encode(typed))
+    shares = {" ": 0.5, "a": 0.3, "b": 0.1, "c": 0.05, "d": 0.04}
+    symbols = [{"name": name, "share": share, "percent": percent(share)} for name, share in shares.items()]
+    named = "“space” 50%, “a” 30%, “b” 10%, “c” 5.0%"
+    one = Modes(1, 1, 1, torch.zeros(1, 4), torch.ones(1), torch.zeros(DRAWS), "")
+    assert said(studied, symbols, replace(one, count=2, high=3), 55) == (
+        f"After “{typed[14:54]}”, 4,096 draws of the hidden vector decode to {named} and others. "
+        "After the last layer their density has 2 (1 to 3) hills (modes)."
+    )
+    symbols[0]["share"] = 0.55
+    assert said(studied, symbols, one, 1) == (
+        f"At step 1, 4,096 draws of the hidden vector decode to {named}. "
+        "After the last layer their density has 1 hill (mode)."
+    )
+
+
 def test_chords_are_named_as_they_sound() -> None:
     keys = torch.zeros(88)
     keys[[51, 55, 58]] = 1.0  # C5 E5 G5 in the columns of JSB, which sound an octave lower
@@ -109,10 +133,14 @@ def test_the_model_without_bends_stands_beside() -> None:
     views = LatentViews(Sequences(LoadedModels()))
     assert views.view({"checkpoint": "jsb/af-af", "seed": 1, "step": 5})["beside"] is None
     asked = {"checkpoint": "jsb/af-scf", "seed": 1, "step": 5}
-    assert set(views.view(asked)["beside"]) == {"title"}
-    shown = views.view(asked | {"beside": True})
+    alone, shown = views.view(asked), views.view(asked | {"beside": True})
+    assert set(alone["beside"]) == {"title"}
+    assert "beside" not in alone["status"]["query"] and "beside=1" in shown["status"]["query"]
     points, _ = unpacked(shown["beside"])
     x = views._sequences.get(Request("jsb/af-scf", 1, 5)).x  # both are given the same steps
+    other = Request("jsb/af-scf", 2, 5)
+    beside = views._sequences.beside(views._sequences.get(other), other)
+    assert beside is not None and torch.equal(beside.x, views._sequences.get(other).x)
     model = lnf_core.load("jsb/af-scf-affine").model
     assert isinstance(model, LatentFlow)
     read = model.reconstruct(x[:, None], torch.tensor([len(x)]))

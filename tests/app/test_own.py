@@ -14,6 +14,7 @@ from gradio_client.exceptions import AppError
 
 import lnf_core
 from app import catalogue
+from app.cache import uploaded
 from app.fields import Settings
 from app.limits import FieldError
 from app.services.inside import InsideViews
@@ -22,7 +23,9 @@ from app.services.own import read_music, read_text
 from app.services.sampled import Music, Text
 from app.services.sampling import Sampling
 from app.services.sequences import Sequences
+from app.widgets.piano_roll.payload import roll_payload
 from app.widgets.status.payload import status
+from app.widgets.text_lines.payload import text_payload
 from lnf_core.analysis.keys import likeliest_key
 from lnf_core.data import Vocabulary
 from lnf_core.music import Performance, roll_to_midi
@@ -61,7 +64,8 @@ def test_music_goes_on_from_a_file(here: Path, sampling: Sampling, midi: Path, t
     model = lnf_core.load(f"jsb/{variant}").model
     search = likeliest_key(model, Performance("jsb").read(midi).roll, generator=torch.Generator().manual_seed(0))
     wanted = search.rolls[search.best]
-    assert result.given == pytest.approx(6 * 60 / 96)
+    assert result.given == pytest.approx(6 * 60 / 96) and roll_payload(result)["given"] == 3.75
+    assert status(result)["without"]  # no link holds the file
     for piece in result.pieces:
         assert piece.roll.shape == (12, 88)
         torch.testing.assert_close(piece.roll[:6], wanted)
@@ -87,7 +91,7 @@ def test_notes_faster_than_the_models_grid_are_told_of(here: Path, sampling: Sam
 def test_text_goes_on_from_what_is_typed(here: Path, sampling: Sampling, tmp_path: Path, variant: str) -> None:
     settings = Settings.check(f"ptb/{variant}", count=3, seed=4, begin="abba")
     result = sampling.sample(settings, tmp_path)
-    assert isinstance(result, Text) and result.given == 4
+    assert isinstance(result, Text) and result.given == text_payload(result)["given"] == 4
     assert all(line.text.startswith("abba") and 4 < len(line.symbols) <= 12 for line in result.lines)
     assert len({line.text for line in result.lines}) > 1
     assert "begin=abba" in settings.query()
@@ -159,6 +163,15 @@ def test_clients_send_files(server: str, midi: Path, tmp_path: Path) -> None:
 def test_only_files_that_were_sent_are_looked_into(here: Path, path: object) -> None:
     with pytest.raises(FieldError, match="was sent here"):
         InsideViews(Sequences(LoadedModels())).view({"checkpoint": "jsb/af-scf", "midi": path})
+
+
+@pytest.mark.parametrize("name", ["song.mid", "Song.MID", "song.midi"])
+def test_a_file_that_was_sent_is_known_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    sent = tmp_path.resolve() / name
+    assert uploaded(str(sent)) == uploaded(f"{sent.parent}/folder/../{name}") == str(sent)
+    with pytest.raises(FieldError, match="not a MIDI file"):
+        uploaded(f"{sent}.txt")
 
 
 @pytest.mark.browser

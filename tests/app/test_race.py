@@ -35,13 +35,19 @@ def soon_warm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_model_of_the_data_set_takes_part_and_says_how_many_steps_waited(here: Path) -> None:
     assert here.is_dir()
-    shown = [race_payload(race) for race in Racing(LoadedModels()).run("jsb/af-scf", True, threading.Event())]
+    races = list(Racing(LoadedModels()).run("jsb/af-scf", True, threading.Event()))
+    shown = [race_payload(race) for race in races]
+    driven = [(one.runner.entry.variant.name, one.lap) for one in races[-1].driven]
+    told = races[-2].driven[-1]
+    assert races[-2].now == f"{told.runner.title} drew {told.lap.length} beats in {1e3 * told.lap.seconds:,.1f} ms"
     assert [len(value["rows"]) for value in shown] == sorted(len(value["rows"]) for value in shown)
     assert all(value["running"] for value in shown[:-1]) and not shown[-1]["running"]
     rows = [row for row in shown[-1]["rows"] if row["engine"] == "eager"]
     assert {row["variant"] for row in rows} == {"af-af", "af-scf", "iaf-scf"}  # the LSTM of the fixture is broken
     for row in rows:
-        assert row["milliseconds"] > 0
+        whose = (row["variant"], row["engine"], row["length"])
+        lap = next(lap for name, lap in driven if (name, lap.engine, lap.length) == whose)
+        assert row["milliseconds"] == pytest.approx(1e3 * lap.seconds, abs=1e-3) and lap.seconds > 0
         assert row["dependent_steps"] == (1 if row["variant"] == "iaf-scf" else row["length"])
     assert "in turn" in shown[-1]["said"] and "plain=1" in shown[-1]["status"]["query"]
     assert any(text.startswith("LSTM cannot take part") for text in shown[-1]["left_out"])
@@ -77,10 +83,16 @@ def test_a_race_without_contrast_says_so() -> None:
     assert said(times("eager", 32, af_scf=10.0, iaf_scf=10.4), "steps") == (
         "Plain PyTorch, 32 steps: all took about as long, 10.0 ms to 10.4 ms."
     )
+    assert "AF/AF took 1.2 times as long" in said(times("eager", 32, af_af=12.0, af_scf=10.0), "steps")
+    slow = times("eager", 32, af_af=2500.0, af_scf=2400.0)
+    assert said(slow, "steps").endswith("about as long, 2.4 s to 2.5 s.")
     assert said(times("eager", 32, af_af=1500.0, af_scf=10.0, iaf_scf=12.0), "steps") == (
         "Plain PyTorch, 32 steps: AF/SCF was quickest with 10.0 ms, AF/AF took 150.0 times as long, "
         "32 steps in turn each; IAF/SCF, with 1 step in turn, took 12.0 ms."
     )
+    both = times("eager", 32, af_scf=30.0), times("numba_cpu", 32, af_scf=10.0), times("numba_cpu", 32, af_scf=29.0)
+    assert said(both[0] + both[1], "steps") == "Compiling makes AF/SCF 3.0 times as quick at 32 steps."
+    assert said(both[0] + both[2], "steps") == "Compiling gains next to nothing at 32 steps."
     assert said(times("eager", 32, af_scf=10.0), "steps") == said([], "steps") == ""
 
 

@@ -31,6 +31,36 @@ def test_the_figures_are_those_of_the_checkpoints_files() -> None:
         assert row.reported == REPORTED.get(name.split("/")[1], {}).get(name.split("/")[0])
         cells = next(line["cells"] for line in shown if line["cells"][0] == f"{row.data}, {row.model}")
         assert cells[2:4] == [f"{row.valid:.3f}", f"{row.test:.3f}"]
+        assert cells[4] == ("—" if row.reported is None else f"{row.reported:.2f}")
+        assert cells[5:7] == [str(written["valid"]["samples"]), f"{written['parameters'] / 1e6:.1f} M"]
+
+
+def test_the_statistics_are_those_of_the_checkpoints_files() -> None:
+    rows = {f"{row.data}, {row.model}": row.metrics.get("statistics") for row in compare_bundled()}
+    music, text = results.habits()
+    for table, numbers in ((music, "notes"), (text, "word_length")):
+        at = {"notes": 1, "word_length": 2}[numbers]
+        head: list[str] = []
+        for shown in table["rows"]:
+            if shown["group"]:
+                head = shown["cells"]
+                continue
+            statistics = rows[shown["cells"][0]]
+            for cells, side, copied in ((shown["cells"], "samples", "samples"), (head, "data", "held_out")):
+                assert cells[at] == f"{statistics[side][numbers]:.2f}"
+                copies = statistics.get("copies", {}).get(copied)
+                assert cells[-1] == (f"{copies['share']:.1%}" if copies else "—")
+    known = {row["cells"][0]: row["cells"][1] for row in text["rows"] if not row["group"]}
+    assert all(words == f"{rows[name]['samples']['known_words']:.0%}" for name, words in known.items())
+
+
+def test_a_data_set_begins_with_its_first_row_and_what_is_bold_is_the_test() -> None:
+    shown = results.figures()
+    data = [row["cells"][0].split(",")[0] for row in shown["rows"]]
+    assert [row["group"] for row in shown["rows"]] == [name not in data[:at] for at, name in enumerate(data)]
+    assert {shown["columns"][at]["label"] for row in shown["rows"] for at in row["best"]} == {"Test"}
+    jsb = [row["variant"] for row in shown["rows"] if row["cells"][0].startswith("JSB")]
+    assert jsb[:4] == ["af-af", "af-scf", "iaf-scf", "lstm"]
 
 
 def test_only_what_is_below_the_paper_is_marked() -> None:

@@ -409,6 +409,10 @@ def test_the_catalogue_lists_what_cannot_be_used_with_its_reason(here: Path, che
         problem = entries[name].problem
         assert problem and str(checkpoints) not in problem
     assert entries["jsb/af-scf"].problem is None
+    assert catalogue.describe("jsb/af-scf-affine").title == "AF/SCF, affine · JSB Chorales"
+    units = {name: catalogue.describe(f"{name}/af-scf").unit for name in ("jsb", "piano-midi", "ptb")}
+    assert units == {"jsb": "beats", "piano-midi": "half beats", "ptb": "characters"}
+    assert {option["variant"] for option in catalogue.options() if option["preferred"]} == {"af-scf"}
     assert catalogue.first() == entries["jsb/af-scf"] and catalogue.first("text") == entries["ptb/af-scf"]
     assert [entry.domain for entry in entries.values()] == sorted((e.domain for e in entries.values()), key="mt".find)
 

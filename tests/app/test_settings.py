@@ -121,12 +121,17 @@ def test_blank_fields_draw_a_seed_and_leave_the_length_open(here: Path) -> None:
 
 
 def test_a_checkpoint_that_is_missing_or_broken_is_named(here: Path) -> None:
-    with pytest.raises(CheckpointError, match="no checkpoint 'jsb/none'"):
+    with pytest.raises(
+        CheckpointError, match=r"none'; of JSB Chorales there are jsb/af-af, jsb/af-scf, jsb/iaf-scf(?!, jsb/lstm)"
+    ):
         Settings.check("jsb/none")
     with pytest.raises(CheckpointError, match="cannot be used"):
         Settings.check("ptb/iaf-scf")
     with pytest.raises(CheckpointError):
         Settings.check({"not": "a name"})
+    with pytest.raises(CheckpointError) as caught:
+        Settings.check("a" * 1000)
+    assert len(str(caught.value)) < 160 and "the data sets here are jsb, " in str(caught.value)
 
 
 @pytest.mark.parametrize("length", [None, 7])
@@ -219,6 +224,20 @@ def test_another_data_set_brings_its_usual_way_of_drawing_keys_and_another_model
     shown = usual | {"draw": True}
     assert settings.meant("jsb/af-scf", shown, "jsb") == shown
     assert settings.meant("jsb/af-scf", shown, "piano-midi") == usual
+
+
+def test_the_fields_show_what_is_asked_for_and_what_the_model_takes(here: Path) -> None:
+    fold, names = SettingsFold(Sampling()), [field.name for field in FIELDS]
+    settings = Settings.check(NAME, seed=0, tempo=120)
+    asked, drawn = (dict(zip(names, fold.values(settings, drawn=drawn), strict=True)) for drawn in (False, True))
+    assert (asked["length"], asked["seed"], asked["tempo"]) == ("", "0", 120)
+    assert drawn == asked | {"seed": ""}  # the next press draws another
+    length, music, text, hint = fold.for_checkpoint("jsb/af-scf")
+    assert length["label"] == "Length in beats, 3 to 12" and "before the flow bends it" in hint
+    assert (music["visible"], text["visible"]) == (True, "hidden")
+    length, music, text, hint = fold.for_checkpoint("ptb/lstm")
+    assert length["label"] == "Length in characters, 3 to 12" and "scores of the symbols" in hint
+    assert (music["visible"], text["visible"]) == ("hidden", True)
 
 
 def test_a_switch_is_on_or_off(here: Path) -> None:
