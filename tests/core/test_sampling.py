@@ -72,6 +72,15 @@ def test_continuations_of_one_seed_begin_with_the_same_one() -> None:
     torch.testing.assert_close(one.z[:, 0], three.z[:, 0])  # type: ignore[index]
 
 
+def test_the_temperature_of_a_continuation_is_that_of_its_fresh_noise() -> None:
+    model = small_flow("af-scf", "categorical")
+    prefix = random_x(model, torch.tensor([3]))[:, 0]
+    plain, cold = (model.continue_from(prefix, 8, temperature=t, generator=generator()).eps for t in (1.0, 0.5))
+    assert plain is not None and cold is not None
+    torch.testing.assert_close(cold[:3], plain[:3])
+    torch.testing.assert_close(cold[3:], 0.5 * plain[3:])
+
+
 def test_a_beginning_is_encoded_with_its_end_in_sight() -> None:
     model = small_flow("af-scf", "categorical", spread=0.8)
     prefix = random_x(model, torch.tensor([3]))[:, 0]
@@ -143,6 +152,25 @@ def test_latents_go_to_the_noise_and_back(variant: str) -> None:
     assert 0 < model.step_error(sample.z, sample.lengths) < 1e-3
     scaled = model.sample(3, [9, 4, 1], temperature=np.float32(0.5), generator=generator(3))
     torch.testing.assert_close(scaled.eps, 0.5 * sample.eps)
+
+
+def test_what_noise_holds_after_the_end_of_a_sequence_changes_nothing() -> None:
+    model, lengths = small_flow("iaf-scf", "categorical"), torch.tensor([6, 3])
+    eps = torch.randn(6, 2, 3, generator=generator())
+    eps[3:, 1] = 0.0
+    other = eps.clone()
+    other[3:, 1] = 50.0
+    clean, given = (model.from_noise(noise, lengths, generator=generator()) for noise in (eps, other))
+    assert torch.equal(given.x, clean.x) and torch.equal(given.probabilities, clean.probabilities)
+    torch.testing.assert_close((given.z, given.eps), (clean.z, clean.eps))
+
+
+def test_the_error_of_a_step_is_the_largest_of_all_latents() -> None:
+    """Sequences of one step have no steps before it: nothing but the way to the noise and back."""
+    model, lengths = small_flow("af-af", "categorical", spread=0.8), torch.ones(5, dtype=torch.int64)
+    z = 3.0 * torch.randn(1, 5, 3, generator=generator())
+    found, back = model.step_error(z, lengths), model.invert(z, lengths)
+    assert found == pytest.approx(back.error, rel=0.5) and back.error == float((back.z - z).abs().max())
 
 
 def test_lengths_follow_the_histogram() -> None:

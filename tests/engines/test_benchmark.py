@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import time
@@ -14,7 +15,17 @@ from small import small_model
 from typer.testing import CliRunner
 
 from lnf_core import benchmark
-from lnf_core.benchmark import Limits, Phase, median_seconds, paper_model, phases_of, timed_draw, training_operations
+from lnf_core.benchmark import (
+    Limits,
+    Phase,
+    SamplingTime,
+    median_seconds,
+    paper_model,
+    phases_of,
+    timed_draw,
+    training_operations,
+    training_time,
+)
 from lnf_core.cli import app
 from lnf_core.cli.bench import _at_hand, _models
 
@@ -73,6 +84,31 @@ def test_the_floor_takes_the_slower_of_reading_and_multiplying() -> None:
     assert limits.copy_seconds(40_000) == pytest.approx(40_000 / 1e9)
     assert phase.floor_seconds(1, limits) == pytest.approx(10 * max(400 / 2e9, 200 / 1e9))
     assert phase.floor_seconds(8, limits) == pytest.approx(10 * 1600 / 1e9)
+
+
+def test_a_row_tells_of_one_sequence_of_its_batch() -> None:
+    model = small_model("lstm", "categorical")
+    limits = Limits(multiply_gflops=2.0, copy_gigabytes={10**6: 4.0})
+    named = {"name": "small", "variant": "lstm", "engine": "eager", "domain": "text"}
+    row = SamplingTime.of(model, 0.5, limits, **named, length=7, batch=4, sequential_steps=7)
+    (phase,) = phases_of(model, 7)
+    assert row.ms_per_sequence == pytest.approx(125.0)
+    assert row.operations == 7 * 2 * phase.weights  # a multiplication and an addition with every weight
+    assert row.weight_bytes == 7 * 4 * phase.weights  # of float32
+    # Four sequences multiply more slowly than the weights are read, which is done once for all of them.
+    assert row.floor_ms == pytest.approx(1e3 * 7 * (2 * 4 * phase.weights / 2e9) / 4)
+
+
+def test_a_training_step_is_told_in_steps_of_all_its_sequences() -> None:
+    limits = Limits(multiply_gflops=2.0, copy_gigabytes={})
+    found = training_time("lstm", length=2, batch=3, repeats=1, limits=limits)
+    assert found.steps_of_sequence_per_second == pytest.approx(2 * 3 / (1e-3 * found.ms_per_step))
+    assert found.floor_ms == pytest.approx(1e3 * 3 * training_operations(paper_model("lstm", "music"), 2) / 2e9)
+
+
+def test_a_product_of_matrices_multiplies_and_adds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "perf_counter", itertools.count().__next__)  # every call takes a second
+    assert benchmark._product_gflops(torch.float32, size=8) == pytest.approx(2 * 8**3 / 1e9)
 
 
 def test_a_median_leaves_the_first_call_out() -> None:

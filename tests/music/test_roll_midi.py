@@ -189,6 +189,14 @@ def test_a_shift_out_of_range_is_refused(shift: object) -> None:
         read_midi(b"MThd", sounding_shift=shift)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("dataset", "seconds"), [("jsb", 0.5), ("nottingham", 0.25), ("piano-midi", 0.25)])
+def test_a_step_is_a_quarter_of_the_chorales_and_an_eighth_elsewhere(dataset: str, seconds: float) -> None:
+    performance, roll = Performance(dataset, tempo=120.0), torch.zeros(3, 88)
+    roll[:, 40] = 1.0
+    assert performance.seconds_per_step == pytest.approx(seconds)
+    assert performance.midi(roll).get_end_time() == pytest.approx(3 * seconds)
+
+
 def test_keys_have_the_names_of_what_sounds() -> None:
     assert [note_name(key) for key in (0, 39, 40, 87)] == ["A0", "C4", "C♯4", "C8"]
     assert note_name(39, -12) == "C3"

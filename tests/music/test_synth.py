@@ -112,6 +112,17 @@ def test_a_note_without_duration_does_not_hang(synth: Synthesizer) -> None:
     assert np.abs(heard[88200:]).max() <= 8 / 32767
 
 
+def test_a_note_that_sounds_beyond_the_limit_is_played_and_one_that_begins_there_is_not() -> None:
+    midi = pretty_midi.PrettyMIDI()
+    midi.instruments.append(pretty_midi.Instrument(0))
+    midi.instruments[0].notes = [
+        pretty_midi.Note(80, 60, start, end) for start, end in ((2.0, 3.0), (1.0, 5.0), (0.0, 1.0))
+    ]
+    strikes, end = read_strikes(midi, 2.0)
+    assert [(strike.start, strike.end) for strike in strikes] == [(0.0, 1.0), (1.0, 5.0)]
+    assert end == 5.0
+
+
 def voices(synth: Synthesizer, strikes: list[Strike], length: int) -> NDArray[np.float32]:
     """What the synthesizer makes before its loudness is set."""
     return render_sine(strikes, length) if synth._fluid is None else synth._fluid.render(strikes, length)
@@ -325,6 +336,16 @@ def test_the_true_peak_is_that_of_the_whole_signal(length: int, seed: int, loud:
         signal[min(at, length - 1)] += 0.5
     whole = max(float(np.abs(resample_poly(signal, 4, 1)).max()), float(np.abs(signal).max()))
     assert true_peak(signal) == pytest.approx(whole, rel=1e-5)
+
+
+def test_a_block_is_loudest_where_the_next_one_begins_with_a_crash() -> None:
+    from scipy.signal import resample_poly
+
+    signal = np.zeros(5000, np.float32)
+    signal[2048:] = 0.5 * (-1.0) ** np.arange(2952) * np.exp(-np.arange(2952) / 20)  # fades, so its first sample leads
+    whole = np.abs(resample_poly(signal, 4, 1))
+    assert whole.argmax() == 4 * 2048 - 1 and whole.max() > 1.1 * np.abs(signal).max()
+    assert true_peak(signal) == pytest.approx(float(whole.max()), rel=1e-5)
 
 
 @settings(max_examples=15)

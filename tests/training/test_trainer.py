@@ -18,6 +18,7 @@ from lnf_core.storage.find import load
 from lnf_core.training import CheckpointEvent, Event, FinishedEvent, StepEvent, Trainer, ValidEvent
 from lnf_core.training.batches import BatchPlan, derive_generator
 from lnf_core.training.runtime import has_bfloat16, make_accelerator, pays_bfloat16
+from lnf_core.training.schedule import learning_rate
 from lnf_core.training.validation import Validator
 
 
@@ -140,6 +141,18 @@ def test_the_ramp_waits_for_reconstruction(tmp_path: Path) -> None:
     assert all(event.kl_weight == 1e-5 for event in steps(run(tmp_path / "never", kl_wait_reconstruction=1e-6)))
     at_once = steps(run(tmp_path / "at once", kl_wait_reconstruction=1e6))
     assert at_once[5].kl_weight == 1e-5 < at_once[6].kl_weight
+
+
+def test_the_ramp_begins_when_the_running_reconstruction_is_low_enough(tmp_path: Path) -> None:
+    rows = steps(run(tmp_path, max_epochs=6, kl_zero_steps=2, kl_wait_reconstruction=1.6))
+    average, begun = None, len(rows)
+    for number, row in enumerate(rows):
+        if number >= 2 and average is not None and average < 1.6:
+            begun = number
+            break
+        average = row.reconstruction if average is None else 0.95 * average + 0.05 * row.reconstruction
+    assert 5 < begun < len(rows) - 5  # it had to wait
+    assert [row.kl_weight > 1e-5 for row in rows] == [number > begun for number in range(len(rows))]
 
 
 def test_early_stop_counts_only_from_full_weight_on(tmp_path: Path) -> None:
@@ -266,6 +279,45 @@ def test_a_step_follows_the_gradient_of_the_weighted_bound(tmp_path: Path, sampl
     assert row["kl_weight"] == pytest.approx(weight)
     assert row["loss"] == pytest.approx(float(loss), rel=1e-4)
     assert row["grad_norm"] == pytest.approx(float(norm), rel=1e-3)
+
+
+def test_weights_move_as_adamw_moves_them_by_the_clipped_gradient(tmp_path: Path) -> None:
+    data = text_data(train=8)
+    config = tiny_config(
+        "lstm",
+        data,
+        max_steps=4,
+        max_epochs=4,
+        grad_clip=0.05,
+        weight_decay=0.3,
+        betas=(0.5, 0.7),
+        model=tiny_model_config("lstm", data, dropout=0.0),
+    )
+    trainer = Trainer(config, data, tmp_path, device="cpu")
+    model = copy.deepcopy(trainer.model)
+    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.5, 0.7), weight_decay=0.3)
+    norms = []
+    for step in range(4):
+        batch = collate([passage.x for passage in BatchPlan(data.train, 8, seed=0).batch(step)])
+        optimizer.zero_grad()
+        (-model.elbo(batch.x, batch.lengths).log_px.sum() / (batch.lengths + 1).sum()).backward()
+        norms.append(float(torch.nn.utils.clip_grad_norm_(model.parameters(), 0.05)))
+        rate = learning_rate(step, 4, peak=2e-2, warmup=3, schedule="cosine", floor=config.lr_floor)
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.step()
+    trainer.run()
+    assert min(norms) > 0.05 and [row["grad_norm"] for row in events_of(tmp_path)] == pytest.approx(norms, rel=1e-3)
+    for found, expected in zip(trainer.model.parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_another_seed_begins_with_other_weights(tmp_path: Path) -> None:
+    data = text_data()
+    one, same, other = (
+        Trainer(tiny_config("lstm", data, seed=seed), data, tmp_path / name, device="cpu").model.emission.hidden.weight
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    assert torch.equal(one, same) and not torch.equal(one, other)
 
 
 def test_a_weight_held_below_one_keeps_the_last_weights(tmp_path: Path) -> None:
