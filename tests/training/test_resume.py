@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,17 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path, resume: bool) -> None:
     with pytest.raises(TrainingError, match=r"has saved its state in .* since this one was prepared"):
         late.run()
     assert len(events_of(tmp_path)) == 4
+
+
+def test_minutes_of_a_resumed_run_are_those_of_all_its_parts(tmp_path: Path) -> None:
+    data = text_data()
+    config = tiny_config("lstm", data, max_steps=3)
+    first = Trainer(config, data, tmp_path, device="cpu", callbacks=[lambda _: time.sleep(0.3)])
+    first.stop.set()
+    stopped, saved = first.run(), read_state(tmp_path)
+    assert saved is not None and 0.3 / 60 <= saved.minutes <= stopped.minutes
+    done = Trainer(config, data, tmp_path, device="cpu", resume=True).run()
+    assert stopped.step == 1 and done.step == 3 and done.minutes > saved.minutes
 
 
 def test_resuming_a_completed_run_adds_no_step(tmp_path: Path) -> None:
