@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pretty_midi
 import pytest
 import soundfile
 import torch
@@ -31,12 +32,13 @@ from app.tabs.sounds import sound_server, tuning_server
 from app.turns import Turns
 from app.widgets import for_clients
 from app.widgets.piano_roll.payload import roll_payload, tuned_payload
-from app.widgets.status.payload import status
+from app.widgets.status.payload import refusal, status
 from app.widgets.text_lines.payload import text_payload
 from lnf_core.analysis.statistics import MusicStatistics, music_statistics
 from lnf_core.engines.numba_cpu.engine import NumbaEngine
+from lnf_core.errors import InvalidInputError
 from lnf_core.models.build import build_model
-from lnf_core.music import Performance
+from lnf_core.music import INSTRUMENTS, Performance
 from lnf_core.storage.bundle import save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,6 +131,27 @@ def test_of_music_the_line_below_says_how_keys_were_chosen(
     result = replace(music(sampling, tmp_path, draw=draw), entry=catalogue.describe(f"jsb/{name}"))
     how = {"af-scf": "step by step", "lstm": "symbol by symbol"}[name]
     assert roll_payload(result)["details"] == f"{how}, seed 3, temperature 1{words}"
+
+
+def test_the_file_of_a_piece_names_its_instrument(here: Path, sampling: Sampling, tmp_path: Path) -> None:
+    piece = music(sampling, tmp_path, instrument="Church organ").pieces[0]
+    (track,) = pretty_midi.PrettyMIDI(str(piece.midi)).instruments
+    assert track.program == INSTRUMENTS["Church organ"] != INSTRUMENTS["Grand piano"]
+
+
+def test_the_page_opens_with_a_model_that_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LNF_CHECKPOINTS", str(tmp_path))
+    assert catalogue.first() == catalogue.find("jsb/af-scf")
+    (tmp_path / "jsb" / "af-scf").mkdir(parents=True)
+    (tmp_path / "jsb" / "af-scf" / "config.json").write_text("{}")  # this one hides the bundled one of its name
+    assert catalogue.first() == catalogue.find("nottingham/af-scf")
+    assert catalogue.first("text") == catalogue.find("ptb/af-scf")
+
+
+def test_of_several_refusals_the_first_has_the_field() -> None:
+    said = refusal(FieldError("seed", "The seed is x."), FieldError("tempo", "The tempo is y."))
+    assert (said["text"], said["field"]) == ("The seed is x. The tempo is y.", "seed")
+    assert refusal(InvalidInputError("no such tab"), FieldError("tempo", "The tempo is y."))["field"] is None
 
 
 @pytest.mark.parametrize("checkpoint", ["jsb/af-scf", "ptb/lstm"])
