@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import lnf_core
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_no_function_stands_where_a_module_of_its_name_is_looked_for() -> None:
@@ -33,3 +37,11 @@ def test_every_exported_name_is_there() -> None:
         assert getattr(lnf_core, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = lnf_core.nothing
+
+
+def test_the_package_never_imports_the_app() -> None:
+    for path in (ROOT / "lnf_core").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            assert not any(name.split(".")[0] in ("app", "gradio") for name in names), path

@@ -15,7 +15,7 @@ from app.services.sampled import Music
 from app.services.sound import Sound
 from app.tabs.link import MIX_IF_ASKED
 from app.tabs.pictures import in_sight, payload
-from app.tabs.sounds import sound_server
+from app.tabs.sounds import unseen_roll
 from app.widgets import for_clients, widget
 from app.widgets.status.payload import refusal
 
@@ -44,15 +44,7 @@ class BetweenPart:
             self._through = gr.Radio(list(SPACES), value="noise", label="Through the", elem_id="through", min_width=160)
             self._mix = gr.Button("Mix", variant="primary", elem_id="mix", scale=0, min_width=120)
         self._said = widget("status", value=None, label="mixed", elem_id="mixed")
-        self._roll = widget(
-            "piano_roll",
-            ("piano_roll/reveal.js",),
-            value=None,
-            label="way of music",
-            elem_id="way-roll",
-            visible="hidden",
-            server_functions=[sound_server(self._sound)],
-        )
+        self._roll = unseen_roll(self._sound, "way of music", "way-roll")
         self._lines = widget("text_lines", value=None, label="way of text", elem_id="way-lines", visible="hidden")
 
     def linked(self) -> Sequence[gr.components.Component]:

@@ -13,7 +13,7 @@ from app.model_bar import ModelBar
 from app.services.annealing import Annealing
 from app.services.guess import Guess
 from app.services.sound import Sound
-from app.tabs.sounds import sound_server
+from app.tabs.sounds import unseen_roll
 from app.tabs.tab import Tab
 from app.widgets import widget
 from app.widgets.lesson import lesson
@@ -57,15 +57,7 @@ class LearnTab(Tab):
                 continue
             with gr.Column(elem_id=f"lesson-{number}", elem_classes="lnf-lesson"):
                 self._question = lesson(name, number, elem_id="guess", value=None, **options)
-                self._roll = widget(
-                    "piano_roll",
-                    ("piano_roll/reveal.js",),
-                    value=None,
-                    label="three openings",
-                    elem_id="guess-roll",
-                    visible="hidden",
-                    server_functions=[sound_server(self._sound)],
-                )
+                self._roll = unseen_roll(self._sound, "three openings", "guess-roll")
 
     def listen(self, page: gr.Blocks, bar: ModelBar, followed: gr.events.Dependency) -> None:
         """A round is drawn when its lesson asks; the other lessons ask the server themselves or not at all."""

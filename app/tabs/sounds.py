@@ -1,9 +1,11 @@
-"""What a roll's script asks of the server: the sound of a piece, and pieces at another tempo or instrument."""
+"""Rolls that sound: what their script asks of the server, a piece's sound and pieces at another tempo or instrument."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+import gradio as gr
 
 from app.cache import drawn_piece, new_folder
 from app.errors import told
@@ -11,6 +13,7 @@ from app.fields import Settings
 from app.limits import LIMITS, whole
 from app.services.sampling import Sampling
 from app.services.sound import Sound
+from app.widgets import widget
 from app.widgets.piano_roll.payload import tuned_payload
 
 _NO_SUCH_PIECE = "There is no such piece here."
@@ -53,3 +56,16 @@ def tuning_server(sampling: Sampling) -> Callable[[Any], Awaitable[dict[str, Any
             return told(error)
 
     return tuned
+
+
+def unseen_roll(sound: Sound, label: str, elem_id: str) -> gr.HTML:
+    """A roll that comes into sight with its first pieces."""
+    return widget(
+        "piano_roll",
+        ("piano_roll/reveal.js",),
+        value=None,
+        label=label,
+        elem_id=elem_id,
+        visible="hidden",
+        server_functions=[sound_server(sound)],
+    )

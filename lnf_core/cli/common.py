@@ -28,7 +28,7 @@ Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object and nothing else; null for what is not finite.")
 ]
 
-MAX_SEED = 2**63 - 1  # the largest a torch.Generator takes
+MAX_SEED = 2**63 - 1  # whole numbers of 64 bits, with a sign
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # told of a write, which names no file
 
 

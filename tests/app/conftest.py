@@ -13,6 +13,7 @@ import torch
 from app_server import serving
 from tiny_models import save_tiny, tiny_model
 
+from app.services.sampling import Sampling
 from lnf_core.config import LatentFlowConfig
 from lnf_core.models.build import SequenceModel, build_model
 from lnf_core.storage.bundle import save_checkpoint
@@ -85,6 +86,11 @@ def here(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same folder for code that runs in this process."""
     monkeypatch.setenv("LNF_CHECKPOINTS", str(checkpoints))
     return checkpoints
+
+
+@pytest.fixture(scope="module")
+def sampling() -> Sampling:
+    return Sampling()
 
 
 @pytest.fixture

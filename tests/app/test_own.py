@@ -32,11 +32,6 @@ from lnf_core.music import Performance, roll_to_midi
 from lnf_core.storage.find import load
 
 
-@pytest.fixture(scope="module")
-def sampling() -> Sampling:
-    return Sampling()
-
-
 @pytest.fixture
 def midi(tmp_path: Path) -> Path:
     """Six steps of three voices that climb."""
