@@ -18,7 +18,7 @@ import torch
 
 from lnf_core.config import VARIANTS, BaselineConfig, LatentFlowConfig, ModelConfig
 from lnf_core.data import Dataset, Vocabulary
-from lnf_core.training import Event, StepEvent, TrainConfig, Trainer
+from lnf_core.training import Event, StepEvent, TrainConfig, Trainer, ValidEvent
 
 SYMBOLS = Vocabulary.from_list(["<pad>", "<unk>", *"abcdef"])
 MAX_LENGTH = 12
@@ -102,6 +102,22 @@ def tiny_config(variant: str, data: Dataset, **settings: Any) -> TrainConfig:  #
     if variant != "lstm":
         values |= {"kl_zero_steps": 5, "kl_ramp_steps": 10}
     return TrainConfig(**(values | settings))
+
+
+def run(trainer_out: Path, variant: str = "af-scf", *, text: bool = True, **settings: object) -> list[Event]:
+    """All that a run in this process tells."""
+    events: list[Event] = []
+    data = text_data() if text else music_data()
+    Trainer(tiny_config(variant, data, **settings), data, trainer_out, device="cpu", callbacks=[events.append]).run()
+    return events
+
+
+def steps(events: list[Event]) -> list[StepEvent]:
+    return [event for event in events if isinstance(event, StepEvent)]
+
+
+def valids(events: list[Event]) -> list[ValidEvent]:
+    return [event for event in events if isinstance(event, ValidEvent)]
 
 
 def events_of(out: Path, kind: str = "step") -> list[dict[str, Any]]:
