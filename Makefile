@@ -83,5 +83,6 @@ $(VENV)/.dev-installed: requirements-dev.txt $(VENV)/.app-installed
 $(VENV)/.browser-looked-for: | $(VENV)/.dev-installed
 	@$(BIN)/python -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("fluidsynth"))' \
 		|| .ci/apt-install $$(cat packages.txt) || true
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || .ci/apt-install chromium || true
+	@for browser in chromium-headless-shell chromium chromium-browser; do command -v $$browser >/dev/null && exit; done; \
+		.ci/apt-install chromium-headless-shell || .ci/apt-install chromium || true
 	@touch $@
