@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from app.limits import FieldError
+from lnf_core.music.reader import ENDINGS, NOT_MIDI
 
 AGE = 3600.0
 """Seconds that files are kept."""
@@ -59,8 +60,8 @@ def uploaded(path: object) -> str:
         known = False
     if not known:
         raise FieldError("midi", "This is no MIDI file that was sent here; choose one again.")
-    if found.suffix.lower() not in (".mid", ".midi"):
-        raise FieldError("midi", "This is not a MIDI file; choose a Standard MIDI File (.mid).")
+    if found.suffix.lower() not in ENDINGS:
+        raise FieldError("midi", NOT_MIDI)
     return str(found)
 
 

@@ -15,6 +15,7 @@ from app.limits import LIMITS
 from app.services.sampling import Sampling
 from app.widgets import widget
 from lnf_core.music import INSTRUMENTS
+from lnf_core.music.reader import ENDINGS
 
 _BY_NAME = {field.name: field for field in FIELDS}
 # What was said of one file is not true of the next; other fields take it back as one types (common.js).
@@ -76,7 +77,7 @@ class SettingsFold:
                 )
                 made["midi"] = gr.File(
                     label="Go on from the beginning of a MIDI file of your own",
-                    file_types=[".mid", ".midi"],
+                    file_types=list(ENDINGS),
                     height=130,
                     elem_id="midi",
                     visible=of_music,

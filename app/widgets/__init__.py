@@ -9,8 +9,10 @@ from typing import Any
 import gradio as gr
 
 from app.fields import TABS
+from lnf_core.music.reader import ENDINGS, MAX_BYTES, NOT_MIDI, TOO_LARGE
 
-_TAB_NAMES = f"const TAB_NAMES = {json.dumps(TABS)};\n"  # for common.js
+_OWN_FILE = {"most": MAX_BYTES, "large": TOO_LARGE, "endings": ENDINGS, "other": NOT_MIDI}
+_NAMES = f"const TAB_NAMES = {json.dumps(TABS)}, OWN_FILE = {json.dumps(_OWN_FILE)};\n"  # for common.js
 _HERE = Path(__file__).resolve().parent
 
 
@@ -32,7 +34,7 @@ def widget(name: str, shared: tuple[str, ...] = (), **options: Any) -> gr.HTML: 
     return gr.HTML(
         html_template=_text(f"{name}/{name}.html"),
         css_template=styles,
-        js_on_load=_TAB_NAMES + scripts,
+        js_on_load=_NAMES + scripts,
         apply_default_css=False,
         **options,
     )

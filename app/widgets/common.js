@@ -85,6 +85,8 @@ function showRefusal(field, words) {
   if (!window.lnfBusy || window.lnfBusy !== document.activeElement) input.focus(); // it may come late
   input.addEventListener("input", () => { note.remove(); input.removeAttribute("aria-invalid"); }, { once: true });
 }
+// Why a file of the visitor's own is not worth sending, or nothing; what is in it the server reads.
+const cannotBeRead = ({ name, size }) => !OWN_FILE.endings.some((one) => name.toLowerCase().endsWith(one)) ? OWN_FILE.other : size > OWN_FILE.most ? OWN_FILE.large : "";
 const tabOf = () => element.closest('[role="tabpanel"]') || document;
 // The address of what is shown, unless something else in its tab was used later and keeps it (inside.js).
 const tellPlace = (query) => { if (tabOf().dispatchEvent(new CustomEvent("lnf-address", { cancelable: true }))) goTo(query); };
@@ -98,6 +100,16 @@ if (!("lnfTouched" in window)) {
   for (const name of ["focusin", "input"]) document.addEventListener(name, turnTo, true);
   document.addEventListener("click", (event) => { if (event.target.closest("button")) window.lnfBusy = null; }, true);
   window.addEventListener("popstate", () => openTab(tabIn(location.search)));
+  // Gradio says in a corner of the page why it sends no file; here the field says so, and Gradio hears nothing of it.
+  for (const name of ["change", "drop"]) document.addEventListener(name, (event) => {
+    const file = ((event.dataTransfer || event.target).files || [])[0];
+    const why = file && event.target.closest("#midi") && cannotBeRead(file);
+    if (!why) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (!event.dataTransfer) event.target.value = "";
+    markRefusal("midi", why);
+  }, true);
   // Paper is white: what is printed is drawn in the light scheme.
   const paper = document.documentElement.classList, scheme = document.body.classList;
   let wasDark = false;

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
 
 MAX_BYTES = 1 << 20
+ENDINGS = (".mid", ".midi")
+TOO_LARGE = f"The MIDI file is larger than {MAX_BYTES >> 20} MiB; choose a smaller one."
+NOT_MIDI = "This is not a MIDI file; choose a Standard MIDI File (.mid)."
 _DRUM_CHANNEL = 9
 # MIDI numbers are chains of bytes >= 0x80 ended by one below. A real one has at most four; mido reads a chain of
 # any length, in time that grows with its square, so a longer one than any text could hold is refused beforehand.
@@ -136,9 +139,9 @@ def _parse(data: bytes) -> _Score:
     if not data:
         raise MidiError("The MIDI file is empty; choose a Standard MIDI File (.mid).")
     if len(data) > MAX_BYTES:
-        raise MidiError(f"The MIDI file is larger than {MAX_BYTES // 1024} KiB; choose a smaller one.")
+        raise MidiError(TOO_LARGE)
     if not data.startswith(b"MThd"):
-        raise MidiError("This is not a MIDI file; choose a Standard MIDI File (.mid).")
+        raise MidiError(NOT_MIDI)
     unreadable = "The MIDI file is damaged and cannot be read; export it again as a Standard MIDI File (.mid)."
     if _LONG_NUMBER.search(data):
         raise MidiError(unreadable)

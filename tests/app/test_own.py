@@ -28,7 +28,8 @@ from app.widgets.status.payload import status
 from app.widgets.text_lines.payload import text_payload
 from lnf_core.analysis.keys import likeliest_key
 from lnf_core.data import Vocabulary
-from lnf_core.music import Performance, roll_to_midi
+from lnf_core.music import MAX_BYTES, Performance, roll_to_midi
+from lnf_core.music.reader import NOT_MIDI, TOO_LARGE
 from lnf_core.storage.find import load
 
 
@@ -196,7 +197,20 @@ def test_own_music_is_looked_into(open_page: Callable[..., Any], midi: Path, tmp
 def test_the_page_goes_on_from_a_file_and_from_text(open_page: Callable[..., Any], midi: Path) -> None:
     page = open_page()
     page.locator("#more button").click()
+    refused = page.locator("#midi .lnf-refusal")
+    large = {"name": "song.mid", "mimeType": "audio/midi", "buffer": bytes(MAX_BYTES + 1)}
+    page.locator("#midi input[type=file]").set_input_files(large)
+    assert refused.text_content() == TOO_LARGE
+    page.evaluate("""() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(["MThd"], "song.txt"));
+      const drop = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
+      document.querySelector("#midi button").dispatchEvent(drop);
+    }""")
+    assert refused.text_content() == NOT_MIDI
     page.locator("#midi input[type=file]").set_input_files(str(midi))
+    refused.wait_for(state="detached")
+    assert page.locator(".toast-body").count() == 0
     page.wait_for_selector("#midi >> text=mine")
     assert page.locator("#begin").is_hidden()  # music goes on from no text
     page.locator("#length input, #length textarea").fill("12")

@@ -135,7 +135,7 @@ NOTE_ON, NOTE_OFF = b"\x90\x3c\x40", b"\x80\x3c\x40"
         (smf(b"\x00" + NOTE_ON + b"\xff\xff\xff\x7f" + NOTE_OFF, division=1), "536870910 steps"),
         (smf(b"\x00" + NOTE_ON + LONG_DELTA + NOTE_OFF), "over a billion steps"),
         (smf(b"\x00" + NOTE_ON + b"\xff" * 300_000 + b"\x7f" + NOTE_OFF), "damaged"),
-        (b"MThd" + bytes(MAX_BYTES), "1024 KiB"),
+        (b"MThd" + bytes(MAX_BYTES), "1 MiB"),
     ],
 )
 def test_a_bad_file_is_refused_in_one_sentence(data: bytes, said: str, tmp_path: Path) -> None:

@@ -64,11 +64,13 @@ function follow(tab, load, back) {
     const file = event.target.files[0];
     event.target.value = ""; // the same file may be chosen again
     if (!file) return;
+    const why = cannotBeRead(file);
+    if (why) return say(why, true);
     wait("Reading " + file.name + " …");
     try {
       const { path } = await upload(file);
       fresh(() => { place.midi = path; });
-    } catch (error) { find(".details").textContent = details; say("The file did not reach the server; it may be larger than 2 MB.", true); }
+    } catch (error) { find(".details").textContent = details; say("The file did not reach the server; please try again.", true); }
   });
   find(".typed").addEventListener("submit", (event) => {
     event.preventDefault();
