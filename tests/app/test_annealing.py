@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from app.limits import FieldError
 from app.services.annealing import Annealing
-from lnf_core.training.collapse import Walk, Watched
+from lnf_core.training.collapse import Moment, Walk, Watched
 
 
 def until_done(annealing: Annealing, seed: int) -> dict[str, Any]:
@@ -43,6 +44,43 @@ def test_everybody_sees_the_same_runs_and_each_is_trained_once() -> None:
         assert curve[0][2:] == pytest.approx(means, abs=1e-3)
     assert annealing.view({"seed": 1, "after": 3})["points"] == [curve[3:] for curve in first["points"]]
     assert until_done(Annealing(steps=12), 1)["points"] == first["points"]
+
+
+def test_who_waits_is_told_how_many_are_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    through, run = threading.Event(), Watched.run
+
+    def held(watched: Watched) -> Iterator[Moment]:
+        through.wait(60)
+        yield from run(watched)
+
+    monkeypatch.setattr(Watched, "run", held)
+    annealing = Annealing(steps=3)
+    deadline = time.monotonic() + 60
+    while annealing.view({"seed": 4})["ahead"] and time.monotonic() < deadline:
+        time.sleep(0.01)  # until its training has begun
+    assert [annealing.view({"seed": seed})["ahead"] for seed in (4, 7, 2, 7)] == [0, 1, 2, 1]
+    through.set()
+    assert until_done(annealing, 2)["ahead"] == 0
+
+
+def test_a_training_that_failed_is_begun_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run, fails = Watched.run, iter([True])
+
+    def fail_once(watched: Watched) -> Iterator[Moment]:
+        for done, moment in enumerate(run(watched)):
+            if done == 4 and next(fails, False):
+                raise MemoryError
+            yield moment
+
+    monkeypatch.setattr(Watched, "run", fail_once)
+    annealing = Annealing(steps=6)
+    annealing.view({"seed": 5})
+    annealing.view({"seed": 6})
+    assert len(until_done(annealing, 6)["points"][0]) == 2  # the next in the row is trained all the same
+    assert "training of seed 5 failed" in caplog.text
+    assert [point[0] for point in until_done(annealing, 5)["points"][0]] == [3, 6]
 
 
 @pytest.mark.parametrize("asked", [{"seed": 0}, {"seed": 10}, {"seed": "x"}, {"seed": 1, "after": -1}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ import lnf_core
 from app import catalogue
 from app.cache import uploaded
 from app.fields import Settings
-from app.limits import FieldError
+from app.limits import LIMITS, FieldError
+from app.services import sampling as service
+from app.services import sequences
 from app.services.inside import InsideViews
 from app.services.models import LoadedModels
 from app.services.own import read_music, read_text
 from app.services.sampled import Music, Text
 from app.services.sampling import Sampling
-from app.services.sequences import Sequences
+from app.services.sequences import Request, Sequences
 from app.widgets.piano_roll.payload import roll_payload
 from app.widgets.status.payload import status
 from app.widgets.text_lines.payload import text_payload
@@ -126,13 +129,13 @@ def test_capitals_are_read_as_the_small_letters_the_model_knows(typed: str, read
 def test_what_cannot_be_gone_on_from_is_said(here: Path, sampling: Sampling, tmp_path: Path) -> None:
     for text, field, words in (
         ("a" * 13, "begin", "give at most 12"),
-        ("a" * 12, "begin", "all this model takes"),
+        ("a" * 12, "begin", "12 are all this model takes: give 11 at most"),
         ("aΩ", "begin", r"“Ω” \(character 2\); it knows"),
         ("a\tb\u200dc", "begin", r"know tab \(character 2\), zero width joiner \(character 4\); it knows"),
-        ("abcabc", "length", "already has 6 characters"),
+        ("abcabc", "length", "length is 6 and the beginning already has 6 characters"),
     ):
         with pytest.raises(FieldError, match=words) as caught:
-            sampling.sample(Settings.check("ptb/af-scf", begin=text, length=5 if field == "length" else None), tmp_path)
+            sampling.sample(Settings.check("ptb/af-scf", begin=text, length=6 if field == "length" else None), tmp_path)
         assert caught.value.field == field
     for content, words in ((b"", "empty"), (b"no music", "MIDI"), (None, "deleted")):
         path = tmp_path / "bad.mid"
@@ -142,6 +145,35 @@ def test_what_cannot_be_gone_on_from_is_said(here: Path, sampling: Sampling, tmp
         with pytest.raises(FieldError, match=words) as caught:
             sampling.sample(Settings.check("jsb/af-scf", midi=str(path)), tmp_path)
         assert caught.value.field == "midi" and str(tmp_path) not in str(caught.value)
+
+
+def test_there_is_room_to_go_on(
+    here: Path, sampling: Sampling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def length(begin: str, **values: int) -> int:
+        result = sampling.sample(Settings.check("ptb/af-scf", begin=begin, count=1, **values), tmp_path)
+        assert isinstance(result, Text)
+        return len(result.lines[0].symbols)
+
+    assert length("abcabc", length=7) == 7
+    assert length("a" * 11) == 12
+    monkeypatch.setitem(service._FURTHER, "text", 4)
+    lengths = [length("abab", seed=seed) for seed in range(9)]
+    assert min(lengths) == 8 and max(lengths) > 8
+
+
+def test_of_a_long_file_the_beginning_is_looked_into(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    roll = torch.zeros(20, 88)
+    roll[torch.arange(20), 40 + torch.arange(20)] = 1.0
+    Performance("jsb").write_midi(roll, tmp_path / "long.mid")
+    asked = Request("jsb/af-scf", 0, 1, midi=str(tmp_path / "long.mid"))
+    assert len(Sequences(LoadedModels()).get(asked).x) == 12  # all that the model takes
+    monkeypatch.setattr(sequences, "LIMITS", replace(LIMITS, own_steps=5))
+    studied = Sequences(LoadedModels()).get(asked)
+    assert len(studied.x) == 5 and "of its 20 beats the first 5 are used" in studied.remark
 
 
 def test_clients_send_files(server: str, midi: Path, tmp_path: Path) -> None:

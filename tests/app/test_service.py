@@ -13,7 +13,7 @@ from pieces import music
 from tiny_models import tiny_config
 
 import lnf_core
-from app import ready
+from app import catalogue, ready
 from app.fields import Settings
 from app.limits import LIMITS, FieldError
 from app.services import sampling as service
@@ -180,6 +180,20 @@ def test_progress_ends_with_all_steps_and_never_goes_back(here: Path, sampling: 
     assert any(words.startswith("Step 1 of ") for _, words in told) and told[-1][1] == "Decoding"
 
 
+@pytest.mark.parametrize(
+    ("done", "elapsed", "words"),
+    [
+        (0, 9.0, "Step 0 of 12"),
+        (3, 0.4, "Step 3 of 12"),
+        (3, 6.0, "Step 3 of 12, about 18 s left"),
+        (11, 1.0, "Step 11 of 12, about 1 s left"),
+        (12, 6.0, "Decoding"),
+    ],
+)
+def test_what_is_left_is_told_once_it_can_be_known(done: int, elapsed: float, words: str) -> None:
+    assert service._words(done, 12, elapsed) == words
+
+
 def test_lengths_are_the_models_own(here: Path, sampling: Sampling) -> None:
     assert sampling.bounds("jsb/af-scf") == (3, 12)  # the histogram of tiny_models.py
     for wrong in (2, 13):
@@ -217,3 +231,16 @@ def test_ready_made_samples_need_no_click(here: Path, sampling: Sampling, tmp_pa
         notes is not None and notes.pieces[0].notes and Sound().of(notes.pieces[0].midi, "flac").stat().st_size > 1000
     )
     assert lines is not None and lines.lines[0].text.strip() and lines.file.exists()
+
+
+def test_without_ready_made_samples_the_first_model_is_sampled(
+    here: Path, sampling: Sampling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ready, "FOLDER", tmp_path / "nothing")
+    notes, lines = ready.music(sampling, tmp_path / "m"), ready.text(sampling, tmp_path / "t")
+    assert notes is not None and notes.entry == catalogue.first("music") and len(notes.pieces) == 1
+    assert lines is not None and lines.entry == catalogue.first("text") and len(lines.lines) == 1
+    assert (notes.settings.seed, lines.settings.seed, lines.settings.temperature) == (1685, 1993, 0.8)
+    assert notes.drawn is lines.drawn is None  # nobody waited for it
+    monkeypatch.setattr(catalogue, "first", lambda _domain: None)
+    assert ready.music(sampling, tmp_path / "m") is ready.text(sampling, tmp_path / "t") is None
