@@ -47,17 +47,17 @@ def test_everybody_sees_the_same_runs_and_each_is_trained_once() -> None:
 
 
 def test_who_waits_is_told_how_many_are_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    through, run = threading.Event(), Watched.run
+    begun, through, run = threading.Event(), threading.Event(), Watched.run
 
     def held(watched: Watched) -> Iterator[Moment]:
+        begun.set()
         through.wait(60)
         yield from run(watched)
 
     monkeypatch.setattr(Watched, "run", held)
     annealing = Annealing(steps=3)
-    deadline = time.monotonic() + 60
-    while annealing.view({"seed": 4})["ahead"] and time.monotonic() < deadline:
-        time.sleep(0.01)  # until its training has begun
+    annealing.view({"seed": 4})
+    assert begun.wait(60)
     assert [annealing.view({"seed": seed})["ahead"] for seed in (4, 7, 2, 7)] == [0, 1, 2, 1]
     through.set()
     assert until_done(annealing, 2)["ahead"] == 0
