@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from tiny_models import save_tiny
 
 import lnf_core.evaluation
 from lnf_core.config import BaselineConfig, LatentFlowConfig
-from lnf_core.data import load_dataset
-from lnf_core.evaluation import evaluate
+from lnf_core.data import Vocabulary, load_dataset
+from lnf_core.errors import CheckpointError
+from lnf_core.evaluation import evaluate, protocol_samples, sequences_for
 from lnf_core.models.baseline import LSTMBaseline
 from lnf_core.models.build import build_model
 from lnf_core.music import Performance
@@ -168,9 +170,6 @@ def test_the_command_that_repeats_a_run_is_kept(
 def test_symbols_numbered_differently_score_the_same(
     tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lnf_core.data import Vocabulary
-    from lnf_core.evaluation import sequences_for
-
     monkeypatch.setenv("LNF_DATA_DIR", str(data_root))
     data = load_dataset("ptb")
     assert data.vocabulary is not None
@@ -186,8 +185,6 @@ def test_symbols_numbered_differently_score_the_same(
 
 
 def test_the_papers_roll_has_a_silent_output_first(tmp_path: Path, data_root: Path) -> None:
-    from lnf_core.evaluation import sequences_for
-
     data = load_dataset("jsb", data_root)
     model = LSTMBaseline(
         BaselineConfig(89, "bernoulli", data.max_length, embedding_size=2, hidden_size=2), data.length_counts
@@ -198,6 +195,46 @@ def test_the_papers_roll_has_a_silent_output_first(tmp_path: Path, data_root: Pa
     assert torch.equal(rolls[0][:, 1:], data.valid[0])
     assert not rolls[0][:, 0].any()
     assert run("sample", tmp_path / "c", "--length", 4, "--out", tmp_path / "out").exit_code == 0
+
+
+@pytest.mark.parametrize(("keys", "words"), [(40, "has 40 keys; .* has 88"), (90, "has 90 keys; .* has 88")])
+def test_a_roll_of_other_keys_is_refused(tmp_path: Path, data_root: Path, keys: int, words: str) -> None:
+    sizes = BaselineConfig(keys, "bernoulli", 8, embedding_size=2, hidden_size=2)
+    save_checkpoint(tmp_path / "c", LSTMBaseline(sizes, torch.ones(9)), dataset="jsb", vocabulary=None, training={})
+    with pytest.raises(CheckpointError, match=words):
+        sequences_for(load(tmp_path / "c"), load_dataset("jsb", data_root), "valid")
+
+
+def test_text_of_unknown_characters_is_refused(tmp_path: Path, data_root: Path) -> None:
+    data = load_dataset("ptb", data_root)
+    assert data.vocabulary is not None
+    sizes = BaselineConfig(data.vocab_size, "categorical", 8, embedding_size=2, hidden_size=2)
+    other = Vocabulary.from_list(["é" if symbol == "e" else symbol for symbol in data.vocabulary.to_list()])
+    save_checkpoint(tmp_path / "c", LSTMBaseline(sizes, torch.ones(9)), dataset="ptb", vocabulary=other, training={})
+    checkpoint = load(tmp_path / "c")
+    with pytest.raises(CheckpointError, match=r"holds characters that .* does not know"):
+        sequences_for(checkpoint, data, "valid")
+    with pytest.raises(CheckpointError, match="has no vocabulary"):
+        sequences_for(replace(checkpoint, vocabulary=None), data, "valid")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "variant", "samples"),
+    [
+        ("ptb", "af-scf", 30),
+        ("jsb", "af-scf-affine", 30),
+        ("nottingham", "iaf-scf", 30),
+        ("piano-midi", "af-af", 4),
+        ("muse", "af-af", 4),
+        ("muse", "lstm", 1),
+        ("jsb", "lstm", 1),
+    ],
+)
+def test_a_data_set_is_measured_with_as_many_samples_as_in_the_paper(
+    tmp_path: Path, dataset: str, variant: str, samples: int
+) -> None:
+    save_tiny(tmp_path / "c", "af-scf", "music")
+    assert protocol_samples(replace(load(tmp_path / "c"), dataset=dataset, variant=variant)) == samples
 
 
 @pytest.mark.parametrize("transpose", [0, 5])
