@@ -22,7 +22,7 @@ from lnf_core.data import Vocabulary
 from lnf_core.errors import TrainingError
 from lnf_core.storage.bundle import save_checkpoint
 from lnf_core.storage.find import load
-from lnf_core.training import CheckpointEvent, FinishedEvent, Trainer, ValidEvent
+from lnf_core.training import CheckpointEvent, FinishedEvent, StepEvent, Trainer, ValidEvent
 from lnf_core.training.runtime import has_bfloat16, make_accelerator, pays_bfloat16
 from lnf_core.training.validation import Validator
 
@@ -57,6 +57,7 @@ def test_events_tell_the_run_in_order(tmp_path: Path) -> None:
     assert [event.step for event in valids(events)] == [5, 10, 15, 20, 24]
     assert [event.kl_weight for event in rows[:6]] == [1e-5] * 6
     assert [event.kl_weight for event in rows[15:]] == [1.0] * 9
+    assert [event.kl_weight for event in valids(events)] == [rows[event.step - 1].kl_weight for event in valids(events)]
     assert rows[0].learning_rate == pytest.approx(2e-2 / 3)
     for event in rows:
         assert event.loss == pytest.approx(event.reconstruction + event.kl_weight * event.kl, rel=1e-6)
@@ -122,7 +123,22 @@ def test_early_stop_counts_only_from_full_weight_on(tmp_path: Path) -> None:
     assert isinstance(finished, FinishedEvent)
     assert finished.reason == "early_stop"
     selectable = [event for event in valids(events) if event.kl_weight == 1.0]
-    assert [event.best for event in selectable[-2:]] == [False, False]
+    assert [event.best for event in selectable[-3:]] == [True, False, False]
+
+
+def test_pieces_are_transposed_and_cut_where_it_is_asked_for_and_text_never_transposed(tmp_path: Path) -> None:
+    def rows(name: str, *, text: bool = False, **settings: int) -> list[StepEvent]:
+        return steps(run(tmp_path / name, "lstm", text=text, max_epochs=1, **settings))
+
+    plain, moved, cut = rows("plain"), rows("moved", transpose_semitones=5), rows("cut", crop_steps=4)
+    assert plain[0].loss != moved[0].loss and len(plain) == len(moved) == 3 < len(cut)
+    text, asked = rows("text", text=True), rows("asked", text=True, transpose_semitones=5)
+    assert [row.loss for row in text] == [row.loss for row in asked]
+
+
+def test_the_state_is_saved_as_often_as_asked(tmp_path: Path) -> None:
+    events = run(tmp_path, "lstm", max_epochs=1, checkpoint_minutes=1e-5)  # a step takes longer
+    assert [event.step for event in events if isinstance(event, CheckpointEvent)] == list(range(1, 9))
 
 
 def test_a_stall_quarters_the_learning_rate(tmp_path: Path) -> None:
