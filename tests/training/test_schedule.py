@@ -10,6 +10,7 @@ from training_runs import text_data, tiny_config
 
 from lnf_core.training.config import Ramp
 from lnf_core.training.schedule import KLPlan, kl_weight, learning_rate, running_average
+from lnf_core.training.state import Counters
 
 
 def rates(total: int, **arguments: object) -> list[float]:
@@ -93,3 +94,15 @@ def test_running_average_starts_at_its_first_value_and_forgets_it() -> None:
     assert average == 8.0
     assert running_average(average, 0.0, decay=0.75) == 6.0
     assert running_average(average, 0.0) == 7.6  # what presets' thresholds of the reconstruction were found with
+
+
+def test_validations_are_counted_from_the_best_and_from_the_last_cut() -> None:
+    counters, seen = Counters(), []
+    for step, value in enumerate([5.0, 5.0, 4.0, 4.5, 4.0, 4.5]):
+        counters.step = step
+        counters.count_validation(value, stall_patience=2)
+        seen.append((counters.best_step, counters.since_best, counters.since_cut, counters.learning_rate_scale))
+    assert seen == [(0, 0, 0, 1), (0, 1, 1, 1), (2, 0, 0, 1), (2, 1, 1, 1), (2, 2, 0, 0.25), (2, 3, 1, 0.25)]
+    for _ in range(9):
+        counters.count_validation(4.5, stall_patience=0)
+    assert counters.learning_rate_scale == 0.25 and counters.since_best == 12
