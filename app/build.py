@@ -73,8 +73,11 @@ def build_app(*, warm: bool = False) -> gr.Blocks:
 
         def follow(request: gr.Request) -> list[Any]:
             link = dict(request.query_params)
-            named = gr.Tabs(selected=link["tab"]) if link.get("tab") in TABS else gr.skip()
-            return [named, *(update for tab in tabs for update in tab.follow(link))]
+            name = link.get("tab")
+            updates: list[Any] = [gr.Tabs(selected=name) if name in TABS else gr.skip()]
+            for tab in tabs:
+                updates += tab.follow(link) if tab.name == name else [gr.skip() for _ in tab.linked()]
+            return updates
 
         page.load(None, None, None, js=UNTIL_READ)
         # What a link asks for that needs no model is one event: those of an opening page wait for one another.

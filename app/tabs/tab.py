@@ -27,7 +27,7 @@ class Tab(ABC):
         return ()
 
     def follow(self, link: Mapping[str, str]) -> Sequence[Any]:
-        """What a link says of :meth:`linked`, by the names of its parameters; what it does not is skipped."""
+        """What a link to this tab says of :meth:`linked`, by the names of its parameters; the rest is skipped."""
         return ()
 
     @abstractmethod
