@@ -152,6 +152,16 @@ def test_laps_stop_before_one_that_would_take_too_long() -> None:
         assert [lap.length for lap in laps(model, sampler, (4, 12), patience=1e-9)] == [4]
 
 
+def test_laps_are_foretold_and_short_ones_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_model("af-scf")
+    sampler: Any = engines.prepare(model, "eager")
+    taken = iter([0.04, 0.01, 0.02, 2.0, 3.0])  # as a stopwatch would show
+    monkeypatch.setattr("lnf_core.laps.timed_draw", lambda *_given, **_options: (next(taken), 7))
+    found = list(laps(model, sampler, (3, 4, 6, 12), patience=5.0))
+    # Of a draw of milliseconds the median of three counts; the last would have taken six seconds.
+    assert found == [Lap("eager", 3, 0.02, 7), Lap("eager", 4, 2.0, 7), Lap("eager", 6, 3.0, 7)]
+
+
 @pytest.mark.browser
 def test_a_race_is_run_on_the_page(open_page: Callable[..., Any]) -> None:
     page = open_page("?tab=race&plain=1")

@@ -133,6 +133,14 @@ def test_time_that_is_up_is_given_anew_to_the_next_turn(tmp_path: Path) -> None:
     assert len(events_of(out / "2-b")) == 2
 
 
+def test_a_stage_that_ends_early_is_followed_by_the_next(tmp_path: Path) -> None:
+    path = recipe_file(tmp_path, "max_steps = 400, learning_rate = 1e-12, patience = 1", "max_steps = 2")
+    finished = run_recipe(read_recipe(path), text_data(), tmp_path / "run", device="cpu")
+    assert finished is not None and (finished.reason, finished.step) == ("completed", 2)
+    assert [event["reason"] for event in events_of(tmp_path / "run" / "1-a", "finished")] == ["early_stop"]
+    assert run_recipe(read_recipe(path), text_data(), tmp_path / "run", device="cpu") is None
+
+
 def test_the_time_of_a_turn_is_shared_by_its_stages(tmp_path: Path) -> None:
     path = recipe_file(tmp_path, "max_steps = 1", "max_steps = 2")
     finished = run_recipe(read_recipe(path), text_data(), tmp_path / "run", device="cpu", minutes=1e-9)
