@@ -222,7 +222,10 @@ def test_own_music_is_looked_into(open_page: Callable[..., Any], midi: Path, tmp
         page.locator(f"#{tab} .step").press("ArrowLeft")
         refused.wait_for(state="detached")
     page.locator(f"#{tab} .another").click()
+    page.locator(f"#{tab} .bring input").set_input_files(str(bad))  # while the other sequence is on its way
     page.wait_for_function(f"() => document.querySelector('#{tab} .details').textContent.includes('seed')")
+    page.wait_for_function(f"() => !document.querySelector('#{tab} [aria-busy]')")
+    assert refused.text_content().startswith("This is not a MIDI file")
 
 
 @pytest.mark.browser

@@ -60,12 +60,18 @@ function follow(tab, load, back) {
   let begun = false, seen = false, followed = false; // followed: the link, as far as it can be; models are somebody's choice from then on
   const fresh = (change) => { change(); if (place.checkpoint) load(true); else begin(); }; // pressed before a link is read
   find(".another").addEventListener("click", () => fresh(() => { place.seed = Math.floor(Math.random() * 100000); place.text = place.midi = ""; }));
+  let brought = 0;
   find(".bring input").addEventListener("change", async (event) => {
     const file = event.target.files[0];
     event.target.value = ""; // the same file may be chosen again
     if (!file) return;
-    const why = cannotBeRead(file);
-    if (why) return say(why, true);
+    const why = cannotBeRead(file), turn = ++brought;
+    if (why) {
+      say(why, true);
+      await whenThere(() => !find("[aria-busy]")); // what is on its way has words of its own, which would stand in their place
+      if (turn === brought) say(why, true);
+      return;
+    }
     wait("Reading " + file.name + " …");
     try {
       const { path } = await upload(file);
