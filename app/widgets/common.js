@@ -68,16 +68,18 @@ function openTab(name) {
 }
 // What a server function answers. Where the server is gone or refuses, Gradio gives nothing back or throws.
 const fromServer = async (name, wanted) => (await server[name](wanted).catch(() => null)) || { error: "The server did not answer; please try again." };
-// The field a refusal is about says so itself; the next answer, or another value, takes it back.
-function markRefusal(name, words) {
+// The field a refusal is about says so itself; the next answer, or another value, takes it back. It is read aloud by the
+// line that says it as well; `alone`, where there is none, by itself.
+function markRefusal(name, words, alone) {
   document.querySelectorAll(".lnf-refusal").forEach((old) => old.remove());
   document.querySelectorAll("[aria-invalid]").forEach((old) => old.removeAttribute("aria-invalid"));
   const turn = (window.lnfRefusals = (window.lnfRefusals || 0) + 1);
   // While the page opens, a refusal may be there before its field.
-  if (name) whenThere(() => document.getElementById(name)).then((field) => { if (field && turn === window.lnfRefusals) showRefusal(field, words); });
+  if (name) whenThere(() => document.getElementById(name)).then((field) => { if (field && turn === window.lnfRefusals) showRefusal(field, words, alone); });
 }
-function showRefusal(field, words) {
+function showRefusal(field, words, alone) {
   const note = make("p", "lnf-refusal", words);
+  if (alone) note.setAttribute("role", "alert");
   field.append(note);
   const input = field.querySelector("input, select");
   if (!input) return;
@@ -108,7 +110,7 @@ if (!("lnfTouched" in window)) {
     event.preventDefault();
     event.stopImmediatePropagation();
     if (!event.dataTransfer) event.target.value = "";
-    markRefusal("midi", why);
+    markRefusal("midi", why, true);
   }, true);
   // Paper is white: what is printed is drawn in the light scheme.
   const paper = document.documentElement.classList, scheme = document.body.classList;

@@ -161,3 +161,15 @@ def test_they_fit_the_screen_and_answer(open_lesson: Open, width: int, scheme: s
             f"() => document.querySelector('#lesson-{number} svg[role=img]').getAttribute('aria-label').length > 40"
         )
         page.locator("#lessons button[aria-current]").press("ArrowRight")
+
+
+def test_words_in_a_picture_do_not_overlap_on_the_narrowest_phone(open_lesson: Open) -> None:
+    page = open_lesson(4, width=320)
+    overlap = page.evaluate("""() => {
+      const texts = [...document.querySelectorAll("#lesson-4 svg.plot text")];
+      const boxes = texts.map((it) => [it.textContent, it.getBoundingClientRect()]);
+      const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+      const after = (at, box) => boxes.slice(at + 1).filter(([, other]) => meet(box, other));
+      return boxes.flatMap(([one, box], at) => after(at, box).map(([two]) => [one, two]));
+    }""")
+    assert overlap == []

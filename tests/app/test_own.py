@@ -236,6 +236,7 @@ def test_the_page_goes_on_from_a_file_and_from_text(open_page: Callable[..., Any
     large = {"name": "song.mid", "mimeType": "audio/midi", "buffer": bytes(MAX_BYTES + 1)}
     page.locator("#midi input[type=file]").set_input_files(large)
     assert refused.text_content() == TOO_LARGE
+    assert refused.get_attribute("role") == "alert"  # the line beside the button says nothing of it
     page.evaluate("""() => {
       const dataTransfer = new DataTransfer();
       dataTransfer.items.add(new File(["MThd"], "song.txt"));

@@ -69,7 +69,7 @@ const redraw = picture(svg, () => 330, (width) => {
   if (narrow) {
     add("text", { class: "name", x: 8, y: 22 }, "symbols x");
     add("text", { class: "name", x: 8, y: 322 }, "vectors z");
-    add("text", { x: width - 14, y: 22, "text-anchor": "end" }, "box between: the decoder");
+    add("text", { x: width - 14, y: 22, "text-anchor": "end" }, "box: the decoder");
   } else {
     add("text", { class: "name", x: 12, y: Y.x + 5 }, "symbols x");
     add("text", { class: "name", x: 12, y: middle + 5 }, "decoder");
