@@ -18,8 +18,13 @@ from lnf_core.music import INSTRUMENTS
 from lnf_core.music.reader import ENDINGS
 
 _BY_NAME = {field.name: field for field in FIELDS}
-# What was said of one file is not true of the next; other fields take it back as one types (common.js).
-_TAKEN_BACK = """() => { document.querySelectorAll("#midi .lnf-refusal").forEach((old) => old.remove()); return []; }"""
+# What was said of one file is not true of the next; other fields take it back as one types (common.js). The line beside
+# the button is again that of the picture.
+_TAKEN_BACK = """() => {
+  const field = document.querySelector("#midi"), said = field.querySelector(".lnf-refusal");
+  if (said) { said.remove(); field.closest("[role=tabpanel]").dispatchEvent(new CustomEvent("lnf-tell")); }
+  return [];
+}"""
 
 
 class SettingsFold:
@@ -43,7 +48,10 @@ class SettingsFold:
         """Place the inputs, those for music in a row of their own."""
         entry = catalogue.first()
         made: dict[str, gr.components.Component] = {}
-        more = "More: temperature, length, seed, instrument, go on from your own"
+        more = {
+            "music": "More: temperature, length, seed, instrument, go on from your own",
+            "text": "More: temperature, length, seed, go on from your own",
+        }
         widget("fold", folds="settings", words=more, elem_id="more")
         with gr.Column(elem_id="settings", elem_classes="lnf-folded"):
             with gr.Row(elem_classes="lnf-settings"):

@@ -232,6 +232,7 @@ def test_own_music_is_looked_into(open_page: Callable[..., Any], midi: Path, tmp
 def test_the_page_goes_on_from_a_file_and_from_text(open_page: Callable[..., Any], midi: Path) -> None:
     page = open_page()
     page.locator("#more button").click()
+    assert "instrument, go on" in page.locator("#more").inner_text()
     refused = page.locator("#midi .lnf-refusal")
     large = {"name": "song.mid", "mimeType": "audio/midi", "buffer": bytes(MAX_BYTES + 1)}
     page.locator("#midi input[type=file]").set_input_files(large)
@@ -257,6 +258,7 @@ def test_the_page_goes_on_from_a_file_and_from_text(open_page: Callable[..., Any
     for path in (bad, midi):  # what was said of one file is not said of the next
         page.locator("#midi button[aria-label=Clear]").click()
         page.locator("#midi .lnf-refusal").wait_for(state="detached")
+        page.wait_for_function("() => document.querySelector('#status').textContent.includes('go on from yours')")
         page.locator("#midi input[type=file]").set_input_files(str(path))
         page.wait_for_selector(f"#midi >> text={path.stem}")
         page.locator("#sample-button").click()
@@ -266,7 +268,7 @@ def test_the_page_goes_on_from_a_file_and_from_text(open_page: Callable[..., Any
     page.wait_for_function("() => document.querySelector('#status').textContent.includes('go on from yours')")
     page.locator("#model-bar label", has_text="Penn Treebank").click()
     page.wait_for_selector("#begin", state="visible")
-    assert page.locator("#midi").is_hidden()
+    assert page.locator("#midi").is_hidden() and "seed, go on" in page.locator("#more").inner_text()
     page.locator("#length input, #length textarea").fill("")
     page.locator("#begin input, #begin textarea").fill("abba")
     page.locator("#sample-button").click()
