@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import socket
 import statistics
 import subprocess
@@ -24,6 +23,7 @@ from typing import Any
 
 import httpx
 
+from benchmarks.browser import find_chromium
 from lnf_core.benchmark import machine
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -131,7 +131,7 @@ def measure(address: str, times: int) -> dict[str, dict[str, float]]:
     """Medians and longest times of every action, in milliseconds."""
     from playwright.sync_api import sync_playwright
 
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = find_chromium()
     if chromium is None:
         sys.exit("No chromium on this machine (Debian: apt install chromium).")
     found: dict[str, list[float]] = {}

@@ -78,13 +78,16 @@ def test_notes_between_the_steps_are_told_of(
     assert not any(others)
 
 
-def test_what_the_model_has_no_keys_for_is_counted(tmp_path: Path, model: SequenceModel) -> None:
+@pytest.mark.parametrize(("count", "words"), [(1, "1 note outside"), (2, "2 notes outside")])
+def test_what_the_model_has_no_keys_for_is_counted(
+    tmp_path: Path, model: SequenceModel, count: int, words: str
+) -> None:
     path = written(tmp_path / "wide.mid", *[AT] * 4)
     song = pretty_midi.PrettyMIDI(str(path))
-    song.instruments[0].notes.append(pretty_midi.Note(80, 120, 0.0, 0.5))
+    song.instruments[0].notes += [pretty_midi.Note(80, 120 - high, 0.0, 0.5) for high in range(count)]
     drums = pretty_midi.Instrument(0, is_drum=True)
     drums.notes = [pretty_midi.Note(80, 40, start, start + 0.2) for start in (0.0, 0.5)]
     song.instruments.append(drums)
     song.write(str(path))
     (remark,) = read_opening(path, "jsb", model, 12).remarks
-    assert remark == "1 note outside the keys this model has, A-1 to C7, and 2 drum notes left out"
+    assert remark == f"{words} the keys this model has, A-1 to C7, and 2 drum notes left out"

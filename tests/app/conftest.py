@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,12 @@ from app_server import serving
 from tiny_models import save_tiny, tiny_model
 
 from app.services.sampling import Sampling
+from benchmarks.browser import find_chromium
 from lnf_core.config import LatentFlowConfig
 from lnf_core.models.build import SequenceModel, build_model
 from lnf_core.storage.bundle import save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
-# The same browser without its window's frame, where it is installed: an eighth less work for the same pages.
-BROWSERS = ["chromium-headless-shell", "chromium", "chromium-browser"]
-CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -117,10 +114,11 @@ def server(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
+    path = find_chromium()
+    if path is None:
         pytest.skip("no chromium on this machine (Debian: apt install chromium)")
     with api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield chromium
         chromium.close()
 

@@ -14,7 +14,6 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 import lnf_core
-from app import catalogue
 from app.cache import uploaded
 from app.fields import Settings
 from app.limits import LIMITS, FieldError
@@ -22,7 +21,7 @@ from app.services import sampling as service
 from app.services import sequences
 from app.services.inside import InsideViews
 from app.services.models import LoadedModels
-from app.services.own import read_music, read_text
+from app.services.own import read_text
 from app.services.sampled import Music, Text
 from app.services.sampling import Sampling
 from app.services.sequences import Request, Sequences
@@ -44,15 +43,6 @@ def midi(tmp_path: Path) -> Path:
         roll[step, [40 + step, 44 + step, 47 + step]] = 1.0
     Performance("jsb").write_midi(roll, tmp_path / "mine.mid")
     return tmp_path / "mine.mid"
-
-
-@pytest.mark.parametrize(("count", "words"), [(1, "1 note outside"), (2, "2 notes outside")])
-def test_notes_the_model_has_no_keys_for_are_left_out(here: Path, midi: Path, count: int, words: str) -> None:
-    song = pretty_midi.PrettyMIDI(str(midi))
-    song.instruments[0].notes += [pretty_midi.Note(80, 108 - high, 0.0, 0.5) for high in range(count)]
-    song.write(str(midi))
-    own = read_music(str(midi), catalogue.find("jsb/iaf-scf"), lnf_core.load("jsb/iaf-scf").model, 6)
-    assert f"{words} the keys this model has, A-1 to C7, left out" in own.remark and len(own.x) == 6
 
 
 @pytest.mark.parametrize("variant", ["af-scf", "iaf-scf"])

@@ -1,14 +1,15 @@
-"""Take the pictures of the app again: ``python docs/images/take.py [ADDRESS]`` while ``python app.py`` runs."""
+"""Take the pictures of the app again: ``python -m benchmarks.pictures [ADDRESS]`` while ``python app.py`` runs."""
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-FOLDER = Path(__file__).resolve().parent
+from benchmarks.browser import find_chromium
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images"
 ADDRESS = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:7860"
 
 
@@ -59,7 +60,7 @@ def take_tab(browser: Browser, tab: str, query: str, part: str, words: str) -> N
 if __name__ == "__main__":
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
+            executable_path=find_chromium(),
             args=["--headless", "--no-sandbox", "--disable-gpu"],
         )
         take(chromium, "app-music")
