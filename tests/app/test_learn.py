@@ -199,4 +199,4 @@ def test_a_lesson_there_is_not_is_said(open_page: Callable[..., Any], wanted: st
 def test_a_phone_held_sideways_begins_with_what_the_tab_holds(open_page: Callable[..., Any], tab: str) -> None:
     page = open_page(f"?tab={tab}", width=740, height=360)
     page.wait_for_selector(f"#tab-{tab}", state="visible")
-    assert page.locator("#model-bar").is_hidden()  # no lesson and no table is of one model
+    page.locator("#model-bar").wait_for(state="hidden")  # no lesson and no table is of one model
