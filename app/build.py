@@ -16,7 +16,7 @@ from app.frame import Footer, Header
 from app.limits import LIMITS
 from app.memory import share_heaps
 from app.model_bar import ModelBar
-from app.sent import FirstWords, PackedPage
+from app.sent import FirstWords, PackedPage, Script, in_large_parts
 from app.services.annealing import Annealing
 from app.services.between import Between
 from app.services.guess import Guess
@@ -37,6 +37,7 @@ from app.tabs.sample import SampleTab
 from app.tabs.tab import Tab
 from app.theme import CSS_FILE, theme
 from app.turns import Places, Turns
+from app.widgets import script
 from app.zerogpu import let_start
 
 TITLE = "Latent flows"
@@ -118,11 +119,13 @@ def launch(host: str = "127.0.0.1", port: int = 7860, *, share: bool = False, mc
     # Several visitors are served at a time: one thread each does more than all of them on all cores.
     torch.set_num_threads(1)
     share_heaps()
+    in_large_parts()
     let_start()
     page = build_app(warm=True)
     sweep_always(kept_by(page))
     if mcp:
         _name_tools(page)
+    scripts = Script(script())
     page.launch(
         server_name=host,
         server_port=port,
@@ -132,7 +135,10 @@ def launch(host: str = "127.0.0.1", port: int = 7860, *, share: bool = False, mc
         css_paths=CSS_FILE,
         run_history=False,
         footer_links=["api"],
-        app_kwargs={"middleware": [Middleware(PackedPage, compresslevel=5), Middleware(FirstWords)]},
+        app_kwargs={
+            "middleware": [Middleware(PackedPage, compresslevel=5), Middleware(FirstWords, script=scripts.tag)],
+            "routes": [scripts.route],
+        },
         max_file_size="2mb",
         ssr_mode=False,
         show_error=False,

@@ -1,4 +1,9 @@
-"""Widgets written as HTML, CSS and JavaScript, one folder each, shown through ``gr.HTML``: no build step."""
+"""Widgets written as HTML, CSS and JavaScript, one folder each, shown through ``gr.HTML``: no build step.
+
+Their scripts are one file, which a browser fetches once and keeps. In the page itself they would be two thirds of what
+every visit carries, and Gradio, which looks through the script of a widget for each property it does not find, would
+read all of them again for each visitor.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,9 @@ from lnf_core.music.reader import ENDINGS, MAX_BYTES, NOT_MIDI, TOO_LARGE
 _OWN_FILE = {"most": MAX_BYTES, "large": TOO_LARGE, "endings": ENDINGS, "other": NOT_MIDI}
 _NAMES = f"const TAB_NAMES = {json.dumps(TABS)}, OWN_FILE = {json.dumps(_OWN_FILE)};\n"  # for common.js
 _HERE = Path(__file__).resolve().parent
+_GIVEN = "element, trigger, props, server, upload, watch"  # to the script of a gr.HTML
+_BODIES: dict[str, str] = {}
+"""What :func:`script` holds: a widget by its name and by what it shares."""
 
 
 def widget(name: str, shared: tuple[str, ...] = (), **options: Any) -> gr.HTML:  # noqa: ANN401 - passed to gr.HTML
@@ -27,17 +35,22 @@ def widget(name: str, shared: tuple[str, ...] = (), **options: Any) -> gr.HTML: 
         shared: scripts and styles that several widgets have in common, as paths below this folder; they come first.
         options: passed through to ``gr.HTML``.
     """
-    scripts, styles = (
-        "".join(_text(file) for file in (*first, *shared, f"{name}/{name}.{suffix}") if file.endswith(f".{suffix}"))
-        for suffix, first in (("js", ("waiting.js", "common.js")), ("css", ()))
-    )
+    kind = " ".join((name, *shared))
+    _BODIES[kind] = _joined("js", (*shared, f"{name}/{name}.js"))
     return gr.HTML(
         html_template=_text(f"{name}/{name}.html"),
-        css_template=styles,
-        js_on_load=_NAMES + scripts,
+        css_template=_joined("css", (*shared, f"{name}/{name}.css")),
+        js_on_load=f"lnfWidget({json.dumps(kind)}, {_GIVEN})",
         apply_default_css=False,
         **options,
     )
+
+
+def script() -> str:
+    """The scripts of all widgets made so far, with what they have in common before them: one function of the page."""
+    common = _NAMES + _joined("js", ("waiting.js", "common.js"))
+    kinds = "".join(f"{json.dumps(kind)}: () => {{\n{body}}},\n" for kind, body in _BODIES.items())
+    return f"window.lnfWidget = (kind, {_GIVEN}) => {{\n{common}({{\n{kinds}}})[kind]();\n}};\n"
 
 
 def page_script(body: str, given: str = "") -> str:
@@ -67,6 +80,10 @@ def for_clients(payload: dict[str, Any]) -> dict[str, Any]:
 def file_data(path: Path) -> dict[str, Any]:
     """A file as widgets receive it: the marker makes Gradio serve it, and clients of the API download it."""
     return {"path": str(path), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
+
+
+def _joined(suffix: str, files: tuple[str, ...]) -> str:
+    return "".join(_text(file) for file in files if file.endswith(suffix))
 
 
 def _text(file: str) -> str:

@@ -61,15 +61,6 @@ def test_of_chorales_the_likeliest_keys_are_usual(client: Client, given: dict[st
     assert "draw" not in done["query"]
 
 
-def test_the_page_is_sent_compressed_to_who_can_read_that(server: str) -> None:
-    page = httpx.get(server, headers={"Accept-Encoding": "gzip"})
-    assert page.headers["Content-Encoding"] == "gzip" and "gradio_config" in page.text
-    assert int(page.headers["Content-Length"]) < len(page.content) / 4
-    plain = httpx.get(server, headers={"Accept-Encoding": "identity"})
-    assert "Content-Encoding" not in plain.headers and len(plain.content) == int(plain.headers["Content-Length"])
-    assert plain.text.count("The page is on its way.") == 1 and plain.text.rstrip().endswith("</html>")
-
-
 def test_the_progress_of_events_goes_to_nothing_that_holds_others(server: str) -> None:
     """A browser copies, at every event, all that is held by whatever progress has gone to so far."""
     config = httpx.get(f"{server}/config").json()

@@ -1,0 +1,63 @@
+"""What a visit carries: the page compressed, the scripts of its widgets as a file to keep, sound in large parts."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from gradio.ranged_response import OpenRange, RangedFileResponse
+
+from app.sent import Script, in_large_parts
+
+
+def test_the_page_is_sent_compressed_to_who_can_read_that(server: str) -> None:
+    page = httpx.get(server, headers={"Accept-Encoding": "gzip"})
+    assert page.headers["Content-Encoding"] == "gzip" and "gradio_config" in page.text
+    assert int(page.headers["Content-Length"]) < len(page.content) / 4
+    plain = httpx.get(server, headers={"Accept-Encoding": "identity"})
+    assert "Content-Encoding" not in plain.headers and len(plain.content) == int(plain.headers["Content-Length"])
+    assert plain.text.count("The page is on its way.") == 1 and plain.text.rstrip().endswith("</html>")
+
+
+def test_scripts_of_widgets_are_a_file_to_keep(server: str) -> None:
+    page = httpx.get(server).text
+    # What it defines is there when the modules of Gradio's run, which wait for the end of the page.
+    tag = re.search(r'<script src="\./(widgets\.js\?v=\w+)"></script>', page)
+    assert tag and page.index("The page is on its way.") < tag.start() < page.index("<gradio-app")
+    answer = httpx.get(f"{server}/{tag[1]}", headers={"Accept-Encoding": "br"})
+    assert "immutable" in answer.headers["Cache-Control"] and answer.headers["Content-Encoding"] == "br"
+    assert answer.headers["Content-Type"].startswith("text/javascript")
+    called = [re.match(r'lnfWidget\("(.*?)"', script) for script in _scripts(server)]
+    kinds = {call[1] for call in called if call}
+    assert len(kinds) > 15 and len([call for call in called if call]) > len(kinds)
+    assert all(answer.text.count(f'"{kind}": () => {{') == 1 for kind in kinds)
+    assert answer.text.count("const find = ") == 1  # of common.js
+
+
+def _scripts(server: str) -> list[str]:
+    parts = httpx.get(f"{server}/config").json()["components"]
+    return [part["props"].get("js_on_load") or "" for part in parts if part["type"] == "html"]
+
+
+def test_another_script_has_another_address() -> None:
+    assert Script("a").tag == Script("a").tag != Script("b").tag
+
+
+def test_a_sound_is_read_in_large_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RangedFileResponse, "chunk_size", RangedFileResponse.chunk_size)
+    in_large_parts()
+    sound = tmp_path / "sound.flac"
+    sound.write_bytes(bytes(range(256)) * 2000)
+    parts: list[bytes] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        parts.append(message.get("body", b""))
+
+    answer = RangedFileResponse(sound, OpenRange(100), stat_result=sound.stat())
+    asyncio.run(answer({"type": "http"}, None, send))  # type: ignore[arg-type]
+    assert b"".join(parts) == sound.read_bytes()[100:]
+    assert len(parts) <= 4  # the start, two parts and perhaps an empty end
