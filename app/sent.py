@@ -23,7 +23,7 @@ _BEFORE = b"<gradio-app"
 
 
 def in_large_parts() -> None:
-    """Let Gradio read sound 256 kB at a time and not 4 as it sends it: each is a turn of a thread, 250 of them a piece."""
+    """Let Gradio send sound in parts of 256 kB, not of 4: each part is a turn of a thread, 250 of them a piece."""
     RangedFileResponse.chunk_size = 1 << 18
 
 
