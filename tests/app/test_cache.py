@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from answers import run
 
 from app import build, cache
 from app.fields import Settings
@@ -53,9 +52,7 @@ def test_samples_go_with_their_sound_and_their_folder(lying: Path) -> None:
     cache.sweep(())
     assert folders(lying) == {young.parent.name, "f" * 64}
     asked = sound_server(Sound())({"piece": [old.parent.name, old.name], "kind": "wav"})
-    with ThreadPoolExecutor(1) as pool:  # here the loop of a browser opened by an earlier test may still be running
-        answer = pool.submit(asyncio.run, asked).result()
-    assert "deleted" in answer["error"]
+    assert "deleted" in run(asked)["error"]
 
 
 def test_emptied_folders_go(lying: Path) -> None:

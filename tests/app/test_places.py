@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from answers import run
 from anyio import to_thread
 
 from app.build import build_app
@@ -52,7 +52,7 @@ def test_those_who_wait_hold_no_thread_and_the_last_are_refused(
         through.set()
         return list(await asyncio.gather(*asked))
 
-    answers = _run(crowd)
+    answers = run(crowd())
     refused = [number for number, given in enumerate(answers) if "Too many are waiting" in given.get("error", "")]
     assert len(refused) == too_many == len(answers) - refused[0]
     assert all(given == {"visitor": number} for number, given in enumerate(answers[: refused[0]]))
@@ -68,11 +68,5 @@ def test_sound_is_waited_for_by_so_many() -> None:
             await asyncio.sleep(0.1)
         return list(await asyncio.gather(*asked, return_exceptions=True))
 
-    *made, last = _run(crowd)
+    *made, last = run(crowd())
     assert made == ["made"] * (LIMITS.queue + 1) and isinstance(last, CrowdedError)
-
-
-def _run(make: Any) -> Any:  # noqa: ANN401 - whatever it answers
-    """In a thread of its own: in this one the loop of a browser opened by an earlier test may still be running."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(lambda: asyncio.run(make())).result()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from answers import run
 from gradio.ranged_response import OpenRange, RangedFileResponse
 
 from app.sent import Script, in_large_parts
@@ -58,6 +58,6 @@ def test_a_sound_is_read_in_large_parts(tmp_path: Path, monkeypatch: pytest.Monk
         parts.append(message.get("body", b""))
 
     answer = RangedFileResponse(sound, OpenRange(100), stat_result=sound.stat())
-    asyncio.run(answer({"type": "http"}, None, send))  # type: ignore[arg-type]
+    run(answer({"type": "http"}, None, send))  # type: ignore[arg-type]
     assert b"".join(parts) == sound.read_bytes()[100:]
     assert len(parts) <= 4  # the start, two parts and perhaps an empty end

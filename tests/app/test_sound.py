@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import soundfile
 import torch
+from answers import run
 from pieces import music
 
 import lnf_core
@@ -26,12 +26,6 @@ from app.tabs.sounds import sound_server, tuning_server
 from app.turns import Turns
 from app.widgets.piano_roll.payload import roll_payload, tuned_payload
 from lnf_core.music import Performance
-
-
-def run(answer: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - whatever it answers
-    """In a thread of its own: in this one the loop of a browser opened by an earlier test may still be running."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, answer).result()
 
 
 def test_sound_that_two_ask_for_is_made_once(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
