@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,5 +112,6 @@ def _born(folder: Path, otherwise: float) -> float:
 
 def _touch(folder: Path) -> None:
     """Keeps it young for the sweeps of other servers that share the cache."""
-    for file in folder.iterdir():
-        os.utime(file)
+    for file in folder.glob("*"):
+        with suppress(FileNotFoundError):  # one of them deletes it
+            os.utime(file)

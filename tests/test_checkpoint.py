@@ -252,6 +252,10 @@ def _nan(tensors: dict[str, torch.Tensor]) -> None:
     tensors["emission.bias"][0] = torch.nan
 
 
+def _infinite(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["emission.bias"][0] = -torch.inf
+
+
 def _integers(tensors: dict[str, torch.Tensor]) -> None:
     tensors["emission.bias"] = tensors["emission.bias"].long()
 
@@ -300,6 +304,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a missing tensor": (lambda f: _edit_weights(f, lambda t: t.pop("emission.bias")), "lacks emission.bias"),
     "a foreign tensor": (lambda f: _edit_weights(f, lambda t: t.update(extra=torch.ones(1))), "the foreign extra"),
     "NaN": (lambda folder: _edit_weights(folder, _nan), "emission.bias .* holds NaN"),
+    "infinity": (lambda folder: _edit_weights(folder, _infinite), "emission.bias .* holds an infinite value"),
     "integers": (lambda folder: _edit_weights(folder, _integers), "emission.bias in .* is torch.int64"),
 }
 

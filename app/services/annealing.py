@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.limits import whole
+from app.limits import FieldError, whole
 from lnf_core.training.collapse import STEPS, Moment, Walk, Watched
 
 SEEDS = (1, 9)
@@ -28,6 +28,7 @@ class _Run:
     points: tuple[list[list[float]], list[list[float]]] = field(default_factory=lambda: ([], []))
     written: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
     done: bool = False
+    failed: bool = False
 
 
 class Annealing:
@@ -43,14 +44,19 @@ class Annealing:
     def view(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """The curves of ``seed`` from point ``after`` on; asking for a seed nobody asked for yet starts its training.
 
-        A point is ``[step, KL weight, reconstruction, KL]``, nats a step.
+        A point is ``[step, KL weight, reconstruction, KL]``, nats a step. One whose training failed is trained anew for
+        who wants to ``begin``, not for who asks how far it is.
 
         Raises:
-            FieldError: a seed or a place that is none.
+            FieldError: a seed or a place that is none, or a training that failed.
         """
         seed = whole("seed", "The seed", asked.get("seed", 1), SEEDS)
         after = whole("after", "The place to go on from", asked.get("after", 0), (0, self._steps))
         with self._lock:
+            if self._runs.get(seed, _Run()).failed:
+                if not asked.get("begin"):
+                    raise FieldError("seed", "The training broke off; press Train both to begin it again.")
+                del self._runs[seed]
             if seed not in self._runs:
                 self._runs[seed] = _Run()
                 self._waiting.append(seed)
@@ -81,8 +87,8 @@ class Annealing:
                 self._run(seed)
             except Exception:
                 _LOG.exception("The lesson's training of seed %d failed", seed)
-                with self._lock:  # the next one who asks starts it anew
-                    del self._runs[seed]
+                with self._lock:
+                    self._runs[seed].failed = True
 
     def _run(self, seed: int) -> None:
         runs = [Watched(annealed, seed, self._steps, _SOURCE) for annealed in (True, False)]

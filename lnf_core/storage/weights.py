@@ -66,9 +66,9 @@ def fill(model: nn.Module, path: Path) -> None:
     """Copy the stored weights into ``model``; every tensor must be there, once, in the right shape.
 
     Raises:
-        CheckpointError: missing, foreign or misshapen tensors, NaN, or a file that cannot be read.
+        CheckpointError: missing, foreign or misshapen tensors, NaN, infinite parameters, or a file that cannot be read.
     """
-    state = model.state_dict()
+    state, parameters = model.state_dict(), {name for name, _ in model.named_parameters(remove_duplicate=False)}
     groups = tied_names(model)
     with open_weights(path) as file, torch.no_grad():
         stored = set(file.keys())
@@ -85,8 +85,11 @@ def fill(model: nn.Module, path: Path) -> None:
                     f"{name} in {path} is {value.dtype} {tuple(value.shape)}, its config.json describes "
                     f"{target.dtype} {tuple(target.shape)}: the two do not belong together."
                 )
-            if value.is_floating_point() and bool(torch.isnan(value).any()):
-                raise CheckpointError(f"{name} in {path} holds NaN: fetch the checkpoint again or train anew.")
+            # A buffer may say log 0; a weight that is infinite makes NaN of what it meets.
+            wrong = torch.isnan(value) if name not in parameters else ~torch.isfinite(value)
+            if value.is_floating_point() and bool(wrong.any()):
+                held = "NaN" if bool(torch.isnan(value).any()) else "an infinite value"
+                raise CheckpointError(f"{name} in {path} holds {held}: fetch the checkpoint again or train anew.")
             target.copy_(value)
 
 

@@ -17,11 +17,12 @@ from lnf_core.training.collapse import Moment, Walk, Watched
 
 
 def until_done(annealing: Annealing, seed: int) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
+    deadline, begin = time.monotonic() + 60, True
     while time.monotonic() < deadline:
-        found = annealing.view({"seed": seed})
+        found = annealing.view({"seed": seed, "begin": begin})
         if found["done"]:
             return found
+        begin = False
         time.sleep(0.05)
     raise AssertionError("the training did not end")
 
@@ -63,7 +64,7 @@ def test_who_waits_is_told_how_many_are_ahead(monkeypatch: pytest.MonkeyPatch) -
     assert until_done(annealing, 2)["ahead"] == 0
 
 
-def test_a_training_that_failed_is_begun_again(
+def test_a_training_that_failed_is_said_and_begun_again_by_who_presses(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     run, fails = Watched.run, iter([True])
@@ -79,7 +80,10 @@ def test_a_training_that_failed_is_begun_again(
     annealing.view({"seed": 5})
     annealing.view({"seed": 6})
     assert len(until_done(annealing, 6)["points"][0]) == 2  # the next in the row is trained all the same
-    assert "training of seed 5 failed" in caplog.text
+    assert caplog.text.count("training of seed 5 failed") == 1
+    for after in (0, 1):  # who asks how far it is starts nothing
+        with pytest.raises(FieldError, match="broke off; press Train both"):
+            annealing.view({"seed": 5, "after": after})
     assert [point[0] for point in until_done(annealing, 5)["points"][0]] == [3, 6]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from answers import run
+from gradio.ranged_response import RangedFileResponse
 
 from app import build, cache
 from app.fields import Settings
@@ -78,6 +79,23 @@ def test_what_every_opening_page_shows_stays(lying: Path) -> None:
     assert folders(lying) == kept
 
 
+def test_a_file_that_goes_meanwhile_ends_no_sweep(lying: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, other = (Path(drawn().pieces[0].midi).parent for _ in range(2))
+    for folder in (kept, other):
+        aged(folder, 2 * cache.AGE)
+    first, real = next(iter(kept.iterdir())), os.utime
+
+    def deleted_before(file: Path) -> None:
+        first.unlink(missing_ok=True)
+        real(file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "utime", deleted_before)
+        cache.sweep({kept.name})
+    assert folders(lying) == {kept.name} and not first.exists()
+    assert all(file.stat().st_mtime > time.time() - 60 for file in kept.iterdir())
+
+
 def test_a_sweep_that_fails_is_not_the_last(lying: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failed, swept = threading.Event(), threading.Event()
 
@@ -94,11 +112,16 @@ def test_a_sweep_that_fails_is_not_the_last(lying: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(cache, "_EVERY", cache.AGE)
 
 
-def test_the_served_page_is_swept(lying: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_served_page_is_swept_and_sends_its_files_in_large_parts(
+    lying: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun: list[set[str]] = []
+    monkeypatch.setattr(RangedFileResponse, "chunk_size", 4096)
     monkeypatch.setattr(build, "sweep_always", begun.append)
     monkeypatch.setattr(build, "share_heaps", lambda: None)
     monkeypatch.setattr(build, "_get_ready", lambda *_arguments: None)
     monkeypatch.setattr(build.gr.Blocks, "launch", lambda *_arguments, **_named: None)
     build.launch()
     assert begun == [folders(lying)]
+    assert RangedFileResponse.chunk_size > 100_000
+    assert RangedFileResponse.chunk_size > 100_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -167,6 +168,29 @@ def test_neither_threads_nor_company_change_a_sample(variant: str) -> None:
     assert torch.equal(many.x, threaded.x)
     assert torch.equal(many.probabilities, threaded.probabilities)
     assert torch.equal(many.probabilities[:, :3], few.probabilities)
+
+
+def test_where_a_thread_cannot_start_those_that_did_do_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = small_model("af-scf", "bernoulli")
+    sampler = engines.prepare(model, "numba_cpu")
+    whole = model.sample(5, 9, generator=generator(), engine=sampler)
+    asked, start = [], threading.Thread.start
+
+    def every_second(thread: threading.Thread) -> None:
+        asked.append(thread)
+        if len(asked) % 2 == 0:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        monkeypatch.setattr(threading.Thread, "start", every_second)
+        sample = model.sample(5, 9, generator=generator(), engine=sampler)
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(sample.probabilities, whole.probabilities)
+    assert len(asked) >= 2 and not any(thread.is_alive() for thread in asked)
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)

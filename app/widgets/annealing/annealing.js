@@ -27,8 +27,8 @@ async function run() {
   redraw();
   const mine = state.turn;
   reveal(mine, performance.now());
-  while (!state.trained) {
-    const answer = await fromServer("train", { seed: state.seed, after: state.known[0].length });
+  for (let begin = true; !state.trained; begin = false) {
+    const answer = await fromServer("train", { seed: state.seed, after: state.known[0].length, begin });
     if (mine !== state.turn) return;
     if (answer.error) { Object.assign(state, { problem: answer.error, running: false }); redraw(); return; }
     state.before = answer.done && !state.known[0].length;

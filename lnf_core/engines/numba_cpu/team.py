@@ -42,12 +42,23 @@ def run(kernel: Callable[..., None], workers: int, *arguments: object) -> None:
     """Call ``kernel(worker, workers, *arguments)`` on ``workers`` threads at once; the caller is the first.
 
     The threads are this call's own: one taken from a pool could be waiting for a worker that has not
-    started because another call holds the pool.
+    started because another call holds the pool. Where the system gives no more of them, fewer do the work.
     """
-    workers = workers if CAN_YIELD else 1
-    others = [threading.Thread(target=kernel, args=(worker, workers, *arguments)) for worker in range(1, workers)]
-    for thread in others:
-        thread.start()
-    kernel(0, workers, *arguments)
+    others: list[threading.Thread] = []
+    all_there = threading.Event()
+
+    def work(worker: int) -> None:
+        all_there.wait()  # in the kernel each waits for all, whose number is known once the last has started
+        kernel(worker, len(others) + 1, *arguments)
+
+    for worker in range(1, workers if CAN_YIELD else 1):
+        thread = threading.Thread(target=work, args=(worker,))
+        try:
+            thread.start()
+        except RuntimeError:  # "can't start new thread"
+            break
+        others.append(thread)
+    all_there.set()
+    kernel(0, len(others) + 1, *arguments)
     for thread in others:
         thread.join()
