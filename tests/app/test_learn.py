@@ -195,6 +195,30 @@ def test_a_lesson_there_is_not_is_said(open_page: Callable[..., Any], wanted: st
     assert said.is_hidden()
 
 
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ("1&preset=three&gamma=99", ["preset=three; give nothing, two or skewed.", "gamma=99; give a number from "]),
+        ("3&kind=aff&length=4&step=5", ["kind=aff; give af or iaf.", "step=5; give a whole number from 1 to 4."]),
+        (
+            "5&layers=2.5&drawn=12",
+            ["layers=2.5; give a whole number from 1 to ", "drawn=12; give the heights of a drawing"],
+        ),
+    ],
+)
+def test_a_setting_a_lesson_cannot_have_is_said_and_the_rest_followed(
+    open_page: Callable[..., Any], link: str, words: list[str]
+) -> None:
+    page = open_page(f"?tab=learn&lesson={link}")
+    said = page.locator("#lessons .problem")
+    said.wait_for()
+    found = said.inner_text().split("The link says ")[1:]
+    assert [part.startswith(one) for part, one in zip(found, words, strict=True)] == [True, True], found
+    assert link[0] != "3" or page.evaluate(STATE)["fields"] == {"length": "4", "step": "4"}
+    page.locator(f"#lesson-{link[0]} input").first.press("ArrowLeft")  # once something is set, nothing is wrong
+    said.wait_for(state="hidden")
+
+
 @pytest.mark.parametrize("tab", ["learn", "results"])
 def test_a_phone_held_sideways_begins_with_what_the_tab_holds(open_page: Callable[..., Any], tab: str) -> None:
     page = open_page(f"?tab={tab}", width=740, height=360)

@@ -6,7 +6,7 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 function nothing() {
   return { known: [[], []], curves: [[], []], step: 0, written: [[], []], trained: false, before: false, done: false, ahead: 0, running: false, problem: "" };
 }
-const state = { seed: Math.round(askedNumber("seed", 1, LEAST, MOST)), ...nothing(), turn: 0, steps: 1, entropy: 0, unconditional: 0 };
+const state = { seed: askedWhole("seed", 1, LEAST, MOST), ...nothing(), turn: 0, steps: 1, entropy: 0, unconditional: 0 };
 const [STEP, WEIGHT, RECONSTRUCTION, KL] = [0, 1, 2, 3];
 const seed = slider({ name: "seed", label: "beginning", term: "seed", least: LEAST, most: MOST, step: 1, value: state.seed, shown: String, onInput: (value) => { state.seed = value; forget(); remember(link()); } });
 find(".sliders").append(seed.row);

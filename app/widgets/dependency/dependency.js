@@ -2,8 +2,8 @@
 const WORD = "chords", T = WORD.length;
 const ROWS = ["x", "z"];
 const nameOf = (row, t) => row + subscript(t);
-const wanted = /^([xz])([1-6])$/.exec(asked.get("press") || "x3");
-let pressed = wanted ? { row: wanted[1], t: Number(wanted[2]) } : { row: "x", t: 3 };
+const wanted = askedFor("press", "x3", (text) => (/^[xz][1-6]$/.test(text) ? text : undefined), "x or z and a step from 1 to 6, such as x3");
+let pressed = { row: wanted[0], t: Number(wanted[1]) };
 
 // What the model says: a symbol sees every vector (through the decoder), a vector those before it, and nothing else.
 const dependsOn = ({ row, t }) => Array.from({ length: row === "x" ? T : t - 1 }, (_, at) => at + 1);

@@ -36,7 +36,7 @@ section.logLikelihood = logLikelihood; // a test compares it with automatic diff
 
 // What is drawn -------------------------------------------------------------------------------------------------------
 
-const state = { shape: SHAPES[asked.get("shape")] ? asked.get("shape") : "two", layers: Math.round(askedNumber("layers", 3, 1, MOST)), start: Math.round(askedNumber("start", 1, 1, 9999)) };
+const state = { shape: askedOne("shape", "two", Object.keys(SHAPES)), layers: askedWhole("layers", 3, 1, MOST), start: askedWhole("start", 1, 1, 9999) };
 let heights = [], numbers = [], best = 0, mean = 0, spread = 1, layers = [], adam = null, value = 0, climb = [], running = false;
 
 function take(shape) {
@@ -225,6 +225,7 @@ const amount = slider({ name: "layers", label: "layers", term: "L", least: 1, mo
 find(".sliders").append(amount.row);
 find(".run").addEventListener("click", () => run(!running));
 find(".again").addEventListener("click", () => { state.start += 1; begin(); changed(); run(true); });
-if (isWritten(asked.get("drawn"))) { read(asked.get("drawn")); markShape(""); } else take(state.shape);
+const drawn = askedFor("drawn", "", (text) => (isWritten(text) ? text : undefined), "the heights of a drawing as this lesson writes them");
+if (drawn) { read(drawn); markShape(""); } else take(state.shape);
 redraw();
 opened(link());

@@ -1,7 +1,7 @@
 // The rounds and their order are the server's; the guess is sent to it and it says how all have guessed.
 const LEAST = 1, MOST = 50, EVERY = 2000, PATIENCE = 300;
 let playing = 0, guessed = null, sending = false, following = 0;
-const wanted = Math.round(askedNumber("round", 0, LEAST, MOST));
+const wanted = askedWhole("round", 0, LEAST, MOST);
 const next = () => wanted || LEAST + Math.floor(Math.random() * MOST);
 const votes = find(".votes"), tally = find(".tally"), run = find(".run");
 const buttons = [0, 1, 2].map((choice) => {

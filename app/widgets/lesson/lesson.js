@@ -1,15 +1,12 @@
 // The row of buttons: one lesson is shown at a time, and the address says which one and in what state.
 const steps = find("nav"), list = find("ol"), count = props.titles.length;
 const lessonAt = (number) => document.getElementById("lesson-" + number);
+const sectionAt = (number) => lessonAt(number) && lessonAt(number).querySelector(".lesson");
 const query = new URLSearchParams(location.search);
 const wanted = (query.get("tab") === "learn" && query.get("lesson")) || "1";
 const known = /^[1-9][0-9]?$/.test(wanted) && wanted <= count;
 let current = known ? Number(wanted) : 1, writing = 0;
-const problem = find(".problem");
-if (!known) {
-  problem.textContent = "There is no lesson “" + wanted.slice(0, 40) + "” on this page; it has 1 to " + count + ". This is the first.";
-  problem.hidden = false;
-}
+let none = known ? "" : "There is no lesson “" + wanted.slice(0, 40) + "” on this page; it has 1 to " + count + ". This is the first.";
 
 const buttons = props.titles.map((title, at) => {
   const item = make("li"), button = Object.assign(make("button", "step"), { type: "button" });
@@ -29,13 +26,20 @@ function show() {
     const lesson = lessonAt(number);
     if (lesson) lesson.classList.toggle("lnf-folded", number !== current);
   }
+  complain();
+}
+// What the link asks for in vain: a lesson, or a setting of the one that is shown.
+function complain() {
+  const section = sectionAt(current), problem = find(".problem");
+  problem.textContent = none || (section && section.dataset.problem) || "";
+  problem.hidden = !problem.textContent;
 }
 // The address is that of what is seen; browsers allow a few changes of it a second.
 function write() {
   clearTimeout(writing);
   writing = setTimeout(() => {
     if (!steps.getClientRects().length) return;
-    const section = lessonAt(current) && lessonAt(current).querySelector(".lesson");
+    const section = sectionAt(current);
     if (!section || section.dataset.link === undefined) return; // it has not read its link yet, and will say when
     const values = new URLSearchParams({ tab: "learn", lesson: current });
     for (const [name, value] of new URLSearchParams(section.dataset.link)) values.set(name, value);
@@ -44,7 +48,7 @@ function write() {
 }
 function go(number) {
   current = Math.min(count, Math.max(1, number));
-  problem.hidden = true;
+  none = "";
   show();
   write();
 }
@@ -57,6 +61,6 @@ list.addEventListener("keydown", (event) => {
   buttons[(to + count) % count].focus();
   go(((to + count) % count) + 1);
 });
-document.addEventListener("lnf-lesson-moved", (event) => { if (event.detail === current) write(); });
+document.addEventListener("lnf-lesson-moved", (event) => { if (event.detail === current) { complain(); write(); } });
 new ResizeObserver(() => { show(); write(); }).observe(steps);
 show();

@@ -15,13 +15,21 @@ const asked = (() => {
   const query = new URLSearchParams(location.search);
   return query.get("tab") === "learn" && (query.get("lesson") || "1") === String(props.number) ? query : new URLSearchParams();
 })();
-function askedNumber(name, otherwise, least, most) {
-  const value = Number(asked.get(name));
-  return asked.get(name) && isFinite(value) ? Math.min(most, Math.max(least, value)) : otherwise;
+// What it cannot have is said above the lesson, which then begins as without it.
+const refused = [];
+function askedFor(name, otherwise, read, wanted) {
+  const text = asked.get(name), value = text ? read(text) : undefined;
+  if (text && value === undefined) refused.push("The link says " + name + "=" + text.slice(0, 40) + "; give " + wanted + ".");
+  return value === undefined ? otherwise : value;
 }
+const within = (text, least, most) => (text.trim() && text >= least && text <= most ? Number(text) : undefined);
+const askedNumber = (name, otherwise, least, most) => askedFor(name, otherwise, (text) => within(text, least, most), "a number from " + minus(least) + " to " + most);
+const askedWhole = (name, otherwise, least, most) => askedFor(name, otherwise, (text) => (Number.isInteger(Number(text)) ? within(text, least, most) : undefined), "a whole number from " + least + " to " + most);
+const askedOne = (name, otherwise, keys) => askedFor(name, otherwise, (text) => (keys.includes(text) ? text : undefined), keys.slice(0, -1).join(", ") + " or " + keys[keys.length - 1]);
 // The row of buttons puts these values into the address while this lesson is the one that is shown.
 function remember(values) {
   section.dataset.link = new URLSearchParams(values).toString();
+  section.dataset.problem = refused.splice(0).join(" "); // until something else is set
   document.dispatchEvent(new CustomEvent("lnf-lesson-moved", { detail: props.number }));
 }
 // Every lesson says so once it has read its link: settings it was opened with stay in the address, a bare one stays bare.

@@ -13,7 +13,7 @@ const PRESETS = {
   skewed: { a: -0.4, beta: 0, gamma: 1.6, delta: -0.6, f: 0.3 },
 };
 const raw = { ...PRESETS.nothing, eps: -0.6 }; // making two modes is the task
-Object.assign(raw, PRESETS[asked.get("preset")] || {});
+Object.assign(raw, PRESETS[askedOne("preset", "nothing", Object.keys(PRESETS))]);
 for (const part of PARTS) raw[part.name] = askedNumber(part.name, raw[part.name], part.least, part.most);
 
 const svg = find(".plot"), sliders = {};

@@ -1,9 +1,9 @@
 // A node can be computed in turn k when all it waits for was known in turn k - 1: the picture counts, it does not assume.
 const KINDS = [["af", "told the vectors (AF)"], ["iaf", "told the noise (IAF)"]];
 const TASKS = [["draw", "draw: ε to z"], ["score", "score: z to ε"]];
-const known = (list, value, otherwise) => (list.some(([key]) => key === value) ? value : otherwise);
-const state = { kind: known(KINDS, asked.get("kind"), "af"), task: known(TASKS, asked.get("task"), "draw"), length: Math.round(askedNumber("length", 8, 2, 16)), step: 0, turn: 0 }; // the turn that was run up to, Infinity at the end
-state.step = Math.round(askedNumber("step", 5, 1, state.length));
+const keys = (list) => list.map(([key]) => key);
+const state = { kind: askedOne("kind", "af", keys(KINDS)), task: askedOne("task", "draw", keys(TASKS)), length: askedWhole("length", 8, 2, 16), step: 0, turn: 0 }; // the turn that was run up to, Infinity at the end
+state.step = askedWhole("step", Math.min(5, state.length), 1, state.length);
 const svg = find(".plot");
 let timer = 0;
 

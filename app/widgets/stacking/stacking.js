@@ -1,6 +1,6 @@
 // The same seed gives everybody the same bends; a layer keeps its bend when another is added.
 const MOST = 5;
-let layers = askedNumber("layers", 3, 1, MOST), seed = Math.round(askedNumber("seed", 5, 0, 9999));
+let layers = askedWhole("layers", 3, 1, MOST), seed = askedWhole("seed", 5, 0, 9999);
 const svg = find(".plot");
 
 function stackOf(count) {
