@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import json
 import random
-import re
 import socket
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 
 from app.fields import FIELDS
 from lnf_core.benchmark import machine
@@ -156,9 +156,8 @@ async def crowd(page: Page, visitors: int, rounds: int, server: subprocess.Popen
 
 
 def memory(process: subprocess.Popen[bytes]) -> float:
-    """Resident megabytes of the server."""
-    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())
-    return int(found[1]) / 1024 if found else float("nan")
+    """Resident megabytes of the server, of 1,024 kilobytes of 1,024 bytes."""
+    return float(psutil.Process(process.pid).memory_info().rss / 2**20)
 
 
 def summary(seconds: list[float]) -> dict[str, float]:
