@@ -256,6 +256,21 @@ def _infinite(tensors: dict[str, torch.Tensor]) -> None:
     tensors["emission.bias"][0] = -torch.inf
 
 
+def _too_large(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["emission.bias"] = torch.full_like(tensors["emission.bias"], 1e300, dtype=torch.float64)
+
+
+def _eight_bits(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["emission.bias"] = torch.full_like(tensors["emission.bias"], torch.nan).to(torch.float8_e4m3fn)
+
+
+def _lengths(log_prob: float) -> Callable[[dict[str, torch.Tensor]], None]:
+    def edit(tensors: dict[str, torch.Tensor]) -> None:
+        tensors["length_prior.log_probs"][:] = log_prob
+
+    return edit
+
+
 def _integers(tensors: dict[str, torch.Tensor]) -> None:
     tensors["emission.bias"] = tensors["emission.bias"].long()
 
@@ -305,6 +320,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a foreign tensor": (lambda f: _edit_weights(f, lambda t: t.update(extra=torch.ones(1))), "the foreign extra"),
     "NaN": (lambda folder: _edit_weights(folder, _nan), "emission.bias .* holds NaN"),
     "infinity": (lambda folder: _edit_weights(folder, _infinite), "emission.bias .* holds an infinite value"),
+    "infinity in float32": (lambda f: _edit_weights(f, _too_large), "emission.bias .* holds an infinite value"),
+    "NaN in eight bits": (lambda folder: _edit_weights(folder, _eight_bits), "emission.bias .* holds NaN"),
+    "no length ever": (lambda folder: _edit_weights(folder, _lengths(-torch.inf)), "does not sum to 1"),
+    "every length surely": (lambda folder: _edit_weights(folder, _lengths(0.0)), "does not sum to 1"),
+    "infinitely many": (lambda folder: _edit_weights(folder, _lengths(torch.inf)), "does not sum to 1"),
     "integers": (lambda folder: _edit_weights(folder, _integers), "emission.bias in .* is torch.int64"),
 }
 

@@ -23,7 +23,7 @@ CheckpointName = Annotated[
 ]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub checkpoint.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Threads = Annotated[int, typer.Option(min=0, help="Processor threads; 0 leaves torch's choice.")]
+Threads = Annotated[int, typer.Option(min=0, max=512, help="Processor threads; 0 leaves torch's choice.")]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object and nothing else; null for what is not finite.")
 ]

@@ -35,6 +35,10 @@ class LengthPrior(nn.Module):
         inside = lengths.clamp(0, len(self.log_probs) - 1)
         return torch.where(inside == lengths, self.log_probs[inside], -torch.inf)
 
+    def sums_to_one(self) -> bool:
+        """Whether this is a distribution, which what was read from a file need not be."""
+        return bool((self.log_probs.double().exp().sum() - 1).abs() < 1e-3)
+
     def sample(
         self, count: int, generator: torch.Generator | None = None, shortest: int = 1, longest: int | None = None
     ) -> Tensor:

@@ -249,6 +249,10 @@ def read_checkpoint(folder: Path, *, device: str | torch.device = "cpu") -> Chec
     stamp = stamp_of(folder / WEIGHTS)  # before they are read: what is replaced meanwhile has another
     model = _build(config, folder)
     fill(model, folder / WEIGHTS)
+    if not model.length_prior.sums_to_one():
+        raise CheckpointError(
+            f"p(T) in {folder / WEIGHTS} does not sum to 1: fetch the checkpoint again or train anew."
+        )
     return Checkpoint(
         model=model.to(device).eval(),
         dataset=values["dataset"],

@@ -85,12 +85,12 @@ def fill(model: nn.Module, path: Path) -> None:
                     f"{name} in {path} is {value.dtype} {tuple(value.shape)}, its config.json describes "
                     f"{target.dtype} {tuple(target.shape)}: the two do not belong together."
                 )
-            # A buffer may say log 0; a weight that is infinite makes NaN of what it meets.
-            wrong = torch.isnan(value) if name not in parameters else ~torch.isfinite(value)
-            if value.is_floating_point() and bool(wrong.any()):
-                held = "NaN" if bool(torch.isnan(value).any()) else "an infinite value"
-                raise CheckpointError(f"{name} in {path} holds {held}: fetch the checkpoint again or train anew.")
             target.copy_(value)
+            # A buffer may say log 0; a weight that is infinite, or too large for float32, makes NaN of what it meets.
+            wrong = torch.isnan(target) if name not in parameters else ~torch.isfinite(target)
+            if bool(wrong.any()):
+                held = "NaN" if bool(torch.isnan(target).any()) else "an infinite value"
+                raise CheckpointError(f"{name} in {path} holds {held}: fetch the checkpoint again or train anew.")
 
 
 def _some(names: list[str], most: int = 3) -> str:

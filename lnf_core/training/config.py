@@ -100,8 +100,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for field in fields(self):
             require_number(field.name, str(field.type), getattr(self, field.name))
-        for name in ("batch_size", "posterior_samples"):
-            self._require(getattr(self, name) >= 1, name, "at least 1")
+        self._require(self.batch_size >= 1, "batch_size", "at least 1")
+        # Each is a copy of the batch: far more than helps, and fewer than end a machine without a word.
+        self._require(1 <= self.posterior_samples <= 1000, "posterior_samples", "from 1 to 1000")
         for name in _NOT_NEGATIVE:
             self._require(0 <= getattr(self, name) < math.inf, name, "0 (off) or more, and finite")
         self._require(self.crop_steps == 0 or self.crop_steps >= 4, "crop_steps", "0 (off) or at least 4")

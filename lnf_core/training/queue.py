@@ -47,8 +47,14 @@ def read_queue(path: Path) -> list[Entry]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         entries = [Entry(path.parent / run["recipe"], float(run["minutes"])) for run in values["run"]]
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"{path} is no queue of [[run]] entries with recipe and minutes ({error!r}).") from error
+    except FileNotFoundError as error:
+        raise ConfigError(f"there is no queue {path}; that of the repository is recipes/queue.toml.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as a queue: {error}.") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{path} is no queue of [[run]] entries, each with a recipe and a number of minutes."
+        ) from error
     recipes: dict[str, Path] = {}
     for entry in entries:
         if not 0 <= entry.minutes < math.inf:  # false for NaN as well

@@ -52,6 +52,23 @@ def pays_bfloat16(device_type: str, rows: int) -> bool:
     return has_bfloat16(device_type) and (device_type != "cpu" or rows >= _ROWS_FOR_BFLOAT16)
 
 
+@contextmanager
+def enough_memory(what: str, advice: str) -> Iterator[None]:
+    """Say in one sentence that ``what`` does not fit into memory, and what to do about it.
+
+    Raises:
+        TrainingError: an allocation inside was refused. A system that promises memory it does not have ends the process
+            without a word, which nothing in it can catch.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        out = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        if not out and not any(words in str(error) for words in ("allocate memory", "not enough memory", "overflow")):
+            raise
+        raise TrainingError(f"{what} needs more memory than there is: {advice}.") from error
+
+
 def make_accelerator(device: str, precision: Precision, rows: int) -> Accelerator:
     """One process of an Accelerate run: alone, or one of those that ``accelerate launch`` started.
 

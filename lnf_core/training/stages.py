@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lnf_core.data import Dataset
-from lnf_core.errors import TrainingError
+from lnf_core.errors import ConfigError, TrainingError
 from lnf_core.storage.bundled import bundled
 from lnf_core.storage.files import from_home
 from lnf_core.training.checkpoints import BEST_FOLDER
@@ -55,6 +55,8 @@ def run_recipe(
         ConfigError: a setting that does not exist, or a value out of range.
         TrainingError: a stage cannot start or go on, or was done with other settings.
     """
+    for number in range(len(recipe.stages)):  # a mistake in a later stage is told before hours of the earlier ones
+        _settings(recipe, dataset, number)
     finished: FinishedEvent | None = None
     left, out = minutes, from_home(out)
     for number in range(first_stage(recipe, out), len(recipe.stages)):
@@ -103,7 +105,7 @@ def plan_stage(recipe: Recipe, dataset: Dataset, out: Path, number: int) -> Stag
         TrainingError: the stage has a state that cannot be read.
     """
     folder = stage_folder(recipe, out, number)
-    config = preset(recipe.preset, dataset).override(recipe.stages[number].assignments)
+    config = _settings(recipe, dataset, number)
     saved = read_state(folder)
     earlier = (stage_folder(recipe, out, number - 1) / BEST_FOLDER).resolve() if number else None
     start_from = config.start_from
@@ -114,6 +116,14 @@ def plan_stage(recipe: Recipe, dataset: Dataset, out: Path, number: int) -> Stag
     elif recipe.released and number == recipe.released_stage - 1:
         start_from = recipe.released
     return StagePlan(folder, replace(config, start_from=start_from), saved, done=(folder / DONE).exists())
+
+
+def _settings(recipe: Recipe, dataset: Dataset, number: int) -> TrainConfig:
+    stage = recipe.stages[number]
+    try:
+        return preset(recipe.preset, dataset).override(stage.assignments)
+    except ConfigError as error:
+        raise ConfigError(f"stage {stage.name}: {error}") from error
 
 
 def stage_folder(recipe: Recipe, out: Path, number: int) -> Path:

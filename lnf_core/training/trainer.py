@@ -35,7 +35,7 @@ from lnf_core.training.events import (
 )
 from lnf_core.training.finite import require_finite
 from lnf_core.training.folder import held, set_aside
-from lnf_core.training.runtime import StopRequest, make_accelerator, private_global_generator
+from lnf_core.training.runtime import StopRequest, enough_memory, make_accelerator, private_global_generator
 from lnf_core.training.schedule import KLPlan, learning_rate, running_average
 from lnf_core.training.state import Counters, no_folder, read_state, restore, save_state, state_path, state_stamp
 from lnf_core.training.validation import Validator
@@ -96,7 +96,7 @@ class Trainer:
                 "each needs at least one sequence."
             )
         self.device = self._accelerator.device
-        with private_global_generator(self.device):
+        with private_global_generator(self.device), enough_memory("the model", "give it smaller sizes"):
             torch.manual_seed(derive_seed(config.seed, "init"))
             self.model: SequenceModel = build_model(config.model, dataset.length_counts)
             """The network that is trained, not wrapped."""
@@ -165,7 +165,8 @@ class Trainer:
         self._clock = time.monotonic() - self._progress.seconds
         self._saved_at = time.monotonic()
         try:
-            with private_global_generator(self.device), self.stop.on_signals():
+            smaller = "give a smaller batch_size, posterior_samples or model, or crop_steps"
+            with private_global_generator(self.device), self.stop.on_signals(), enough_memory("a step", smaller):
                 finished = self._finish(self._loop())
                 self._emit(finished)
         finally:

@@ -77,6 +77,27 @@ def test_a_turn_of_no_length_is_refused_before_anything_runs(tmp_path: Path, min
         read_queue(path)
 
 
+def test_a_file_that_is_no_queue_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "queue.toml"
+    with pytest.raises(ConfigError, match=r"there is no queue .*queue\.toml; that of the repository is"):
+        read_queue(path)
+    for text, said in (
+        ("[[run]", "cannot be read as a queue: "),
+        ('preset = "jsb/af-scf"', r"is no queue of \[\[run\]\]"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=said) as caught:
+            read_queue(path)
+        assert "Error" not in str(caught.value)
+
+
+def test_a_mistake_in_a_later_stage_is_told_before_the_first_is_trained(tmp_path: Path) -> None:
+    recipe = read_recipe(recipe_file(tmp_path, "max_steps = 1", "max_steps = 1, foo = 1"))
+    with pytest.raises(ConfigError, match="stage b: 'foo' cannot be set"):
+        run_recipe(recipe, text_data(), tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_recipe_may_run_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     path = recipe_file(tmp_path, "max_steps = 2", "max_steps = 1")
@@ -365,7 +386,7 @@ def test_the_queue_goes_on_after_a_failure_and_stops_with_its_state_saved(queue_
     with pytest.raises(TrainingError, match=r"failed: jsb/wrong;"):
         queue.run()
     stopper.join()
-    assert any("jsb/wrong: 'colour' cannot be set" in line for line in said)
+    assert any("jsb/wrong: stage a: 'colour' cannot be set" in line for line in said)
     assert (last / "state" / "state.safetensors").exists()
     assert not (last / "done").exists()
     assert any("Interrupted" in line for line in said)

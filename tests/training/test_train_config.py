@@ -50,6 +50,7 @@ def test_overrides_take_the_type_of_the_field() -> None:
         ("batch_size=2.5", "of type int"),
         ("batch_size=true", "of type int"),
         ("batch_size=0", "at least 1"),
+        ("posterior_samples=1001", "from 1 to 1000"),
         ("learning_rate=NaN", "above 0"),
         ("learning_rate=-1", "above 0"),
         ("betas=0.9", "two numbers"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -201,7 +202,7 @@ def test_lengths_are_counted_in_the_data_not_taken_from_the_checkpoint_a_run_sta
     run(tmp_path / "first", "lstm", max_steps=2)
     start = load(tmp_path / "first" / "best")
     own = start.model.length_prior.log_probs.clone()
-    start.model.length_prior.log_probs.fill_(-2.0)
+    start.model.length_prior.log_probs.fill_(-math.log(len(own)))
     save_checkpoint(tmp_path / "flat", start.model, dataset="ptb", vocabulary=start.vocabulary, training={})
     run(tmp_path / "second", "lstm", max_steps=2, start_from=str(tmp_path / "flat"))
     assert torch.equal(load(tmp_path / "second" / "best").model.length_prior.log_probs, own)
@@ -272,6 +273,19 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path: Path) -> None:
     run(tmp_path, "lstm", max_steps=2)
     with pytest.raises(TrainingError, match="already holds a run"):
         run(tmp_path, "lstm", max_steps=2)
+
+
+def test_what_memory_does_not_hold_is_said(tmp_path: Path) -> None:
+    data = text_data()
+    config = tiny_config("af-scf", data, max_steps=2)
+    with pytest.raises(TrainingError, match="the model needs more memory than there is: give it smaller sizes"):
+        Trainer(config.override(["model.hidden_size=3000000"]), data, tmp_path / "large", device="cpu")
+    trainer = Trainer(config, data, tmp_path / "run", device="cpu", callbacks=[lambda _: torch.empty(10**15)])
+    with pytest.raises(TrainingError, match="a step needs more memory than there is: give a smaller batch_size"):
+        trainer.run()
+    wrong = Trainer(config, data, tmp_path / "wrong", device="cpu", callbacks=[lambda _: torch.ones(2) @ torch.ones(3)])
+    with pytest.raises(RuntimeError, match="inconsistent tensor size"):  # no matter of memory
+        wrong.run()
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
