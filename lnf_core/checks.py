@@ -21,6 +21,9 @@ MAX_COUNT = 4096
 """Most sequences one call draws: a bound on memory, far above any use."""
 
 
+_WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)  # torch computes with no other
+
+
 def is_whole(value: object) -> bool:
     """Whether it is a whole number, Python's, NumPy's or a tensor's; True and False are none."""
     try:
@@ -48,6 +51,36 @@ def check_device(name: str | torch.device) -> torch.device:
         return made.device
     except (RuntimeError, AssertionError) as error:  # AssertionError: a build of torch without CUDA
         raise InvalidInputError(f"the device {str(name)!r} cannot be used here; choose cpu or cuda.") from error
+
+
+def check_tensor(name: str, value: object) -> None:
+    """A tensor, and no array or list, which has no device to say where the answer belongs.
+
+    Raises:
+        InvalidInputError: anything else.
+    """
+    if not isinstance(value, Tensor):
+        raise InvalidInputError(f"{name} is of type {type(value).__name__}; give a torch.Tensor.")
+
+
+def check_flow(config: ModelConfig) -> None:
+    """The configuration of a latent flow.
+
+    Raises:
+        InvalidInputError: that of the baseline.
+    """
+    if not isinstance(config, LatentFlowConfig):
+        raise InvalidInputError("this model has no latent space; give a latent flow.")
+
+
+def check_numbers(values: Tensor) -> None:
+    """What a model computed of input that was checked: numbers, which they are not where its weights are out of range.
+
+    Raises:
+        InvalidInputError: NaN among them.
+    """
+    if bool(values.isnan().any()):
+        raise InvalidInputError("the model gives no numbers here (NaN): its weights are out of range.")
 
 
 def check_temperature(temperature: float) -> float:
@@ -90,7 +123,7 @@ def check_lengths(lengths: Tensor, max_length: int) -> Tensor:
         InvalidInputError: an empty list, a wrong type or a length out of range.
     """
     row = isinstance(lengths, Tensor) and lengths.ndim == 1 and len(lengths) > 0
-    if not row or lengths.is_floating_point() or lengths.dtype == torch.bool:
+    if not row or lengths.dtype not in _WHOLE:
         raise InvalidInputError("lengths must be a tensor, a non-empty row of whole numbers, one for each sequence.")
     wrong = lengths[(lengths < 1) | (lengths > max_length)]
     if len(wrong):
@@ -171,6 +204,7 @@ def check_latents(z: Tensor, lengths: Tensor, config: LatentFlowConfig, dtype: t
     Raises:
         InvalidInputError: wrong shape or type, a length out of range, or values that are not finite.
     """
+    check_tensor("the latent sequence", z)
     lengths = check_lengths(lengths, config.max_length)
     fits = z.ndim == 3 and z.is_floating_point() and z.shape[1:] == (len(lengths), config.latent_size)
     if not fits or len(z) < int(lengths.max()):
@@ -192,6 +226,7 @@ def check_sequences(x: Tensor, lengths: Tensor, config: ModelConfig) -> Tensor:
         InvalidInputError: wrong shape or type, a symbol outside the vocabulary, a key that is neither 0
             nor 1, or a length out of range.
     """
+    check_tensor("x", x)
     lengths = check_lengths(lengths, config.max_length)
     categorical = config.likelihood == "categorical"
     shape = "[T, B]" if categorical else f"[T, B, {config.vocab_size}]"
@@ -202,9 +237,10 @@ def check_sequences(x: Tensor, lengths: Tensor, config: ModelConfig) -> Tensor:
             f"x has {x.shape[0]} steps and {x.shape[1]} sequences; the lengths given ask for {int(lengths.max())} "
             f"steps or more and {len(lengths)} sequences."
         )
-    whole = not (x.is_floating_point() or x.dtype == torch.bool)
+    whole = x.dtype in _WHOLE
     if categorical and not (whole and int(x.min()) >= 0 and int(x.max()) < config.vocab_size):
         raise InvalidInputError(f"x must hold whole numbers from 0 to {config.vocab_size - 1}, the model's symbols.")
-    if not categorical and not bool(((x == 0) | (x == 1)).all()):
+    known = whole or x.is_floating_point() or x.dtype == torch.bool
+    if not categorical and not (known and bool(((x == 0) | (x == 1)).all())):
         raise InvalidInputError("a piano roll holds 0 (silent) and 1 (sounding) only.")
     return lengths

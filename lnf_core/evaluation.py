@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from lnf_core.checks import check_numbers, check_samples, check_tensor, is_whole
 from lnf_core.data import add_dummy_key, batch_indices, collate
 from lnf_core.errors import CheckpointError, InvalidInputError
 from lnf_core.models.build import SequenceModel
@@ -78,12 +79,20 @@ def evaluate(
         progress: called with ``(sequences done, sequences)``.
 
     Raises:
-        InvalidInputError: no sequences, fewer than one sample, or sequences that do not fit the model.
+        InvalidInputError: no sequences, numbers below 1, sequences or a domain that do not fit the model, or a model
+            that gives no numbers.
     """
-    if not sequences or samples < 1:
-        raise InvalidInputError(
-            f"{len(sequences)} sequences and {samples} samples were given; both must be at least 1."
-        )
+    samples = check_samples(samples)
+    for name, value in (("batch_size", batch_size), ("max_rows", max_rows)):
+        if not is_whole(value) or value < 1:
+            raise InvalidInputError(f"{name} is {value}; give a whole number of at least 1.")
+    if isinstance(sequences, Tensor) or not len(sequences):
+        raise InvalidInputError("sequences must be a list of one tensor or more, each without padding.")
+    for sequence in sequences:
+        check_tensor("a sequence", sequence)
+    own = "text" if model.config.likelihood == "categorical" else "music"
+    if domain != own:
+        raise InvalidInputError(f"the domain is {domain!r}; this model's is {own}.")
     model.eval()
     device = model.device
     lengths = [len(sequence) for sequence in sequences]
@@ -97,6 +106,7 @@ def evaluate(
         done += len(batch)
         if progress:
             progress(done, len(sequences))
+    check_numbers(total)
     nll, negative_elbo, reconstruction, kl = (total / (sum(lengths) + len(lengths))).tolist()
     return Evaluation(
         sequences=len(sequences),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from lnf_core.checks import check_samples, is_whole
+from lnf_core.checks import check_flow, check_numbers, check_samples, is_whole
 from lnf_core.errors import InvalidInputError
 from lnf_core.models.latent_flow import LatentFlow
 from lnf_core.models.results import Bound, Elbo
@@ -68,8 +68,9 @@ def bound_by_samples(
 
     Raises:
         InvalidInputError: a batch that does not fit the model, no samples, or counts that do not rise from at least 1
-            to at most ``samples``.
+            to at most ``samples``; or a model that gives no numbers.
     """
+    check_flow(model.config)
     samples = check_samples(samples)
     counts = _default_counts(samples) if counts is None else _check_counts(counts, samples)
     posterior = model.encode(x, lengths)
@@ -85,6 +86,8 @@ def bound_by_samples(
         elbo = replace(elbo, log_p_length=torch.zeros_like(elbo.log_p_length))
     steps = int((lengths + int(with_length)).sum())
     estimates = [_grouped(elbo, count) for count in counts]  # [B, G] each, in nats
+    for estimate in estimates:
+        check_numbers(estimate)
     return BoundCurve(
         counts=counts,
         bounds=tuple(float(estimate.mean(1).sum()) / steps for estimate in estimates),

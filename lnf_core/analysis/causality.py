@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lnf_core.checks import check_latents, is_real, is_whole
+from lnf_core.checks import check_flow, check_latents, is_real, is_whole
 from lnf_core.engines import FlowSampler, prepare
 from lnf_core.errors import InvalidInputError
 from lnf_core.models.draws import standard_normal
@@ -69,6 +69,7 @@ def influence(
             or number of directions out of range.
         EngineError: the engine asked for by name cannot run here.
     """
+    check_flow(model.config)
     if not (is_whole(directions) and 1 <= directions <= MAX_DIRECTIONS):
         raise InvalidInputError(f"directions is {directions}; give a whole number from 1 to {MAX_DIRECTIONS}.")
     lengths = check_latents(eps, lengths, model.config, model.emission.bias.dtype)

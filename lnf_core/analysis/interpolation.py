@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from lnf_core.checks import check_count
+from lnf_core.checks import check_count, check_flow, check_tensor
 from lnf_core.engines import FlowSampler
 from lnf_core.errors import InvalidInputError
 from lnf_core.models.latent_flow import LatentFlow
@@ -54,6 +54,9 @@ def interpolate(
         InvalidInputError: sequences that do not fit the model, fewer than two steps of the path, or another space.
         EngineError: the engine asked for by name cannot run here.
     """
+    check_flow(model.config)
+    for given in (first, second):
+        check_tensor("a sequence", given)
     if space not in SPACES:
         raise InvalidInputError(f"space is {space!r}; choose one of {', '.join(SPACES)}.")
     if check_count(count) < 2:

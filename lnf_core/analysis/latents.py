@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lnf_core.checks import check_latents, check_temperature, is_whole
+from lnf_core.checks import check_flow, check_latents, check_temperature, check_tensor, is_whole
 from lnf_core.engines import FlowSampler, prepare
 from lnf_core.errors import InvalidInputError
 from lnf_core.models.draws import standard_normal
 from lnf_core.models.latent_flow import LatentFlow
 
+MOST_DRAWS = 100_000
+"""Most draws of one step: a bound on memory, far above any use."""
 _SHRINK = 0.05  # of the within-class covariance towards a multiple of the identity: rare classes span too little
 _SMALLEST_CLASS = 5  # draws; a class seen less often says nothing about where it lies
 
@@ -65,6 +67,8 @@ def read_past(model: LatentFlow, z: Tensor, eps: Tensor | None = None) -> Past:
     Raises:
         InvalidInputError: a sequence that does not fit the model.
     """
+    check_flow(model.config)
+    check_tensor("z", z)
     if z.dim() != 2 or z.shape[1] != model.config.latent_size or not 0 < len(z) <= model.config.max_length:
         raise InvalidInputError(
             f"z has shape {tuple(z.shape)}; expected [T, {model.config.latent_size}] with T from 1 to "
@@ -104,14 +108,16 @@ def draw_step(
     ``engine`` is as :meth:`LatentFlow.sample` takes it.
 
     Raises:
-        InvalidInputError: a step the sequence does not have, fewer than 2 draws, or a bad temperature.
+        InvalidInputError: a step the sequence does not have, draws that are not 2 to 100,000, or a bad temperature.
         EngineError: the engine asked for by name cannot run here.
     """
     temperature = check_temperature(temperature)
     if not is_whole(step) or not 0 <= step < len(past.z):
         raise InvalidInputError(f"step is {step}; the sequence has steps 0 to {len(past.z) - 1}.")
-    if not (is_whole(count) and is_whole(symbols)) or count < 2 or symbols < 1:
-        raise InvalidInputError(f"{count} draws and {symbols} symbols were asked for; at least 2 and 1 are needed.")
+    if not (is_whole(count) and is_whole(symbols)) or not 2 <= count <= MOST_DRAWS or symbols < 1:
+        raise InvalidInputError(
+            f"{count} draws and {symbols} symbols were asked for; 2 to {MOST_DRAWS} and at least 1 are needed."
+        )
     noise = standard_normal((count, past.z.shape[1]), past.z, generator)  # [N, D]
     sampler = prepare(model, engine)
     layers = sampler.trace(temperature * noise, past.prior_context[step])

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lnf_core.checks import check_tensor
 from lnf_core.errors import InvalidInputError
 
 MIN_POINTS = 100
@@ -76,6 +77,7 @@ def count_modes(points: Tensor, *, generator: torch.Generator | None = None) -> 
     Raises:
         InvalidInputError: another shape, fewer draws, or values that are not finite.
     """
+    check_tensor("points", points)
     if points.dim() != 2 or points.shape[1] < 1:
         raise InvalidInputError(f"points have shape {tuple(points.shape)}; expected [N, D], a draw in each row.")
     if len(points) < MIN_POINTS:

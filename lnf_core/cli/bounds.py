@@ -40,7 +40,8 @@ def bounds(
     if as_json:
         print_json({name: asdict(curve) for name, curve in curves.items()})
     else:
-        typer.echo(_table(curves, seed), nl=False)
+        typer.echo(_table(curves, seed))
+        typer.echo("Nats / (T + 1). ± is the standard error over groups of K draws; it takes two groups or more.")
 
 
 def _measure(name: str, samples: int, batch_size: int, seed: int) -> BoundCurve:

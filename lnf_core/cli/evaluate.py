@@ -106,7 +106,8 @@ def evaluate(
     if as_json:
         print_json(result)
     else:
-        typer.echo("\n".join(f"{key:>15}  {_said(value)}" for key, value in result.items() if value is not None))
+        lines = (f"{key:>15}  {_said(key, value)}" for key, value in result.items() if value is not None)
+        typer.echo("\n".join(lines))
     if write:  # after they are printed: a folder that cannot be written costs no figures
         circumstances = {
             "seed": seed,
@@ -162,5 +163,6 @@ def _training_command(training: dict[str, Any], dataset: Dataset) -> str | None:
     return shlex.join(["python", "-m", "lnf_core", "train", "--preset", used.preset, "--out", out, *settings])
 
 
-def _said(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+def _said(key: str, value: object) -> str:
+    unit = {"nll_per_step": "nats / T", "bpc": "bits / (T + 1)"}.get(key, "nats / (T + 1)")
+    return f"{value:.4f} {unit}" if isinstance(value, float) else str(value)

@@ -74,8 +74,11 @@ class Vocabulary:
             int64 ``[T]``, on the CPU; ``T`` is 0 for an empty text.
 
         Raises:
+            InvalidInputError: no string.
             UnknownSymbolError: characters outside the vocabulary; ``error.symbols`` has each with its position.
         """
+        if not isinstance(text, str):
+            raise InvalidInputError(f"The text is of type {type(text).__name__}; give a string.")
         numbers = self._numbers[np.minimum(code_points(text), len(self._numbers) - 1)]
         unknown = tuple((int(at), text[at]) for at in np.flatnonzero(numbers < 0))
         if unknown:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lnf_core.checks import check_samples, check_sequences, check_total, resolve_lengths, warn_of_short
+from lnf_core.checks import check_samples, check_sequences, check_tensor, check_total, resolve_lengths, warn_of_short
 from lnf_core.config import ModelConfig
 from lnf_core.models.draws import Draws
 from lnf_core.models.emission import Emission
@@ -97,6 +97,7 @@ class ModelBase(nn.Module, ABC):
         self, prefix: Tensor, length: int, count: int, generator: torch.Generator | None
     ) -> tuple[Draws, Tensor, Tensor]:
         """The randomness of each continuation of ``prefix``, what each begins with, and its total length."""
+        check_tensor("the prefix", prefix)
         check_total(len(prefix) if prefix.ndim else 0, length)
         count, _ = resolve_lengths(count, length, self.config.max_length, self.device)
         total = torch.full((count,), length, device=self.device)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lnf_core.checks import check_samples, check_sequences, check_temperature
+from lnf_core.checks import check_numbers, check_samples, check_sequences, check_temperature
 from lnf_core.config import BaselineConfig
 from lnf_core.engines import BaselineSampler, prepare
 from lnf_core.models.base import ModelBase
@@ -153,6 +153,7 @@ class LSTMBaseline(ModelBase):
         uniforms = None if draws is None else draws.uniform(lengths, *self.emission.uniform_shape())
         positions = self.positions(lengths, steps)
         x, probabilities = sampler.roll_out(prefix, lengths, positions, temperature, uniforms, progress)
+        check_numbers(probabilities)
         mask = step_mask(lengths, steps)
         return Sample(
             x * (mask if x.ndim == 2 else mask[..., None]),

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from lnf_core.checks import (
     check_latents,
+    check_numbers,
     check_samples,
     check_sequences,
     check_temperature,
@@ -251,6 +252,7 @@ class LatentFlow(ModelBase):
 
     def _emit(self, logits: Tensor, lengths: Tensor, uniforms: Tensor | None) -> tuple[Tensor, Tensor]:
         probabilities = self.emission.probabilities(logits)
+        check_numbers(probabilities)
         x = self.emission.pick(probabilities, uniforms)
         mask = step_mask(lengths, len(x))
         return x * (mask if x.ndim == 2 else mask[..., None]), probabilities * mask[..., None]

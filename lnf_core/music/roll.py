@@ -58,9 +58,15 @@ def piano_keys(roll: Tensor) -> Tensor:
     Raises:
         InvalidInputError: another width.
     """
-    if roll.ndim != 2 or roll.shape[1] not in (KEYS, KEYS + 1):
-        raise InvalidInputError(f"The roll has shape {tuple(roll.shape)}; give [T, {KEYS}], one row a step.")
+    _check_shape(roll, KEYS, KEYS + 1)
     return roll[:, -KEYS:]
+
+
+def _check_shape(roll: object, *widths: int) -> None:
+    if not isinstance(roll, Tensor):
+        raise InvalidInputError(f"The roll is of type {type(roll).__name__}; give a torch.Tensor.")
+    if roll.ndim != 2 or roll.shape[1] not in widths:
+        raise InvalidInputError(f"The roll has shape {tuple(roll.shape)}; give [T, {KEYS}], one row a step.")
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,7 @@ def check_roll(roll: Tensor) -> NDArray[np.bool_]:
     Raises:
         InvalidInputError: another shape, or a value that is neither 0 nor 1.
     """
-    if roll.ndim != 2 or roll.shape[1] != KEYS:
-        raise InvalidInputError(f"The roll has shape {tuple(roll.shape)}; give [T, {KEYS}], one row a step.")
+    _check_shape(roll, KEYS)
     values = roll.detach().to("cpu", torch.float32).numpy()
     sounding: NDArray[np.bool_] = values == 1.0
     if not np.all(sounding | (values == 0.0)):

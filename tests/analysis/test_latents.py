@@ -141,8 +141,13 @@ def test_what_cannot_be_is_named() -> None:
     past = read_past(model, torch.zeros(4, model.config.latent_size))
     with pytest.raises(InvalidInputError, match="steps 0 to 3"):
         draw_step(model, past, 4)
-    with pytest.raises(InvalidInputError, match="at least 2"):
-        draw_step(model, past, 0, 1)
+    for count in (1, 100_001):
+        with pytest.raises(InvalidInputError, match=f"{count} draws and 8 symbols were asked for; 2 to 100000"):
+            draw_step(model, past, 0, count)
+    with pytest.raises(InvalidInputError, match="no latent space"):
+        read_past(tiny_model("lstm"), past.z)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match=r"z is of type ndarray; give a torch\.Tensor"):
+        read_past(model, past.z.numpy())  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="expected"):
         read_past(model, torch.zeros(4, model.config.latent_size + 1))
     with pytest.raises(InvalidInputError, match="float64"):

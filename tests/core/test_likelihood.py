@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from small import LIKELIHOODS, random_x, small_flow, small_model
 from torch import Tensor
 
 from lnf_core.config import Likelihood
+from lnf_core.data import Domain
+from lnf_core.errors import InvalidInputError
 from lnf_core.evaluation import Evaluation, evaluate
 from lnf_core.models.build import build_model
 from lnf_core.models.latent_flow import LatentFlow
@@ -166,13 +169,43 @@ def test_evaluation_of_an_exact_model_divides_as_the_protocol_says(likelihood: L
     model = small_model("lstm", likelihood)
     data = sequences(model, likelihood)
     total = -sum(float(model.log_likelihood(x[:, None], torch.tensor([len(x)]))) for x in data)
-    text = evaluate(model, data, domain="text", samples=1, batch_size=2)
-    assert text.nll == pytest.approx(total / (sum(LENGTHS) + len(LENGTHS)), rel=1e-5)
-    assert text.nll_per_step == pytest.approx(total / sum(LENGTHS), rel=1e-5)
-    assert text.bpc == pytest.approx(text.nll / math.log(2.0))
-    assert (text.kl, text.sequences) == (0.0, len(LENGTHS))
-    assert text.negative_elbo == pytest.approx(text.nll, rel=1e-6)
-    assert evaluate(model, data, domain="music", samples=1).bpc is None
+    domain: Domain = "text" if likelihood == "categorical" else "music"
+    found = evaluate(model, data, domain=domain, samples=1, batch_size=2)
+    assert found.nll == pytest.approx(total / (sum(LENGTHS) + len(LENGTHS)), rel=1e-5)
+    assert found.nll_per_step == pytest.approx(total / sum(LENGTHS), rel=1e-5)
+    assert found.bpc == (pytest.approx(found.nll / math.log(2.0)) if domain == "text" else None)
+    assert (found.kl, found.sequences) == (0.0, len(LENGTHS))
+    assert found.negative_elbo == pytest.approx(found.nll, rel=1e-6)
+
+
+def test_an_evaluation_that_cannot_be_is_refused_in_words() -> None:
+    model = small_model("af-scf", "categorical")
+    data = sequences(model, "categorical")
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"domain": "music"}, "this model's is text"),
+        ({"samples": "a"}, "samples is a; give a whole number"),
+        ({"batch_size": 1.5}, "batch_size is 1.5; give a whole number"),
+        ({"max_rows": 0}, "max_rows is 0; give a whole number"),
+        ({"sequences": []}, "a list of one tensor or more"),
+        ({"sequences": data[0][:, None]}, "a list of one tensor or more"),
+        ({"sequences": [data[0].numpy()]}, r"a sequence is of type ndarray; give a torch\.Tensor"),
+    ]
+    for given, said in wrong:
+        with pytest.raises(InvalidInputError, match=said):
+            evaluate(model, **{"sequences": data, "domain": "text", "samples": 1, **given})
+    with torch.no_grad():
+        model.emission.bias.fill_(math.nan)
+    with pytest.raises(InvalidInputError, match="gives no numbers here"):
+        evaluate(model, data, domain="text", samples=1)
+
+
+@pytest.mark.parametrize("variant", ["af-scf", "lstm"])
+def test_a_model_that_gives_no_numbers_draws_nothing(variant: str) -> None:
+    model = small_model(variant, "bernoulli")
+    with torch.no_grad():
+        model.emission.bias.fill_(math.nan)
+    with pytest.raises(InvalidInputError, match="gives no numbers here"):
+        model.sample(1, 4, generator=torch.Generator().manual_seed(0), engine="eager")
 
 
 @pytest.mark.parametrize("variant", ["af-scf", "iaf-scf"])

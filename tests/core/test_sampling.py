@@ -293,6 +293,11 @@ TWO = torch.tensor([4, 2])
         ("categorical", X, torch.tensor([4, 2, 1])),
         ("categorical", X, torch.tensor([4, 0])),
         ("categorical", X, torch.tensor([4.0, 2.0])),
+        ("categorical", X.to(torch.uint16), TWO),  # torch computes with no such numbers
+        ("categorical", X.to(torch.complex64), TWO),
+        ("categorical", X, TWO.to(torch.complex64)),
+        ("categorical", X.numpy(), TWO),
+        ("bernoulli", torch.zeros(4, 2, 5).to(torch.complex64), TWO),
         ("bernoulli", torch.full((4, 2, 5), 0.5), TWO),
         ("bernoulli", torch.full((4, 2, 5), math.nan), TWO),
         ("bernoulli", torch.zeros(4, 2, 88), TWO),  # keys the model does not have
@@ -338,6 +343,10 @@ def test_arguments_that_do_not_belong_together_are_refused() -> None:
     model.encode(x, TWO, torch.tensor([9, 2]))
     with pytest.raises(InvalidInputError, match="x has 4 steps and z 5"):
         model.log_emission(x, torch.zeros(5, 2, 3), TWO)
+    with pytest.raises(InvalidInputError, match=r"the prefix is of type str; give a torch\.Tensor"):
+        model.continue_from("the company ", 60)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match="the latent sequence is of type ndarray"):
+        model.decode(torch.zeros(4, 2, 3).numpy(), TWO)  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="must be a tensor"):
         model.log_prior(torch.zeros(4, 2, 3), [4, 2])  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="ask for 4 steps or more and 2 sequences"):
