@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from scipy import linalg
 from tiny_models import tiny_model
 
+from lnf_core.analysis.bounds import bound_by_samples
+from lnf_core.analysis.causality import influence
+from lnf_core.analysis.interpolation import interpolate
 from lnf_core.analysis.latents import draw_step, read_past, separating_directions
 from lnf_core.errors import InvalidInputError
 from lnf_core.models.latent_flow import LatentFlow
@@ -135,6 +141,20 @@ def test_one_class_and_few_dimensions_still_have_a_plane(size: int) -> None:
     torch.testing.assert_close(directions.norm(dim=1), torch.ones(2))
 
 
+def test_the_baseline_has_no_latent_space_to_look_into() -> None:
+    model: Any = tiny_model("lstm")
+    x, z, lengths = torch.zeros(4, 1, 88), torch.zeros(4, 1, 4), torch.tensor([4])
+    calls: list[Callable[[], object]] = [
+        lambda: read_past(model, z[:, 0]),
+        lambda: influence(model, z, lengths, 0),
+        lambda: interpolate(model, x[:, 0], x[:, 0], 2),
+        lambda: bound_by_samples(model, x, lengths, 2),
+    ]
+    for call in calls:
+        with pytest.raises(InvalidInputError, match="no latent space; give a latent flow"):
+            call()
+
+
 def test_what_cannot_be_is_named() -> None:
     model = tiny_model("af-scf")
     assert isinstance(model, LatentFlow)
@@ -144,8 +164,6 @@ def test_what_cannot_be_is_named() -> None:
     for count in (1, 100_001):
         with pytest.raises(InvalidInputError, match=f"{count} draws and 8 symbols were asked for; 2 to 100000"):
             draw_step(model, past, 0, count)
-    with pytest.raises(InvalidInputError, match="no latent space"):
-        read_past(tiny_model("lstm"), past.z)  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match=r"z is of type ndarray; give a torch\.Tensor"):
         read_past(model, past.z.numpy())  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="expected"):
