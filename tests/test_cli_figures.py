@@ -64,6 +64,15 @@ def test_evaluate_prints_the_protocols_figures(chorales: Path) -> None:
     assert {key: said[key] for key in KEYS[4:]} == expected.to_dict()
 
 
+def test_figures_say_what_they_are(chorales: Path) -> None:
+    lines = dict(line.split(maxsplit=1) for line in run("evaluate", chorales, "--samples", 1).stdout.splitlines())
+    said = json.loads(run("evaluate", chorales, "--samples", 1, "--json").stdout)
+    for name, unit in {"nll": "nats / (T + 1)", "nll_per_step": "nats / T", "kl": "nats / (T + 1)"}.items():
+        assert lines[name] == f"{said[name]:.4f} {unit}"
+    assert lines["samples"] == "1" and "bpc" not in lines
+    assert "Nats / (T + 1). ± is the standard error" in run("bounds", chorales, "--samples", 2).stdout
+
+
 def test_figures_that_are_not_finite_are_null_and_not_kept(chorales: Path) -> None:
     model, data = load(chorales).model, load_dataset("jsb")
     counts = data.length_counts.clone()

@@ -109,6 +109,14 @@ def test_counts_that_cannot_be(counts: list[int]) -> None:
         bound_by_samples(model, x, LENGTHS, 30, seeded(), counts=counts)
 
 
+def test_a_model_that_gives_no_numbers_has_no_bound() -> None:
+    model, x = model_and_batch()
+    with torch.no_grad():
+        model.emission.bias.fill_(math.nan)
+    with pytest.raises(InvalidInputError, match="gives no numbers here"):
+        bound_by_samples(model, x, LENGTHS, 2, seeded())
+
+
 def test_what_does_not_fit_the_model() -> None:
     model, x = model_and_batch()
     with pytest.raises(InvalidInputError, match="samples is 0"):
