@@ -134,27 +134,27 @@ ACTIONS: tuple[tuple[str, str, str, Callable[[Page], float]], ...] = (
 )  # fmt: skip
 
 
-def visits(browser: Any, address: str, server: psutil.Process, times: int) -> dict[str, float]:  # noqa: ANN401 - of Playwright
-    """What one visit until its music can be played costs: the mean of ``times``, each with an empty cache."""
-    before = server.cpu_times()
+def visits(browser: Any, address: str, server: psutil.Process, times: int) -> tuple[list[float], dict[str, float]]:  # noqa: ANN401 - of Playwright
+    """Milliseconds of each of ``times`` visits until its music can be played, with an empty cache, and what one costs.
+
+    Processor seconds of the server are the mean of all, kilobytes those of the last.
+    """
+    before, took = server.cpu_times(), []
     for _ in range(times):
         page = browser.new_page()
-        first_sound(page, address)
+        took.append(first_sound(page, address))
         whole, alone = page.evaluate(ON_THE_LINE)
         page.close()
     after = server.cpu_times()
     spent = after.user + after.system - before.user - before.system
-    return {"server_seconds": round(spent / times, 2), "kilobytes": round(whole / 1e3), "page": round(alone / 1e3)}
+    sent = {"kilobytes": round(whole / 1e3), "page": round(alone / 1e3)}
+    return took, {"server_seconds": round(spent / times, 2), **sent}
 
 
-def measure(browser: Any, address: str, times: int) -> dict[str, dict[str, float]]:  # noqa: ANN401
-    """Medians and longest times of every action, in milliseconds."""
+def measure(browser: Any, address: str, times: int) -> dict[str, list[float]]:  # noqa: ANN401
+    """Milliseconds of every action, each time."""
     found: dict[str, list[float]] = {}
     for turn in range(times):
-        page = browser.new_page()
-        name = "Opening the page, until its music can be played"
-        found.setdefault(name, []).append(first_sound(page, address))
-        page.close()
         for name, query, ready, act in ACTIONS:
             if turn and not name.startswith("Results"):
                 continue
@@ -167,10 +167,12 @@ def measure(browser: Any, address: str, times: int) -> dict[str, dict[str, float
                 found.setdefault(name, []).append(act(page))
                 page.wait_for_timeout(400)
             page.close()
-    return {
-        name: {"median": round(statistics.median(each)), "longest": round(max(each)), "times": len(each)}
-        for name, each in found.items()
-    }
+    return found
+
+
+def summary(times: list[float]) -> dict[str, int]:
+    """Median and longest, in whole milliseconds, and of how many."""
+    return {"median": round(statistics.median(times)), "longest": round(max(times)), "times": len(times)}
 
 
 def main() -> None:
@@ -203,12 +205,14 @@ def main() -> None:
             time.sleep(25)  # the compiled engine gets ready in the background
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-                visit = visits(browser, address, psutil.Process(server.pid), arguments.times)
-                rows = measure(browser, address, arguments.times)
+                opened, visit = visits(browser, address, psutil.Process(server.pid), arguments.times)
+                found = {"Opening the page, until its music can be played": opened}
+                found |= measure(browser, address, arguments.times)
                 browser.close()
         finally:
             server.terminate()
             server.wait(timeout=20)
+    rows = {name: summary(each) for name, each in found.items()}
     if arguments.json:
         print(
             json.dumps({"seconds_to_serve": round(started, 1), "visit": visit, "actions": rows, "machine": machine()})

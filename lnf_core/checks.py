@@ -105,15 +105,15 @@ def check_count(count: int) -> int:
     return int(count)
 
 
-def check_samples(samples: int) -> int:
-    """A whole number of posterior samples, at least 1.
+def check_positive(name: str, value: int) -> int:
+    """A whole number of at least 1, of posterior samples say.
 
     Raises:
         InvalidInputError: anything else.
     """
-    if not is_whole(samples) or samples < 1:
-        raise InvalidInputError(f"samples is {samples}; give a whole number of at least 1.")
-    return int(samples)
+    if not is_whole(value) or value < 1:
+        raise InvalidInputError(f"{name} is {value}; give a whole number of at least 1.")
+    return int(value)
 
 
 def check_lengths(lengths: Tensor, max_length: int) -> Tensor:

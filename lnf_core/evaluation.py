@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from lnf_core.checks import check_numbers, check_samples, check_tensor, is_whole
+from lnf_core.checks import check_numbers, check_positive, check_tensor
 from lnf_core.data import add_dummy_key, batch_indices, collate
 from lnf_core.errors import CheckpointError, InvalidInputError
 from lnf_core.models.build import SequenceModel
@@ -82,10 +82,8 @@ def evaluate(
         InvalidInputError: no sequences, numbers below 1, sequences or a domain that do not fit the model, or a model
             that gives no numbers.
     """
-    samples = check_samples(samples)
-    for name, value in (("batch_size", batch_size), ("max_rows", max_rows)):
-        if not is_whole(value) or value < 1:
-            raise InvalidInputError(f"{name} is {value}; give a whole number of at least 1.")
+    samples, batch_size = check_positive("samples", samples), check_positive("batch_size", batch_size)
+    max_rows = check_positive("max_rows", max_rows)
     if isinstance(sequences, Tensor) or not len(sequences):
         raise InvalidInputError("sequences must be a list of one tensor or more, each without padding.")
     for sequence in sequences:

@@ -53,17 +53,15 @@ class Annealing:
         seed = whole("seed", "The seed", asked.get("seed", 1), SEEDS)
         after = whole("after", "The place to go on from", asked.get("after", 0), (0, self._steps))
         with self._lock:
-            if self._runs.get(seed, _Run()).failed:
-                if not asked.get("begin"):
-                    raise FieldError("seed", "The training broke off; press Train both to begin it again.")
-                del self._runs[seed]
-            if seed not in self._runs:
-                self._runs[seed] = _Run()
+            run = self._runs.get(seed)
+            if run is not None and run.failed and not asked.get("begin"):
+                raise FieldError("seed", "The training broke off; press Train both to begin it again.")
+            if run is None or run.failed:
+                run = self._runs[seed] = _Run()
                 self._waiting.append(seed)
                 if not self._busy:
                     self._busy = True
                     threading.Thread(target=self._train, name="annealing", daemon=True).start()
-            run = self._runs[seed]
             ahead = self._waiting.index(seed) + 1 if seed in self._waiting else 0
             return {
                 "seed": seed,

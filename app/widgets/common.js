@@ -66,6 +66,8 @@ function openTab(name) {
   const folded = [...document.querySelectorAll("#tabs .overflow-dropdown button")].find((one) => one.textContent === words);
   if (folded) folded.click();
 }
+// What a link asks for in vain, and what it can say there.
+const linkSays = (name, text, instead) => "The link says " + name + "=" + text.slice(0, 40) + "; " + instead + ".";
 // What a server function answers. Where the server is gone or refuses, Gradio gives nothing back or throws.
 const fromServer = async (name, wanted) => (await server[name](wanted).catch(() => null)) || { error: "The server did not answer; please try again." };
 // The field a refusal is about says so itself; the next answer, or another value, takes it back. It is read aloud by the

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from lnf_core.checks import check_flow, check_numbers, check_samples, is_whole
+from lnf_core.checks import check_flow, check_numbers, check_positive, is_whole
 from lnf_core.errors import InvalidInputError
 from lnf_core.models.latent_flow import LatentFlow
 from lnf_core.models.results import Bound, Elbo
@@ -71,7 +71,7 @@ def bound_by_samples(
             to at most ``samples``; or a model that gives no numbers.
     """
     check_flow(model.config)
-    samples = check_samples(samples)
+    samples = check_positive("samples", samples)
     counts = _default_counts(samples) if counts is None else _check_counts(counts, samples)
     posterior = model.encode(x, lengths)
     lengths = lengths.long()

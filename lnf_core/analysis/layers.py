@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lnf_core.analysis.latents import Past
-from lnf_core.checks import check_samples
+from lnf_core.checks import check_positive
 from lnf_core.models.latent_flow import LatentFlow
 
 
@@ -29,7 +29,7 @@ def step_terms(model: LatentFlow, x: Tensor, samples: int = 16, generator: torch
     Raises:
         InvalidInputError: a sequence that does not fit the model, or no samples.
     """
-    check_samples(samples)
+    check_positive("samples", samples)
     elbo = model.elbo(x[:, None], torch.tensor([len(x)], device=x.device), samples, generator)
     return StepTerms(-elbo.log_px[:, 0].mean(-1), elbo.kl[:, 0].mean(-1))
 

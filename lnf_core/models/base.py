@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lnf_core.checks import check_samples, check_sequences, check_tensor, check_total, resolve_lengths, warn_of_short
+from lnf_core.checks import check_positive, check_sequences, check_tensor, check_total, resolve_lengths, warn_of_short
 from lnf_core.config import ModelConfig
 from lnf_core.models.draws import Draws
 from lnf_core.models.emission import Emission
@@ -68,7 +68,7 @@ class ModelBase(nn.Module, ABC):
         Raises:
             InvalidInputError: a batch that does not fit the model, or no samples.
         """
-        check_samples(samples)
+        check_positive("samples", samples)
         return self.forward(x, check_sequences(x, lengths, self.config), samples, generator)
 
     def log_likelihood(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lnf_core.checks import check_numbers, check_samples, check_sequences, check_temperature
+from lnf_core.checks import check_numbers, check_positive, check_sequences, check_temperature
 from lnf_core.config import BaselineConfig
 from lnf_core.engines import BaselineSampler, prepare
 from lnf_core.models.base import ModelBase
@@ -82,7 +82,7 @@ class LSTMBaseline(ModelBase):
         Raises:
             InvalidInputError: a batch that does not fit the model, or no samples.
         """
-        check_samples(samples)
+        check_positive("samples", samples)
         lengths = check_sequences(x, lengths, self.config)
         parts = zip(x.split(max(1, max_rows), 1), lengths.split(max(1, max_rows)), strict=True)
         bounds = [Bound.of([self(*part)]) for part in parts]

@@ -16,7 +16,7 @@ from torch.nn import functional
 from lnf_core.checks import (
     check_latents,
     check_numbers,
-    check_samples,
+    check_positive,
     check_sequences,
     check_temperature,
     check_totals,
@@ -160,7 +160,7 @@ class LatentFlow(ModelBase):
         Raises:
             InvalidInputError: a batch that does not fit the model, or no samples.
         """
-        check_samples(samples)
+        check_positive("samples", samples)
         lengths = check_sequences(x, lengths, self.config)
         posterior = self._encode(x, lengths, self.positions(lengths, len(x)))
         at_once = max(1, max_rows // len(lengths))

@@ -20,8 +20,7 @@ def stored_tensors(model: nn.Module, dtype: torch.dtype, folder: Path) -> dict[s
     Raises:
         CheckpointError: a parameter that is not finite in ``dtype``.
     """
-    parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
-    state = model.state_dict()
+    state, parameters = model.state_dict(), _parameters(model)
     stored = {}
     for names in tied_names(model):
         value = state[names[0]].detach().cpu()
@@ -68,7 +67,7 @@ def fill(model: nn.Module, path: Path) -> None:
     Raises:
         CheckpointError: missing, foreign or misshapen tensors, NaN, infinite parameters, or a file that cannot be read.
     """
-    state, parameters = model.state_dict(), {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    state, parameters = model.state_dict(), _parameters(model)
     groups = tied_names(model)
     with open_weights(path) as file, torch.no_grad():
         stored = set(file.keys())
@@ -91,6 +90,11 @@ def fill(model: nn.Module, path: Path) -> None:
             if bool(wrong.any()):
                 held = "NaN" if bool(torch.isnan(target).any()) else "an infinite value"
                 raise CheckpointError(f"{name} in {path} holds {held}: fetch the checkpoint again or train anew.")
+
+
+def _parameters(model: nn.Module) -> set[str]:
+    """Names in the state dict of what is learnt; the rest are buffers."""
+    return {name for name, _ in model.named_parameters(remove_duplicate=False)}
 
 
 def _some(names: list[str], most: int = 3) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda")
 _ROWS_FOR_BFLOAT16 = 16
+# Of the processor's memory torch says it in a RuntimeError like any other.
+_REFUSED = ("allocate memory", "not enough memory", "Storage size calculation overflowed")
 
 
 def has_bfloat16(device_type: str) -> bool:
@@ -63,8 +65,8 @@ def enough_memory(what: str, advice: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        out = isinstance(error, (MemoryError, torch.OutOfMemoryError))
-        if not out and not any(words in str(error) for words in ("allocate memory", "not enough memory", "overflow")):
+        out = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not out and not any(words in str(error) for words in _REFUSED):
             raise
         raise TrainingError(f"{what} needs more memory than there is: {advice}.") from error
 

@@ -40,7 +40,7 @@ function take(answer, wanted) {
   const kept = shown && shown.layers === answer.layers ? Number(layer.value) : follows ? Number(asked) : answer.layers;
   if (asked && !follows) complain("The layer is " + asked.slice(0, 40) + "; give a number from 0 to " + answer.layers + ".");
   asked = null;
-  if (besides && !["0", "1"].includes(besides)) complain("The link says beside=" + besides.slice(0, 40) + "; it can say beside=1, which adds the model without bends, or leave it out.");
+  if (besides && !["0", "1"].includes(besides)) complain(linkSays("beside", besides, "it can say beside=1, which adds the model without bends, or leave it out"));
   if (besides === "1" && !answer.beside) complain("Of this model there is none without bends to set beside it.");
   besides = null;
   const unpacked = (view) => {

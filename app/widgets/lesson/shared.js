@@ -19,7 +19,7 @@ const asked = (() => {
 const refused = [];
 function askedFor(name, otherwise, read, wanted) {
   const text = asked.get(name), value = text ? read(text) : undefined;
-  if (text && value === undefined) refused.push("The link says " + name + "=" + text.slice(0, 40) + "; give " + wanted + ".");
+  if (text && value === undefined) refused.push(linkSays(name, text, "give " + wanted));
   return value === undefined ? otherwise : value;
 }
 const within = (text, least, most) => (text.trim() && text >= least && text <= most ? Number(text) : undefined);

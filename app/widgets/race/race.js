@@ -2,7 +2,7 @@ const value = () => (isWhole(props.value) ? props.value : null);
 const lineOf = (row) => row.variant + "/" + row.engine;
 // What its link asks for and the checkbox cannot say.
 const linked = new URLSearchParams(location.search), slow = (linked.get("tab") === "race" && linked.get("plain")) || "1";
-const complaint = ["0", "1"].includes(slow) ? "" : "The link says plain=" + slow.slice(0, 40) + "; it can say plain=1, which adds plain PyTorch, or leave it out. ";
+const complaint = ["0", "1"].includes(slow) ? "" : linkSays("plain", slow, "it can say plain=1, which adds plain PyTorch, or leave it out") + " ";
 const number = (ms) => (ms < 10 ? ms.toFixed(2) : ms < 100 ? ms.toFixed(1) : Math.round(ms).toLocaleString("en"));
 function groups() {
   const lines = new Map();
