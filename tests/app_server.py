@@ -1,7 +1,8 @@
-"""``python app.py`` as a process of its own, from any copy of the repository."""
+"""``python app.py`` as a process of its own, from any copy of the repository; what is in ``app.py`` itself."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 
 @contextmanager
@@ -42,3 +44,16 @@ def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
         except OSError:
             time.sleep(0.2)
     raise AssertionError(f"the server did not start:\n{log.read_text()}")
+
+
+def load(path: Path) -> ModuleType:
+    """The module in a file that is in no package."""
+    spec = importlib.util.spec_from_file_location(f"{path.stem}_by_itself", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # inspect finds a class's file by its module's name
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules[spec.name]
+    return module

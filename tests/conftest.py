@@ -8,13 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import settings
 
-from lnf_core import engines
-from lnf_core.data import DATASETS
-from lnf_core.errors import TrainingError
-from lnf_core.training.runtime import check_bfloat16
+# What takes seconds to import is imported by what needs it: the process that only hands out tests needs none of it.
 
 # A loaded machine is slow, not wrong.
 settings.register_profile("lnf", deadline=None)
@@ -24,11 +20,13 @@ settings.load_profile("lnf")
 def pytest_configure() -> None:
     # What auto takes must not depend on what was compiled on this machine before; engines are tested by name.
     os.environ["LNF_ENGINE"] = "eager"
-    # The models under test are tiny: a second thread costs more than it brings, and sums keep their order.
-    torch.set_num_threads(1)
 
 
 def pytest_collection_finish() -> None:
+    import torch
+
+    # The models under test are tiny: a second thread costs more than it brings, and sums keep their order.
+    torch.set_num_threads(1)
     # Libraries and tests are half a million objects that live to the end; a twelfth of the time went into walking them.
     gc.collect()
     gc.freeze()
@@ -38,6 +36,8 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def _exact_products(request: pytest.FixtureRequest) -> Iterator[None]:
     """On a GPU float32 means float32: cuDNN's LSTMs would take TensorFloat-32 by themselves."""
+    import torch
+
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = "cuda" not in request.keywords
     yield
@@ -47,6 +47,9 @@ def _exact_products(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def bfloat16() -> None:
     """Skips the test where the processor has no LSTM in bfloat16, not even an emulated one."""
+    from lnf_core.errors import TrainingError
+    from lnf_core.training.runtime import check_bfloat16
+
     try:
         check_bfloat16("cpu")
     except TrainingError as error:
@@ -56,12 +59,16 @@ def bfloat16() -> None:
 @pytest.fixture(scope="session")
 def kernels() -> None:
     """The kernels of ``numba_cpu``: the first process of a run that needs them compiles them for all the others."""
+    from lnf_core import engines
+
     engines.warm_up()
 
 
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     """The folder with the real data: ``LNF_DATA_DIR``, else ``../shared/data``. Skips the test where neither is."""
+    from lnf_core.data import DATASETS
+
     named = os.environ.get("LNF_DATA_DIR")
     root = Path(named) if named else Path(__file__).parents[2] / "shared" / "data"
     missing = [file for info in DATASETS.values() for file in info.files if not (root / file).is_file()]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from app_server import serving
+from app_server import load, serving
 from tiny_models import save_tiny, tiny_model
 
 from app.services.sampling import Sampling
@@ -19,6 +19,10 @@ from lnf_core.models.build import SequenceModel, build_model
 from lnf_core.storage.bundle import save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
+
+with load(ROOT / "app.py").no_type_stubs():
+    import gradio  # noqa: F401 - here, so that nothing imports it the slow way
+
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
+from unittest import TestCase
 
 import pytest
 
@@ -64,9 +65,7 @@ def test_who_waits_is_told_how_many_are_ahead(monkeypatch: pytest.MonkeyPatch) -
     assert until_done(annealing, 2)["ahead"] == 0
 
 
-def test_a_training_that_failed_is_said_and_begun_again_by_who_presses(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_training_that_failed_is_said_and_begun_again_by_who_presses(monkeypatch: pytest.MonkeyPatch) -> None:
     run, fails = Watched.run, iter([True])
 
     def fail_once(watched: Watched) -> Iterator[Moment]:
@@ -77,10 +76,11 @@ def test_a_training_that_failed_is_said_and_begun_again_by_who_presses(
 
     monkeypatch.setattr(Watched, "run", fail_once)
     annealing = Annealing(steps=6)
-    annealing.view({"seed": 5})
-    annealing.view({"seed": 6})
-    assert len(until_done(annealing, 6)["points"][0]) == 2  # the next in the row is trained all the same
-    assert caplog.text.count("training of seed 5 failed") == 1
+    with TestCase().assertLogs("app") as said:
+        annealing.view({"seed": 5})
+        annealing.view({"seed": 6})
+        assert len(until_done(annealing, 6)["points"][0]) == 2  # the next in the row is trained all the same
+    assert [line.count("training of seed 5 failed") for line in said.output] == [1]
     for after in (0, 1):  # who asks how far it is starts nothing
         with pytest.raises(FieldError, match="broke off; press Train both"):
             annealing.view({"seed": 5, "after": after})

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from types import ModuleType
 
 import gradio as gr
-from app_server import serving
+from app_server import load, serving
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def load(path: Path) -> ModuleType:
-    """The module in a file that is in no package."""
-    spec = importlib.util.spec_from_file_location(f"{path.stem}_by_itself", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # inspect finds a class's file by its module's name
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        del sys.modules[spec.name]
-    return module
 
 
 def without_mcp(**environment: str) -> str:
