@@ -108,9 +108,12 @@ def draw_step(
     ``engine`` is as :meth:`LatentFlow.sample` takes it.
 
     Raises:
-        InvalidInputError: a step the sequence does not have, draws that are not 2 to 100,000, or a bad temperature.
+        InvalidInputError: a past read by a model of other sizes, a step the sequence does not have, draws that are not
+            2 to 100,000, or a bad temperature.
         EngineError: the engine asked for by name cannot run here.
     """
+    check_flow(model.config)
+    _check_past(model, past)
     temperature = check_temperature(temperature)
     if not is_whole(step) or not 0 <= step < len(past.z):
         raise InvalidInputError(f"step is {step}; the sequence has steps 0 to {len(past.z) - 1}.")
@@ -135,6 +138,13 @@ def draw_step(
         directions=separating_directions(z, labels),
         actual=past.z[step],
     )
+
+
+def _check_past(model: LatentFlow, past: Past) -> None:
+    found = tuple(part.shape[-1] for part in (past.z, past.prior_context, past.decoder_context))
+    sizes = (model.config.latent_size, model.prior.context_size, model.decoder.size - model.config.latent_size)
+    if found != sizes:
+        raise InvalidInputError(f"the past has sizes {found}, the model {sizes}; let the model that draws read it.")
 
 
 def _by_frequency(decoded: Tensor) -> tuple[Tensor, Tensor, Tensor]:

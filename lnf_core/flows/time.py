@@ -112,7 +112,8 @@ class TimeFlow(nn.Module):
         super().__init__()
         self.reads = {"af": "z", "iaf": "eps", "none": "nothing"}[config.time_flow]
         self.context = None if self.reads == "nothing" else TimeContext(config, position_size)
-        self.stack = build_stack(config, self.context.hidden if self.context else position_size)
+        self.context_size = self.context.hidden if self.context else position_size
+        self.stack = build_stack(config, self.context_size)
 
     def forward(self, z: Tensor, lengths: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Z -> eps: one pass if the context reads z, a loop over time if it reads eps."""

@@ -98,13 +98,13 @@ class Trainer:
         self.device = self._accelerator.device
         with private_global_generator(self.device), enough_memory("the model", "give it smaller sizes"):
             torch.manual_seed(derive_seed(config.seed, "init"))
-            self.model: SequenceModel = build_model(config.model, dataset.length_counts)
+            self.model: SequenceModel = build_model(config.model, dataset.length_counts).to(self.device)
             """The network that is trained, not wrapped."""
         self._progress = Counters()
         if config.start_from and saved is None:
             self._progress.started_from = take_up(self.model, config.start_from, dataset)
         self._optimizer = torch.optim.AdamW(
-            self.model.to(self.device).parameters(),
+            self.model.parameters(),
             lr=config.learning_rate,
             betas=config.betas,
             weight_decay=config.weight_decay,

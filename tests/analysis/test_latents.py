@@ -176,3 +176,7 @@ def test_what_cannot_be_is_named() -> None:
         read_past(model, past.z, torch.zeros(5, 4))
     with pytest.raises(InvalidInputError, match=r"2\.5 draws"):
         draw_step(model, past, 0, 2.5)  # type: ignore[arg-type]
+    without_time = tiny_model("hidden-flow-only")
+    assert isinstance(without_time, LatentFlow)
+    with pytest.raises(InvalidInputError, match="let the model that draws read it"):
+        draw_step(without_time, past, 0)
