@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from lnf_core.checks import check_sequences
-from lnf_core.data.rolls import KEYS, add_dummy_key
+from lnf_core.data.rolls import KEYS, add_dummy_key, piano_keys
 from lnf_core.models.base import ModelBase
-from lnf_core.music.roll import piano_keys
 
 SHIFTS = tuple(range(-6, 6))
 """Every key once, in semitones."""

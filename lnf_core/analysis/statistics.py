@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lnf_core.data.rolls import KEYS
+from lnf_core.data.rolls import KEYS, check_roll, piano_keys
 from lnf_core.errors import InvalidInputError
-from lnf_core.music.roll import check_roll, piano_keys
 
 _PITCH_CLASS = np.arange(KEYS) % 12  # counted from the lowest key; every statistic is the same in all keys
 _CHORDS = (

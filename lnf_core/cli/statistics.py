@@ -139,6 +139,6 @@ def _copies(
 
 def _chords(roll: Tensor) -> list[bytes]:
     """Each step of a roll ``[T, 88 or 89]`` as a value to compare."""
-    from lnf_core.music.roll import check_roll, piano_keys
+    from lnf_core.data.rolls import check_roll, piano_keys
 
     return [step.tobytes() for step in check_roll(piano_keys(roll))]

@@ -1,10 +1,10 @@
-"""The five data sets: find, check, read, batch."""
+"""The five data sets, and those of one's own: find, check, read, batch."""
 
 from __future__ import annotations
 
 from lnf_core.data.augment import random_transpose
 from lnf_core.data.batching import SequenceBatch, batch_indices, collate
-from lnf_core.data.dataset import Dataset, load_dataset
+from lnf_core.data.dataset import Dataset, load_dataset, music_dataset, text_dataset
 from lnf_core.data.fetch import download
 from lnf_core.data.files import data_root, verify
 from lnf_core.data.registry import DATASETS, DatasetInfo, Domain, dataset_info, sounding_shift, steps_per_beat
@@ -25,8 +25,10 @@ __all__ = [
     "dataset_info",
     "download",
     "load_dataset",
+    "music_dataset",
     "random_transpose",
     "sounding_shift",
     "steps_per_beat",
+    "text_dataset",
     "verify",
 ]

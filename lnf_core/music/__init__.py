@@ -1,12 +1,12 @@
 """Piano rolls, MIDI and sound. ``docs/music.md`` tells how the pieces fit."""
 
-from lnf_core.data.rolls import KEYS
+from lnf_core.data.rolls import KEYS, piano_keys
 from lnf_core.music.audio import Audio, write_compressed, write_wav
 from lnf_core.music.instruments import INSTRUMENTS, check_program
 from lnf_core.music.midi import midi_bytes, roll_to_midi, write_midi
 from lnf_core.music.performance import Performance
 from lnf_core.music.reader import MAX_BYTES, MidiRoll, midi_to_roll, read_midi
-from lnf_core.music.roll import LOWEST_PITCH, HeldNote, held_notes, note_name, piano_keys, pitch_of
+from lnf_core.music.roll import LOWEST_PITCH, HeldNote, held_notes, note_name, pitch_of
 from lnf_core.music.synth import Synthesizer
 
 __all__ = [

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, SupportsIndex
 
 from torch import Tensor
 
+from lnf_core.data.rolls import check_roll
 from lnf_core.errors import InvalidInputError
 from lnf_core.music.instruments import check_program
-from lnf_core.music.roll import check_roll, check_shift, held_notes
+from lnf_core.music.roll import check_shift, held_notes
 
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from lnf_core.data.registry import sounding_shift, steps_per_beat
+from lnf_core.data.rolls import piano_keys
 from lnf_core.music.audio import Audio, write_wav
 from lnf_core.music.instruments import check_program
 from lnf_core.music.midi import check_tempo, roll_to_midi, write_midi
 from lnf_core.music.reader import MidiRoll, read_midi
-from lnf_core.music.roll import piano_keys
 from lnf_core.music.synth import Synthesizer
 
 if TYPE_CHECKING:

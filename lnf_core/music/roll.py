@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from typing import SupportsIndex
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from lnf_core.data.rolls import KEYS
+from lnf_core.data.rolls import KEYS, check_roll
 from lnf_core.errors import InvalidInputError
 
 LOWEST_PITCH = 21
@@ -52,23 +50,6 @@ def note_name(key: int, sounding_shift: int = 0) -> str:
     return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
-def piano_keys(roll: Tensor) -> Tensor:
-    """A roll ``[T, 88]`` from one of 88 keys, or of 89 as the paper has it: an output at index 0 that never sounds.
-
-    Raises:
-        InvalidInputError: another width.
-    """
-    _check_shape(roll, KEYS, KEYS + 1)
-    return roll[:, -KEYS:]
-
-
-def _check_shape(roll: object, *widths: int) -> None:
-    if not isinstance(roll, Tensor):
-        raise InvalidInputError(f"The roll is of type {type(roll).__name__}; give a torch.Tensor.")
-    if roll.ndim != 2 or roll.shape[1] not in widths:
-        raise InvalidInputError(f"The roll has shape {tuple(roll.shape)}; give [T, {KEYS}], one row a step.")
-
-
 @dataclass(frozen=True)
 class HeldNote:
     """A key that is down during the steps ``start <= t < end``."""
@@ -83,21 +64,6 @@ class HeldNote:
         return pitch_of(self.key, sounding_shift)
 
 
-def check_roll(roll: Tensor) -> NDArray[np.bool_]:
-    """The roll as a boolean array ``[T, 88]``; ``T`` may be 0.
-
-    Raises:
-        InvalidInputError: another shape, or a value that is neither 0 nor 1.
-    """
-    _check_shape(roll, KEYS)
-    values = roll.detach().to("cpu", torch.float32).numpy()
-    sounding: NDArray[np.bool_] = values == 1.0
-    if not np.all(sounding | (values == 0.0)):
-        wrong = values[~sounding & (values != 0.0)][0]
-        raise InvalidInputError(f"The roll holds {wrong}; every entry must be 0 or 1. Sample or threshold it first.")
-    return sounding
-
-
 def held_notes(roll: Tensor, *, tie: bool = True) -> Iterator[HeldNote]:
     """The notes of a roll ``[T, 88]``, key by key, each key in order of time.
 
@@ -106,7 +72,7 @@ def held_notes(roll: Tensor, *, tie: bool = True) -> Iterator[HeldNote]:
         tie: equal consecutive steps are one held note; without it every sounding step is struck anew.
 
     Raises:
-        InvalidInputError: see :func:`check_roll`.
+        InvalidInputError: see :func:`~lnf_core.data.rolls.check_roll`.
     """
     sounding = check_roll(roll)
     silent = np.zeros((1, KEYS), dtype=np.int8)

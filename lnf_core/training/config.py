@@ -27,7 +27,7 @@ class TrainConfig:
     preset: str
     """The name this configuration started from, for example ``jsb/af-scf``."""
     dataset: str
-    """Key of ``lnf_core.data.DATASETS``."""
+    """Key of ``lnf_core.data.DATASETS``, or the name of a data set of one's own."""
     model: ModelConfig
     """The network, sizes of the data set filled in."""
 

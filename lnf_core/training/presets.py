@@ -46,16 +46,17 @@ def preset_dataset(name: str) -> str:
 
 
 def preset(name: str, dataset: Dataset) -> TrainConfig:
-    """The configuration of a preset, the sizes of ``dataset`` filled in.
+    """The configuration of a preset, the sizes of ``dataset`` filled in; one's own data may take any of its kind.
 
     Raises:
         ConfigError: no preset of that name, or one for another data set.
     """
     wanted, variant = preset_dataset(name), name.split("/")[-1]
-    if wanted != dataset.name:
+    fits = DATASETS[wanted].domain == dataset.domain if dataset.name not in DATASETS else wanted == dataset.name
+    if not fits:
         raise ConfigError(f"preset {name} trains on {wanted}, not on {dataset.name}.")
     build = _paper if name.startswith("paper/") else _ptb if dataset.domain == "text" else _music
-    model, training = build(variant, dataset)
+    model, training = build(variant, dataset, wanted)
     return TrainConfig(preset=name, dataset=dataset.name, model=model, **training)
 
 
@@ -81,7 +82,7 @@ def _model(variant: str, dataset: Dataset, *, flow: dict[str, Any], baseline: di
     )
 
 
-def _music(variant: str, dataset: Dataset) -> tuple[ModelConfig, dict[str, Any]]:
+def _music(variant: str, dataset: Dataset, like: str) -> tuple[ModelConfig, dict[str, Any]]:
     iaf = variant.startswith("iaf")
     model = _model(
         variant,
@@ -107,17 +108,17 @@ def _music(variant: str, dataset: Dataset) -> tuple[ModelConfig, dict[str, Any]]
     }
     if variant == BASELINE:
         # Chosen on valid together with this rate and dropout; transposition was not varied alone.
-        passages = {} if dataset.name == "jsb" else _CROPS
+        passages = {} if like == "jsb" else _CROPS
         return model, {**shared, **passages, "transpose_semitones": 0, "learning_rate": 3e-3, "max_epochs": 60}
     shared |= {**_geometric(wait=0.7), "warmup_steps": 50}
-    if dataset.name == "nottingham":  # thirteen times the steps of JSB in an epoch
+    if like == "nottingham":  # thirteen times the steps of JSB in an epoch
         return model, {**shared, **_CROPS, "transpose_semitones": 0, "kl_ramp_epochs": 4.0, "max_epochs": 7}
-    if dataset.name != "jsb":  # few pieces, of thousands of steps
+    if like != "jsb":  # few pieces, of thousands of steps
         return model, {**shared, **_CROPS, "kl_ramp_epochs": 12.0, "max_epochs": 30}
     return model, {**shared, "kl_ramp_epochs": 45.0, "max_epochs": 130}
 
 
-def _ptb(variant: str, dataset: Dataset) -> tuple[ModelConfig, dict[str, Any]]:
+def _ptb(variant: str, dataset: Dataset, like: str) -> tuple[ModelConfig, dict[str, Any]]:
     iaf = variant.startswith("iaf")
     model = _model(
         variant,
@@ -154,7 +155,7 @@ def _geometric(*, wait: float) -> dict[str, Any]:
     return {"kl_floor": 1e-3, "kl_wait_reconstruction": wait, "kl_ramp": "geometric"}
 
 
-def _paper(variant: str, dataset: Dataset) -> tuple[ModelConfig, dict[str, Any]]:
+def _paper(variant: str, dataset: Dataset, like: str) -> tuple[ModelConfig, dict[str, Any]]:
     """The published sizes and schedule; how long to train and when a validation counts as stalled are ours."""
     text = dataset.domain == "text"
     sizes: dict[str, Any] = {"embedding_size": 500, "hidden_size": 500, "positions": "onehot", "dropout": 0.2}
@@ -163,7 +164,7 @@ def _paper(variant: str, dataset: Dataset) -> tuple[ModelConfig, dict[str, Any]]
     model = _model(variant, dataset, flow=flow, baseline=sizes)
     if not text:
         model = replace(model, vocab_size=KEYS + 1)  # the keys and one output that never sounds
-    few = dataset.name in ("jsb", "nottingham")
+    few = like in ("jsb", "nottingham")
     training: dict[str, Any] = {
         "batch_size": 15 if text else 5 if few else 1,
         "posterior_samples": 10 if text else 1,

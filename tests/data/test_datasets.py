@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,10 @@ import scipy.io
 import torch
 from mini_data import SENTENCES, describe
 
-from lnf_core.data import DATASETS, load_dataset, random_transpose
+from lnf_core.data import DATASETS, Dataset, load_dataset, music_dataset, random_transpose, text_dataset
 from lnf_core.data import data_root as find_root
 from lnf_core.data.dataset import read_dataset
-from lnf_core.errors import DataError, InvalidInputError
+from lnf_core.errors import DataError, InvalidInputError, UnknownSymbolError
 
 SPLITS = ("train", "valid", "test")
 # Sequences of train, valid and test, and max_length.
@@ -176,3 +177,58 @@ def test_text_has_no_keys(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="text"):
         dataset.with_dummy_key()
     assert dataset.for_network(89) is dataset
+
+
+def test_text_of_ones_own_is_read_as_a_file_of_it_is(tmp_path: Path) -> None:
+    write(tmp_path, SENTENCES)
+    published = read_dataset(describe(SENTENCES), tmp_path)
+    own = text_dataset("rhymes", ["the <unk> cat", "sat"], iter(["a cat"]), ["a hat"], title="Rhymes")
+    assert (own.name, own.title, own.domain, own.max_length) == ("rhymes", "Rhymes", "text", 13)
+    assert own.vocabulary == published.vocabulary and torch.equal(own.length_counts, published.length_counts)
+    for split in SPLITS:
+        assert [ids.tolist() for ids in own.split(split)] == [ids.tolist() for ids in published.split(split)]
+
+
+def test_music_of_ones_own_is_read_as_a_file_of_it_is(tmp_path: Path) -> None:
+    pieces = [np.eye(length, 88, dtype=np.uint8) for length in (4, 2, 5, 9)]
+    contents = {"mini.mat": matlab(traindata=pieces[:2], validdata=pieces[2:3], testdata=pieces[3:])}
+    write(tmp_path, contents)
+    published = read_dataset(describe(contents, "music"), tmp_path)
+    rolls = [torch.from_numpy(piece) for piece in pieces]
+    own = music_dataset("tunes", [rolls[0].bool(), rolls[1].double()], rolls[2:3], rolls[3:])
+    assert (own.name, own.title, own.vocab_size) == ("tunes", "tunes", 88)
+    assert torch.equal(own.length_counts, published.length_counts)
+    for split in SPLITS:
+        for roll, same in zip(own.split(split), published.split(split), strict=True):
+            assert roll.dtype == torch.float32 and torch.equal(roll, same)
+
+
+def test_a_run_on_ones_own_data_knows_when_that_is_another() -> None:
+    rolls = [torch.eye(length, 88) for length in (4, 2, 5)]
+    known = music_dataset("tunes", rolls[:2], rolls[2:])
+    assert known.sha256 == music_dataset("tunes", [roll.bool() for roll in rolls[:2]], rolls[2:]).sha256
+    changed = rolls[1].clone()
+    changed[1, 50] = 1.0
+    for train in ([rolls[0], changed], [rolls[1], rolls[0]], [torch.cat(rolls[:2])]):
+        assert known.sha256 != music_dataset("tunes", train, rolls[2:]).sha256
+
+
+def test_data_of_ones_own_that_is_none_is_refused() -> None:
+    roll = torch.eye(4, 88)
+    refused: list[tuple[Callable[[], Dataset], str]] = [
+        (lambda: music_dataset("jsb", [roll], [roll]), "The name is 'jsb'; .* none of ptb, jsb"),
+        (lambda: text_dataset("a/b", ["a"], ["a"]), "The name is 'a/b'; give letters"),
+        (lambda: text_dataset("", ["a"], ["a"]), "The name is ''; give letters"),
+        (lambda: music_dataset("tunes", [], [roll]), "nothing in train"),
+        (lambda: text_dataset("rhymes", ["a"], []), "nothing in valid"),
+        (lambda: text_dataset("rhymes", ["a", ""], ["a"]), "Sequence 1 of train is ''"),
+        (lambda: text_dataset("rhymes", ["a"], ["a"], [b"a"]), "Sequence 0 of test is b'a'"),  # type: ignore[list-item]
+        (lambda: music_dataset("tunes", [roll], [roll * 0.5]), "Sequence 0 of valid: The roll holds 0.5"),
+        (lambda: music_dataset("tunes", [roll, roll[:, 1:]], [roll]), r"Sequence 1 of train: .* shape \(4, 87\)"),
+        (lambda: music_dataset("tunes", [roll], [roll], [roll[:0]]), "Sequence 0 of test has no steps"),
+    ]
+    for make, words in refused:
+        with pytest.raises(InvalidInputError, match=words):
+            make()
+    with pytest.raises(UnknownSymbolError, match="'b' at position 1"):
+        text_dataset("rhymes", ["a"], ["ab"])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
+import torch
 from training_runs import music_data, text_data, tiny_config
 
 from lnf_core.config import BaselineConfig, LatentFlowConfig
+from lnf_core.data import music_dataset
 from lnf_core.errors import ConfigError
 from lnf_core.training import TrainConfig, preset, preset_dataset, preset_names
 
@@ -126,3 +129,15 @@ def test_unknown_presets_are_refused(name: str) -> None:
 def test_a_preset_for_other_data_is_refused() -> None:
     with pytest.raises(ConfigError, match="trains on ptb"):
         preset("ptb/lstm", music_data())
+
+
+def test_data_of_ones_own_takes_the_presets_of_its_kind() -> None:
+    rolls = [torch.eye(length, 88) for length in (30, 12)]
+    own = music_dataset("tunes", rolls, rolls)
+    for name in ("jsb/af-scf", "nottingham/lstm", "paper/muse/iaf-scf"):
+        config, published = preset(name, own), preset(name, replace(music_data(), name=preset_dataset(name)))
+        assert (config.dataset, config.model.max_length) == ("tunes", 37)
+        differing = {"dataset", "model.max_length"} | ({"model.vocab_size"} if "paper" in name else set())
+        assert set(config.differences(published)) <= differing
+    with pytest.raises(ConfigError, match="trains on ptb, not on tunes"):
+        preset("ptb/af-scf", own)
