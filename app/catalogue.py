@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,20 +115,31 @@ class Entry:
 def catalogue() -> list[Entry]:
     """Every data set with a checkpoint and all four variants of it, in the order of the page.
 
-    A variant without files is listed too, with that as its problem, so that the page can grey it out.
+    A variant without files is listed too, with that as its problem, so that the page can grey it out. Data of one's own
+    comes after the published sets.
     """
-    found = {entry.name: entry for entry in lnf_core.list_checkpoints()}
+    found: dict[str, dict[str, lnf_core.CheckpointEntry]] = {}
+    for listed in lnf_core.list_checkpoints():
+        dataset, name = listed.name.split("/")
+        found.setdefault(dataset, {})[name] = listed
     entries: list[Entry] = []
-    for info in DATASETS.values():
-        here = {name.split("/")[1] for name in found if name.split("/")[0] == info.name}
-        if not here:
+    for dataset in [*DATASETS, *sorted(set(found) - set(DATASETS))]:
+        here = found.get(dataset, {})
+        domain = _domain(dataset, here.values())
+        if not here or domain is None:
             continue
-        for name in [*VARIANTS, *sorted(here - set(VARIANTS))]:
-            variant = _variant(name)
-            listed = found.get(f"{info.name}/{name}")
-            problem = _problem(listed) if listed else "not bundled here; train it or fetch it."
-            entries.append(Entry(f"{info.name}/{name}", info.name, info.title, info.domain, variant, problem))
+        for name in [*VARIANTS, *sorted(set(here) - set(VARIANTS))]:
+            problem = _problem(here[name]) if name in here else "not bundled here; train it or fetch it."
+            title = dataset_title(dataset)
+            entries.append(Entry(f"{dataset}/{name}", dataset, title, domain, _variant(name), problem))
     return sorted(entries, key=lambda entry: entry.domain != "music")  # stable: music first
+
+
+def _domain(dataset: str, listed: Iterable[lnf_core.CheckpointEntry]) -> str | None:
+    """Of data of one's own: what its checkpoints emit, as far as they can be read."""
+    if dataset in DATASETS:
+        return DATASETS[dataset].domain
+    return next((entry.domain for entry in listed if entry.domain is not None), None)
 
 
 def _problem(entry: lnf_core.CheckpointEntry) -> str | None:

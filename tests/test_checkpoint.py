@@ -18,7 +18,7 @@ from tiny_models import MAX_LENGTH, SYMBOLS, save_tiny, tiny_model
 from lnf_core.atomic import replace
 from lnf_core.errors import CheckpointError, InvalidInputError
 from lnf_core.evaluation import probe
-from lnf_core.storage.bundle import find_problem, save_checkpoint, write_metrics
+from lnf_core.storage.bundle import look_at, save_checkpoint, write_metrics
 from lnf_core.storage.bundled import list_checkpoints
 from lnf_core.storage.find import load
 
@@ -337,7 +337,7 @@ def test_damage_is_named_in_one_sentence(tmp_path: Path, damage: Callable[[Path]
     with pytest.raises(CheckpointError, match=words) as caught:
         load(tmp_path / "c")
     assert str(tmp_path / "c") in str(caught.value)
-    problem = find_problem(tmp_path / "c")
+    problem = look_at(tmp_path / "c")[1]
     assert problem is None or problem == str(caught.value)  # listed from headers alone, in the same words
 
 

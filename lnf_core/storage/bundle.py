@@ -266,12 +266,13 @@ def read_checkpoint(folder: Path, *, device: str | torch.device = "cpu") -> Chec
     )
 
 
-def find_problem(folder: Path) -> str | None:
-    """Why the checkpoint in ``folder`` cannot be loaded, in one sentence, from its configuration and headers alone.
+def look_at(folder: Path) -> tuple[Domain | None, str | None]:
+    """What the checkpoint in ``folder`` emits and why it cannot be loaded, from its configuration and headers alone.
 
-    Files that have not changed since they were looked at are not read again: a server asks with every request.
+    The first is None where no configuration can be read; the second, one sentence, is where all is in order. Files that
+    have not changed since they were looked at are not read again: a server asks with every request.
     """
-    return _find_problem(folder, tuple(stamp_of(folder / name) for name in (CONFIG, METRICS, WEIGHTS)))
+    return _look_at(folder, tuple(stamp_of(folder / name) for name in (CONFIG, METRICS, WEIGHTS)))
 
 
 def stamp_of(path: Path) -> Stamp | None:
@@ -284,15 +285,18 @@ def stamp_of(path: Path) -> Stamp | None:
 
 
 @lru_cache(maxsize=256)
-def _find_problem(folder: Path, _stamps: tuple[Stamp | None, ...]) -> str | None:
+def _look_at(folder: Path, _stamps: tuple[Stamp | None, ...]) -> tuple[Domain | None, str | None]:
+    domain: Domain | None = None
     try:
         values = read_config(folder)
-        _vocabulary(values, _model_config(values, folder), folder)
+        config = _model_config(values, folder)
+        domain = "text" if config.likelihood == "categorical" else "music"
+        _vocabulary(values, config, folder)
         read_metrics(folder)
         with open_weights(folder / WEIGHTS):
-            return None
+            return domain, None
     except CheckpointError as error:
-        return str(error)
+        return domain, str(error)
 
 
 def _model_config(values: Mapping[str, Any], folder: Path) -> ModelConfig:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lnf_core.storage.bundle import find_problem
+from lnf_core.storage.bundle import look_at
 from lnf_core.storage.files import CONFIG, WEIGHTS, bundled_roots
+
+if TYPE_CHECKING:
+    from lnf_core.data import Domain
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,8 @@ class CheckpointEntry:
     name: str
     """``<dataset>/<variant>``, as :func:`load` takes it."""
     path: Path
+    domain: Domain | None = None
+    """What it emits; None where its configuration cannot be read."""
     problem: str | None = None
     """Why it cannot be loaded, in one sentence; None when its files are in order."""
 
@@ -30,7 +36,7 @@ def list_checkpoints() -> list[CheckpointEntry]:
         for folder in sorted(root.glob("*/*/")):
             name = "/".join(folder.parts[-2:])
             if not name.startswith(".") and (name not in entries or not _holds_something(entries[name].path)):
-                entries[name] = CheckpointEntry(name, folder, find_problem(folder))
+                entries[name] = CheckpointEntry(name, folder, *look_at(folder))
     return [entries[name] for name in sorted(entries)]
 
 

@@ -13,7 +13,7 @@ from app import catalogue
 from app.errors import refused, sentence, spoken
 from app.fields import Settings
 from app.limits import FieldError
-from app.services.sampled import Drawn, Music
+from app.services.sampled import Drawn, Music, Text
 from app.services.sampling import Sampling
 from app.widgets.piano_roll.payload import roll_payload
 from app.widgets.status.payload import refusal, status
@@ -66,6 +66,16 @@ def test_of_music_the_line_below_says_how_keys_were_chosen(
     result = replace(music(sampling, tmp_path, draw=draw), entry=catalogue.describe(f"jsb/{name}"))
     how = {"af-scf": "step by step", "lstm": "symbol by symbol"}[name]
     assert roll_payload(result)["details"] == f"{how}, seed 3, temperature 1{words}"
+
+
+def test_what_the_symbols_of_the_penn_treebank_stand_for_is_said_of_no_other_text(
+    here: Path, sampling: Sampling, tmp_path: Path
+) -> None:
+    result = sampling.sample(Settings.check("ptb/af-scf", length=4, seed=1), tmp_path)
+    assert isinstance(result, Text)
+    other = replace(result, entry=replace(result.entry, dataset="rhymes", dataset_title="rhymes"))
+    captions = [text_payload(shown)["caption"] for shown in (result, other)]
+    assert captions[0] == captions[1] + " <unk> stands for a rare word, N for a number."
 
 
 def test_of_several_refusals_the_first_has_the_field() -> None:

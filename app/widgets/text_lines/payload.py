@@ -22,9 +22,10 @@ _TINT = {
 
 def text_payload(text: Text, opening: bool = False) -> dict[str, Any]:
     """Plain values, and the file as Gradio serves it."""
+    of_words = " <unk> stands for a rare word, N for a number." if text.entry.dataset == "ptb" else ""
     return {
         **head(text, opening),
-        "caption": _TINT[text.entry.variant.name != "lstm"] + " <unk> stands for a rare word, N for a number.",
+        "caption": _TINT[text.entry.variant.name != "lstm"] + of_words,
         "given": text.given,
         "lines": packed([_line(line) for line in text.lines]),
         "file": file_data(text.file),
