@@ -47,6 +47,8 @@ def train(
         torch.set_num_threads(threads)
     if bool(preset) is (recipe is not None) or (recipe is not None and settings):
         raise InvalidInputError("give --preset, with --set to change it, or --recipe, which has settings of its own.")
+    if max_minutes is not None and any(given.partition("=")[0] == "max_minutes" for given in settings or ()):
+        raise InvalidInputError("give --max-minutes or --set max_minutes=..., not both.")
     if seed is not None and recipe is None:
         raise InvalidInputError("--seed goes with --recipe; for a preset give --set seed=1.")
     if recipe is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lnf_core.models.build import SequenceModel
 
 BEST_FOLDER = "best"
+_STAGE = re.compile(r"\d+-[a-z0-9-]+")
 
 
 def describe(
@@ -52,9 +54,17 @@ def describe(
 
 
 def published(name: str) -> str:
-    """The name of a checkpoint without the folders of this machine, which are nobody's business."""
+    """The name of a checkpoint without the folders of this machine, which are nobody's business.
+
+    What lies below a folder ``runs`` stays; elsewhere only the folder itself does, and that of its stage.
+    """
     path = Path(name)
-    return Path("runs", *path.parts[-4:]).as_posix() if path.is_absolute() else name
+    if not path.is_absolute():
+        return name
+    below = path.parts[len(path.parts) - path.parts[::-1].index("runs") :] if "runs" in path.parts else ()
+    if not below:
+        below = path.parts[-2:] if _STAGE.fullmatch(path.parent.name) else (path.name,)
+    return Path("runs", *below).as_posix()
 
 
 def save_best(out: Path, model: SequenceModel, dataset: Dataset, description: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from lnf_core.errors import TrainingError
+from lnf_core.training.checkpoints import BEST_FOLDER
 from lnf_core.training.events import METRICS_FILE, read_events
 from lnf_core.training.state import no_folder, state_path
 
@@ -45,7 +46,7 @@ def held(out: Path) -> Iterator[None]:
 
 
 def set_aside(out: Path) -> None:
-    """Give the events of a run that was killed before its first state another name, ``metrics-1.jsonl`` and so on.
+    """Rename what a run left that was killed before its first state: ``metrics-1.jsonl`` and ``best-1``, and so on.
 
     Raises:
         TrainingError: the run they tell of had a state, which is gone: it was more than a start.
@@ -58,5 +59,7 @@ def set_aside(out: Path) -> None:
             f"{path} tells of a run whose {state_path(out).relative_to(out)} is gone; put that back, move the folder "
             "away, or choose another one."
         )
-    names = (out / f"{path.stem}-{number}{path.suffix}" for number in count(1))
-    path.rename(next(name for name in names if not name.exists()))
+    number = next(number for number in count(1) if not (out / f"{path.stem}-{number}{path.suffix}").exists())
+    path.rename(out / f"{path.stem}-{number}{path.suffix}")
+    if (out / BEST_FOLDER).exists():  # nobody may take its weights for those of the run that begins now
+        (out / BEST_FOLDER).rename(out / f"{BEST_FOLDER}-{number}")

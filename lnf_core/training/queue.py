@@ -34,7 +34,8 @@ class Entry:
     @property
     def name(self) -> str:
         """For example ``jsb/af-scf``: the recipe's folder and file."""
-        return f"{self.recipe.parent.name}/{self.recipe.stem}"
+        recipe = self.recipe.resolve()  # beside the queue's file it has no folder in its name, or ".." for one
+        return f"{recipe.parent.name}/{recipe.stem}".lstrip("/")
 
 
 def read_queue(path: Path) -> list[Entry]:
@@ -77,12 +78,14 @@ class Queue:
         self._active: set[subprocess.Popen[str]] = set()
         self._stopped = False
         self._failed: list[str] = []
+        self._broken: list[Exception] = []
 
     def run(self) -> None:
         """Until the queue is empty or stopped.
 
         Raises:
             TrainingError: a run failed; the others were run all the same.
+            Exception: what ended the queue itself, such as a run that cannot be started or ``say`` without a reader.
         """
         workers = [threading.Thread(target=self._work) for _ in range(self._processes)]
         with self._on_signals():
@@ -90,12 +93,18 @@ class Queue:
                 worker.start()
             for worker in workers:
                 worker.join()
+        if self._broken:
+            raise self._broken[0]
         if self._failed:
             raise TrainingError(f"these runs of the queue failed: {', '.join(self._failed)}; their lines say why.")
 
     def _work(self) -> None:
-        while (entry := self._next()) is not None:
-            self._one(entry)
+        try:
+            while (entry := self._next()) is not None:
+                self._one(entry)
+        except Exception as error:  # a thread that dies by it would say nothing to who waits
+            self._broken.append(error)
+            self.stop()
 
     def _next(self) -> Entry | None:
         with self._lock:
@@ -112,6 +121,7 @@ class Queue:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
+                errors="replace",
                 start_new_session=True,  # the terminal's Ctrl-C comes through us, once
                 preexec_fn=(lambda: os.nice(_PRIORITY)) if hasattr(os, "nice") else None,
             )

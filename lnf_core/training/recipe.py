@@ -85,6 +85,8 @@ def read_recipe(path: Path) -> Recipe:
             "neither (the first stage begins with another checkpoint by its setting start_from)."
         )
     shared = _assignments(values.get("settings", {}), "of every stage", path)
+    if "start_from" in shared:
+        raise ConfigError(f"the settings of every stage in {path} have start_from; give it to the stage it is for.")
     stages: dict[str, dict[str, str]] = {}
     for stage in given:
         name, settings = _stage(stage, shared, stages, path)
@@ -114,7 +116,8 @@ def _stage(
     if like is not None and (not isinstance(like, str) or like not in earlier):
         raise ConfigError(f"stage {name} in {path} is like {like!r}; before it stand: {', '.join(earlier) or 'none'}.")
     settings = _assignments(values.get("settings", {}), f"of stage {name}", path)
-    return name, (shared if like is None else earlier[like]) | settings
+    inherited = shared if like is None else earlier[like]
+    return name, {key: value for key, value in inherited.items() if key != "start_from"} | settings
 
 
 def _assignments(settings: object, whose: str, path: Path) -> dict[str, str]:

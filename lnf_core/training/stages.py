@@ -49,18 +49,23 @@ def run_recipe(
 ) -> FinishedEvent | None:
     """Run the stages that are not done yet, for at most ``minutes`` of training from now on (0: no limit).
 
-    Returns the end of the last stage that ran; None when all were done before.
+    Returns the end of the last stage that ran; None when all were done before. Who asks to stop while a stage ends by
+    itself is heard as well: the reason is ``interrupted``, and the next call goes on with the stage after it.
 
     Raises:
         ConfigError: a setting that does not exist, or a value out of range.
-        TrainingError: a stage cannot start or go on, or was done with other settings.
+        TrainingError: a stage cannot start or go on, or was done with other settings, or the run began with a released
+            checkpoint and this recipe begins with none.
     """
-    for number in range(len(recipe.stages)):  # a mistake in a later stage is told before hours of the earlier ones
-        _settings(recipe, dataset, number)
+    # A mistake in a later stage is told before hours of the earlier ones.
+    settings = [_settings(recipe, dataset, number) for number in range(len(recipe.stages))]
     finished: FinishedEvent | None = None
     left, out = minutes, from_home(out)
-    for number in range(first_stage(recipe, out), len(recipe.stages)):
+    first, last = first_stage(recipe, out), len(recipe.stages) - 1
+    for number in range(first, last + 1):
         stage = plan_stage(recipe, dataset, out, number)
+        if number == first:
+            _check_beginning(recipe, stage, first, settings[first].start_from)
         if stage.done:
             if stage.saved is not None:
                 stage.saved.check_goes_on(stage.folder, stage.config, dataset)
@@ -72,14 +77,27 @@ def run_recipe(
             )
         spent = stage.saved.minutes if stage.saved is not None else 0.0
         config = stage.config.override([f"max_minutes={spent + left if minutes else 0}"])
-        finished = Trainer(config, dataset, stage.folder, device=device, resume=True, callbacks=callbacks).run()
+        trainer = Trainer(config, dataset, stage.folder, device=device, resume=True, callbacks=callbacks)
+        finished = trainer.run()
         if finished.reason not in ("completed", "early_stop"):
             return finished
         (stage.folder / DONE).touch()
+        if trainer.asked_to_stop() and number < last:
+            return replace(finished, reason="interrupted")
         left -= finished.minutes - spent
         if minutes and left <= 0:
             return finished
     return finished
+
+
+def _check_beginning(recipe: Recipe, stage: StagePlan, first: int, start_from: str) -> None:
+    """A recipe that trains every stage cannot go on with a run that left some out: their figures are the release's."""
+    began = stage.saved.config.start_from if stage.saved is not None else ""
+    if first and not recipe.released and not start_from and not Path(began).is_absolute():
+        raise TrainingError(
+            f"the run in {stage.folder.parent} began with stage {first + 1}, from {began or 'a released checkpoint'}; "
+            "choose another folder to train every stage."
+        )
 
 
 def first_stage(recipe: Recipe, out: Path) -> int:
@@ -111,9 +129,9 @@ def plan_stage(recipe: Recipe, dataset: Dataset, out: Path, number: int) -> Stag
     start_from = config.start_from
     if saved is not None:  # the run may have been moved since, or the stage before be gone
         start_from = saved.config.start_from
-    elif earlier is not None and earlier.is_dir():
+    elif not start_from and earlier is not None and earlier.is_dir():
         start_from = str(earlier)
-    elif recipe.released and number == recipe.released_stage - 1:
+    elif not start_from and recipe.released and number == recipe.released_stage - 1:
         start_from = recipe.released
     return StagePlan(folder, replace(config, start_from=start_from), saved, done=(folder / DONE).exists())
 

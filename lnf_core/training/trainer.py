@@ -160,6 +160,11 @@ class Trainer:
                 set_aside(self.out)
             yield
 
+    def asked_to_stop(self) -> bool:
+        """Whether any process was asked to, in time or not; every process of the run must ask."""
+        asked = torch.tensor(float(bool(self.stop)), device=self.device)
+        return bool(self._accelerator.reduce(asked) > 0)
+
     def _run(self) -> FinishedEvent:
         writer = self._metrics_writer()
         self._clock = time.monotonic() - self._progress.seconds

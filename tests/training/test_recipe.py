@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -19,7 +21,7 @@ from lnf_core.cli import app
 from lnf_core.errors import ConfigError, TrainingError
 from lnf_core.storage.files import CHECKPOINTS_VARIABLE
 from lnf_core.storage.find import load
-from lnf_core.training import FinishedEvent, TrainConfig, stages, state
+from lnf_core.training import Event, FinishedEvent, TrainConfig, ValidEvent, stages, state
 from lnf_core.training.queue import Entry, Queue, read_queue
 from lnf_core.training.recipe import read_recipe
 from lnf_core.training.stages import first_stage, run_recipe
@@ -68,6 +70,18 @@ def test_two_recipes_do_not_share_the_folder_of_a_run(tmp_path: Path) -> None:
     assert len(read_queue(path)) == 2
 
 
+def test_a_recipe_beside_its_queue_runs_in_the_folder_of_the_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine" / "deeper").mkdir(parents=True)
+    recipe_file(tmp_path / "mine", "max_steps = 1")
+    for place, recipe in (("mine", "small.toml"), ("mine/deeper", "../small.toml")):
+        monkeypatch.chdir(tmp_path / place)
+        Path("queue.toml").write_text(f'[[run]]\nrecipe = "{recipe}"\nminutes = 1\n')
+        assert [entry.name for entry in read_queue(Path("queue.toml"))] == ["mine/small"]
+    assert Entry(Path("/small.toml"), 1.0).name == "small"
+
+
 @pytest.mark.parametrize("minutes", ["-1", "nan", "inf", '"long"'])
 def test_a_turn_of_no_length_is_refused_before_anything_runs(tmp_path: Path, minutes: str) -> None:
     recipe_file(tmp_path, "max_steps = 1")
@@ -114,7 +128,7 @@ def test_each_stage_goes_on_from_the_one_before(tmp_path: Path, monkeypatch: pyt
     assert finished is not None and finished.reason == "completed"
     first, second = out / "1-a", out / "2-b"
     assert [len(events_of(folder)) for folder in (first, second)] == [8, 4]
-    assert load(second / "best").training["started_from"]["checkpoint"].endswith("/run/1-a/best")
+    assert load(second / "best").training["started_from"]["checkpoint"] == "runs/1-a/best"
     gap = events_of(second, "valid")[0]["negative_elbo"] - events_of(first, "finished")[0]["best_negative_elbo"]
     assert abs(gap) < 0.05  # nothing was forgotten on the way
     monkeypatch.setattr(state, "load_file", lambda _path: pytest.fail("no tensor is needed to see what is done"))
@@ -125,6 +139,31 @@ def test_each_stage_goes_on_from_the_one_before(tmp_path: Path, monkeypatch: pyt
     shutil.rmtree(first / "best")
     with pytest.raises(TrainingError, match="1-a/best, which is gone"):
         run_recipe(read_recipe(path), text_data(), out, device="cpu")
+
+
+def test_who_asks_to_stop_while_a_stage_ends_by_itself_is_heard(tmp_path: Path) -> None:
+    recipe, out = read_recipe(recipe_file(tmp_path, "max_steps = 4", "max_steps = 2")), tmp_path / "run"
+
+    def ask(event: Event) -> None:
+        if isinstance(event, ValidEvent):  # that of the last step: nothing looks at the request any more
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    finished = run_recipe(recipe, text_data(), out, device="cpu", callbacks=[ask])
+    assert finished is not None and (finished.reason, finished.step) == ("interrupted", 4)
+    assert (out / "1-a" / "done").exists() and not (out / "2-b").exists()
+    finished = run_recipe(recipe, text_data(), out, device="cpu", callbacks=[ask])
+    assert finished is not None and finished.reason == "completed"  # nothing was left to go on with
+    assert run_recipe(recipe, text_data(), out, device="cpu") is None
+
+
+def test_a_stage_may_begin_with_another_checkpoint_than_the_stage_before(tmp_path: Path) -> None:
+    run_recipe(read_recipe(recipe_file(tmp_path, "max_steps = 1")), text_data(), tmp_path / "runs" / "other")
+    begin = f'max_steps = 1, start_from = "{tmp_path / "runs" / "other" / "1-a" / "best"}"'
+    path = recipe_file(tmp_path, "max_steps = 1", begin)
+    path.write_text(path.read_text() + f'\n[[stage]]\nname = "c"\nlike = "b"\nsettings = {{ {SMALL} }}')
+    run_recipe(read_recipe(path), text_data(), tmp_path / "runs" / "run", device="cpu")
+    found = [load(tmp_path / "runs" / "run" / name / "best").training["started_from"] for name in ("2-b", "3-c")]
+    assert [facts["checkpoint"] for facts in found] == ["runs/other/1-a/best", "runs/run/2-b/best"]
 
 
 def test_a_run_goes_on_after_its_folder_was_moved(tmp_path: Path) -> None:
@@ -186,6 +225,9 @@ def test_time_of_earlier_turns_is_not_taken_from_the_stages_to_come(
             spent = 0.0 if (saved := states.get(self.out.name)) is None else saved.minutes
             return FinishedEvent(1, 1, "completed", 1.0, 1, self.out / "best", minutes=spent + 2.0)
 
+        def asked_to_stop(self) -> bool:
+            return False
+
     states = {"1-a": SavedState(tiny_config("af-scf", text_data()), Counters(seconds=60 * 50.0), 0, {})}
     monkeypatch.setattr(stages, "Trainer", Timed)
     monkeypatch.setattr(stages, "read_state", lambda folder: states.get(folder.name))
@@ -213,8 +255,12 @@ def test_where_a_runs_own_weights_are_gone_it_goes_on_from_the_released_ones(
     head = head.replace("released_stage = 2", "released_stage = 3")
     run_recipe(read_recipe(recipe_file(tmp_path, *given, "max_steps = 3", head=head)), text_data(), tmp_path / "short")
     assert sorted(folder.name for folder in (tmp_path / "short").iterdir()) == ["2-b", "3-c"]
-    assert load(tmp_path / "short" / "3-c" / "best").training["started_from"]["checkpoint"].endswith("short/2-b/best")
+    assert load(tmp_path / "short" / "3-c" / "best").training["started_from"]["checkpoint"] == "runs/2-b/best"
     path = recipe_file(tmp_path, *given, head=head.replace("released_stage = 3", "released_stage = 2"))
+    for folder, began in (("short", "ptb/small"), ("of-state-gone", "a released checkpoint")):
+        (tmp_path / "of-state-gone" / "2-b").mkdir(parents=True, exist_ok=True)
+        with pytest.raises(TrainingError, match=f"began with stage 2, from {began}; choose another folder"):
+            run_recipe(read_recipe(path).seeded(0), text_data(), tmp_path / folder, device="cpu")
     run_recipe(read_recipe(path).seeded(1), text_data(), tmp_path / "other", device="cpu")
     assert (tmp_path / "other" / "1-a").exists()  # another seed owes nothing to what was released
     saved = read_state(tmp_path / "other" / "2-b")
@@ -237,6 +283,10 @@ def test_where_a_runs_own_weights_are_gone_it_goes_on_from_the_released_ones(
         ),
         ('preset = "ptb/lstm"\nreleased = 2\n[[stage]]\nname = "a"', "name of a checkpoint"),
         ('preset = "ptb/lstm"\nstage = ["a"]', "small letters"),
+        (
+            'preset = "ptb/lstm"\nsettings = { start_from = "ptb/lstm" }\n[[stage]]\nname = "a"',
+            "of every stage .* have start_from",
+        ),
         ('preset = "ptb/lstm"\nsettings = 3\n[[stage]]\nname = "a"', "settings of every stage .* a table"),
         ('preset = "ptb/lstm"\n[[stage]]\nname = "a"\nsettings = { seed = 2026-01-01 }', "numbers and words"),
         ('preset = "ptb/lstm"\n[[stage]]\nname = "a"\n[[stage]]\nname = "a"', "two stages .* called a"),
@@ -343,6 +393,19 @@ def test_runs_of_the_queue_that_end_well_are_followed_by_the_next(monkeypatch: p
     assert said == ["jsb/one: Finished."] * 2
 
 
+def test_a_queue_that_nobody_hears_any_more_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue, said = queue_of("print('a'); print('b')", monkeypatch), []
+
+    def say(line: str) -> None:
+        said.append(line)
+        raise BrokenPipeError
+
+    queue._say, queue._waiting = say, queue._waiting * 2
+    with pytest.raises(BrokenPipeError):
+        queue.run()
+    assert said == ["jsb/one: a"] and len(queue._waiting) == 1
+
+
 def test_what_the_queue_starts_ends_with_the_run_done(
     tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -359,7 +422,7 @@ def test_what_the_queue_starts_ends_with_the_run_done(
     path.parent.mkdir()
     path.write_text(f'preset = "jsb/af-scf"\n[[stage]]\nname = "a"\nsettings = {{ {small}, max_steps = 3 }}')
     with pytest.raises(InterruptedError):
-        Queue([Entry(path, 9.0)], tmp_path / "runs", say=lambda _line: None)._work()
+        Queue([Entry(path, 9.0)] * 2, tmp_path / "runs", say=lambda _line: None).run()
     (command,) = commands
     at = command.index("lnf_core")
     assert command[at - 1] == "-m"

@@ -74,10 +74,16 @@ def test_resuming_where_nothing_was_saved_starts_at_the_beginning(tmp_path: Path
     killed = [f'{{"event": "step", "step": {step}, "loss": 9}}\n' for step in (1, 7)]  # before a save
     for number, line in enumerate(killed, start=1):
         (tmp_path / "metrics.jsonl").write_text(line)
+        if number == 1:  # the second was killed before its first validation
+            (tmp_path / "best").mkdir()
+            (tmp_path / "best" / "config.json").write_text("of the run that was killed")
         config = tiny_config("lstm", data, max_steps=2)
         Trainer(config, data, tmp_path, device="cpu", resume=number == 1).run()
         assert [event["step"] for event in events_of(tmp_path)] == [1, 2]
         shutil.rmtree(tmp_path / "state")
+        shutil.rmtree(tmp_path / "best")
+    assert [path.name for path in tmp_path.glob("best*")] == ["best-1"]
+    assert (tmp_path / "best-1" / "config.json").read_text() == "of the run that was killed"
     assert [(tmp_path / f"metrics-{number}.jsonl").read_text() for number in (1, 2)] == killed
 
 
