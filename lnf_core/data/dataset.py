@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from lnf_core.config import Likelihood
 from lnf_core.data.files import data_root, read_checked
-from lnf_core.data.registry import DATASETS, DatasetInfo, Domain, dataset_info
-from lnf_core.data.rolls import KEYS, add_dummy_key, check_roll, read_rolls
+from lnf_core.data.registry import DatasetInfo, Domain, dataset_info
+from lnf_core.data.rolls import KEYS, add_dummy_key, read_rolls
 from lnf_core.data.text import encode_sentences, read_sentences
 from lnf_core.data.vocabulary import Vocabulary
 from lnf_core.errors import InvalidInputError
@@ -24,7 +21,6 @@ SPLITS = ("train", "valid", "test")
 
 # Music may be sampled somewhat longer than anything heard in training (Ziegler & Rush's public code does the same).
 _MUSIC_STRETCH = 1.25
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # of a folder, of a checkpoint, of a tag on a card
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +39,10 @@ class Dataset:
     max_length: int
     """Text: the longest sentence of train and valid. Music: 1.25 times that, rounded down. In steps."""
     length_counts: Tensor
-    """float64 ``[max_length + 1]``: how many sequences of train and valid have each length; music adds one to each."""
+    """float64 ``[max_length + 1]``: how many sequences of train and valid have each length; music adds one to each.
+
+    One's own text does so as well, but for length 0.
+    """
     sha256: dict[str, str]
     """The files this was read from and their sums; of a data set of one's own, its splits and theirs."""
     dummy_key: bool = False
@@ -108,84 +107,25 @@ def read_dataset(info: DatasetInfo, root: Path) -> Dataset:
     sums = dict(info.sha256)
     if info.domain == "text":
         sentences = {split: read_sentences(content) for split, content in zip(SPLITS, contents, strict=True)}
-        return _of_text(info.name, info.title, sentences, sums)
+        return of_text(info.name, info.title, sentences, sums)
     (content,) = contents
-    return _of_music(info.name, info.title, read_rolls(content, info.title), sums)
+    return of_music(info.name, info.title, read_rolls(content, info.title), sums)
 
 
-def text_dataset(
-    name: str,
-    train: Iterable[str],
-    valid: Iterable[str],
-    test: Iterable[str] = (),
-    *,
-    title: str | None = None,
+def of_text(
+    name: str, title: str, sentences: Mapping[str, list[str]], sums: dict[str, str], *, shortest: int | None = None
 ) -> Dataset:
-    """A text data set of one's own: one string a sequence, one character a step.
-
-    Its vocabulary is ``<unk>``, ``<pad>`` and the characters of ``train``.
-
-    Raises:
-        InvalidInputError: a name that is none or taken, an empty train or valid, or what is no text in a split.
-        UnknownSymbolError: a character of ``valid`` or ``test`` that ``train`` does not have.
-    """
-    sentences = {"train": list(train), "valid": list(valid), "test": list(test)}
-    _check_own(name, sentences)
-    for split, lines in sentences.items():
-        for number, line in enumerate(lines):
-            if not isinstance(line, str) or not line:
-                raise InvalidInputError(f"Sequence {number} of {split} is {line!r}; give strings that are not empty.")
-    return _of_text(name, title or name, sentences, {})
-
-
-def music_dataset(
-    name: str,
-    train: Iterable[Tensor],
-    valid: Iterable[Tensor],
-    test: Iterable[Tensor] = (),
-    *,
-    title: str | None = None,
-) -> Dataset:
-    """A music data set of one's own: one piano roll ``[T, 88]`` of 0 and 1 a sequence, in eighth notes.
-
-    Raises:
-        InvalidInputError: a name that is none or taken, an empty train or valid, or what is no roll in a split.
-    """
-    rolls = {"train": list(train), "valid": list(valid), "test": list(test)}
-    _check_own(name, rolls)
-    splits = {split: tuple(_own_roll(roll, split, at) for at, roll in enumerate(rolls[split])) for split in SPLITS}
-    return _of_music(name, title or name, splits, {})
-
-
-def _check_own(name: object, splits: Mapping[str, Sequence[object]]) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or name in DATASETS:
-        raise InvalidInputError(
-            f"The name is {name!r}; give letters, digits, dots, dashes and underscores, and none of "
-            f"{', '.join(DATASETS)}, which are published."
-        )
-    for split in ("train", "valid"):
-        if not splits[split]:
-            raise InvalidInputError(f"There is nothing in {split}; give one sequence or more.")
-
-
-def _own_roll(roll: Tensor, split: str, number: int) -> Tensor:
-    try:
-        sounding = check_roll(roll)
-    except InvalidInputError as error:
-        raise InvalidInputError(f"Sequence {number} of {split}: {error}") from None
-    if not len(sounding):
-        raise InvalidInputError(f"Sequence {number} of {split} has no steps.")
-    return torch.from_numpy(sounding.astype(np.float32))
-
-
-def _of_text(name: str, title: str, sentences: Mapping[str, list[str]], sums: dict[str, str]) -> Dataset:
+    """Sentences as a data set whose files have these ``sums``; from length ``shortest`` on one more in every bin."""
     vocabulary = Vocabulary.from_texts(sentences["train"])
     splits = {split: encode_sentences(sentences[split], vocabulary) for split in SPLITS}
     counts = torch.bincount(_lengths((*splits["train"], *splits["valid"]))).to(torch.float64)
+    if shortest is not None:
+        counts[shortest:] += 1.0
     return _dataset(name, title, "text", splits, vocabulary, counts, sums)
 
 
-def _of_music(name: str, title: str, splits: dict[str, tuple[Tensor, ...]], sums: dict[str, str]) -> Dataset:
+def of_music(name: str, title: str, splits: dict[str, tuple[Tensor, ...]], sums: dict[str, str]) -> Dataset:
+    """Rolls as a data set whose files have these ``sums``."""
     lengths = _lengths((*splits["train"], *splits["valid"]))
     max_length = int(_MUSIC_STRETCH * int(lengths.max()))
     # One more in every bin, so that no length up to max_length, bin 0 of the reference included, is impossible.
@@ -216,12 +156,5 @@ def _dataset(
         vocabulary=vocabulary,
         max_length=len(counts) - 1,
         length_counts=counts,
-        sha256=sums or {split: _sum(splits[split]) for split in SPLITS},
+        sha256=sums,
     )
-
-
-def _sum(sequences: Iterable[Tensor]) -> str:
-    found = hashlib.sha256()
-    for sequence in sequences:
-        found.update(f"{tuple(sequence.shape)}".encode() + sequence.numpy().tobytes())
-    return found.hexdigest()
