@@ -50,14 +50,15 @@ def compare(measured: Mapping[str, Mapping[str, Any]]) -> list[Compared]:
     """One row a checkpoint.
 
     Args:
-        measured: ``<dataset>/<variant>`` to the contents of ``metrics.json`` and the ``variant``'s name.
+        measured: ``<dataset>/<variant>`` to the contents of ``metrics.json``, with ``dataset`` and ``variant`` as they
+            are in ``config.json``, which need not be those of the folder.
     """
     from lnf_core.data import DATASETS
     from lnf_core.storage.card import dataset_title, model_title
 
     rows = []
     for name, metrics in measured.items():
-        dataset, variant = name.split("/")[0], str(metrics["variant"])
+        dataset, variant, folder = str(metrics["dataset"]), str(metrics["variant"]), name.split("/")[1]
         text = any(_figure(metrics.get(split), "bpc") is not None for split in ("valid", "test"))
         text = text or (dataset in DATASETS and DATASETS[dataset].domain == "text")
         valid, test = (_figure(metrics.get(split), "bpc" if text else "nll") for split in ("valid", "test"))
@@ -65,11 +66,12 @@ def compare(measured: Mapping[str, Mapping[str, Any]]) -> list[Compared]:
             Compared(
                 name=name,
                 data=dataset_title(dataset),
-                model=model_title(name.split("/")[1], variant),
+                model=model_title(folder, variant),
                 unit="bits/character" if text else "nats/step",
                 valid=valid,
                 test=test,
-                reported=REPORTED.get(name.split("/")[1], {}).get(dataset),  # of the same objective alone
+                # Of the same objective alone: a folder may be named for another.
+                reported=REPORTED.get(variant, {}).get(dataset) if folder == variant else None,
                 metrics=metrics,
             )
         )
@@ -120,7 +122,7 @@ def compare_seeds() -> list[Spread]:
 
 
 def _measured() -> dict[str, dict[str, Any]]:
-    """By name, the contents of ``metrics.json`` and the variant's name."""
+    """By name, the contents of ``metrics.json``, and data set and variant as ``config.json`` has them."""
     from lnf_core.storage.bundled import list_checkpoints
     from lnf_core.storage.files import read_config, read_metrics
 
@@ -128,11 +130,14 @@ def _measured() -> dict[str, dict[str, Any]]:
     for folder in sorted(_FIGURES.glob("*/*/")):
         folders.setdefault("/".join(folder.parts[-2:]), folder)
     return {
-        name: {"variant": read_config(folder)["variant"], **read_metrics(folder)}
+        name: {**read_metrics(folder), **{key: read_config(folder)[key] for key in ("dataset", "variant")}}
         for name, folder in sorted(folders.items())
     }
 
 
 def _figure(figures: object, key: str) -> float | None:
     value = figures.get(key) if isinstance(figures, Mapping) else None
-    return float(value) if isinstance(value, int | float) else None
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:  # a whole number of hundreds of digits is no figure
+        return None

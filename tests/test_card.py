@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from tiny_models import save_tiny
 from typer.testing import CliRunner
 
@@ -95,8 +96,24 @@ def test_a_checkpoint_may_be_called_more_than_its_variant(tmp_path: Path, monkey
     save_tiny(folder, "af-scf", metrics=FIGURES)
     card = (folder / "README.md").read_text()
     assert "AF/SCF, beta" in card and 'load("jsb/af-scf-beta")' in card
-    (row,) = compare({"jsb/af-scf-beta": {"variant": "af-scf", **FIGURES}})
+    (row,) = compare({"jsb/af-scf-beta": {"dataset": "jsb", "variant": "af-scf", **FIGURES}})
     assert (row.model, row.reported) == ("AF/SCF, beta", None)  # the paper has no such objective
+
+
+@pytest.mark.parametrize("name", ["2024", "on", "null", "1.5", "my-tunes"])
+def test_the_tag_of_any_data_set_is_a_word(tmp_path: Path, name: str) -> None:
+    save_tiny(tmp_path, dataset=name)
+    assert name in yaml.safe_load((tmp_path / "README.md").read_text().split("---\n")[1])["tags"]
+
+
+@pytest.mark.parametrize(("batches", "part"), [(20, ", of at most 640 sequences"), (0, "")])
+def test_a_card_says_of_how_much_the_bound_is_that_selected_its_weights(
+    tmp_path: Path, batches: int, part: str
+) -> None:
+    config = {"valid_batches": batches, "batch_size": 32}
+    save_tiny(tmp_path, training={"valid_negative_elbo": 1.25, "config": config})
+    card = (tmp_path / "README.md").read_text()
+    assert f"- negative ELBO on valid as these weights were selected, nats a symbol{part}: 1.25\n" in card
 
 
 def test_a_card_without_figures_invents_none(tmp_path: Path) -> None:
@@ -108,8 +125,8 @@ def test_a_card_without_figures_invents_none(tmp_path: Path) -> None:
 
 def test_the_comparison_puts_ours_beside_the_papers() -> None:
     measured = {
-        "jsb/af-scf": {"variant": "af-scf", **FIGURES},
-        "ptb/lstm": {"variant": "lstm", "valid": {"nll": 1.0, "bpc": 1.443}},
+        "jsb/af-scf": {"dataset": "jsb", "variant": "af-scf", **FIGURES},
+        "ptb/lstm": {"dataset": "ptb", "variant": "lstm", "valid": {"nll": 1.0, "bpc": 1.443}},
     }
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in comparison(compare(measured)).splitlines()]
     assert rows[2] == ["JSB Chorales", "AF/SCF", "nats/step", "6.789", "6.543", f"{REPORTED['af-scf']['jsb']:.2f}"]
@@ -118,8 +135,21 @@ def test_the_comparison_puts_ours_beside_the_papers() -> None:
     assert {len(row) for row in rows} == {6}
 
 
+def test_a_folder_named_for_another_model_or_data_set_borrows_no_figure() -> None:
+    rows = compare(
+        {
+            "jsb/af-scf": {"dataset": "jsb", "variant": "lstm", **FIGURES},
+            "ptb/lstm": {"dataset": "jsb", "variant": "lstm", **FIGURES, "test": {"nll": 6.543, "bpc": 10**400}},
+        }
+    )
+    assert [(row.data, row.unit, row.valid, row.reported) for row in rows] == [
+        ("JSB Chorales", "nats/step", 6.789, None),
+        ("JSB Chorales", "nats/step", 6.789, REPORTED["lstm"]["jsb"]),
+    ]
+
+
 def test_text_of_any_data_set_is_measured_in_bits() -> None:
-    (row,) = compare({"wiki/lstm": {"variant": "lstm", "valid": {"nll": 1.2, "bpc": 1.73}}})
+    (row,) = compare({"wiki/lstm": {"dataset": "wiki", "variant": "lstm", "valid": {"nll": 1.2, "bpc": 1.73}}})
     assert (row.unit, row.valid, row.reported) == ("bits/character", 1.73, None)
 
 
@@ -144,11 +174,13 @@ def test_a_recipe_is_told_with_every_seed_that_was_measured() -> None:
 
 
 def test_the_details_hold_every_figure() -> None:
-    text = details({"jsb/af-scf": {"variant": "af-scf", **FIGURES, "command": "python -m lnf_core train"}})
+    text = details(
+        {"jsb/af-scf": {"dataset": "jsb", "variant": "af-scf", **FIGURES, "command": "python -m lnf_core train"}}
+    )
     assert "| jsb/af-scf | test | 77 | 30 | 6.543 | 6.600 | 6.800 |  | 6.700 |  |" in text
     assert "parameters 12345, epochs 12, minutes 34.500, device cpu" in text
     assert "`python -m lnf_core train`" in text
-    assert "- **jsb/lstm**: not measured yet" in details({"jsb/lstm": {"variant": "lstm"}})
+    assert "- **jsb/lstm**: not measured yet" in details({"jsb/lstm": {"dataset": "jsb", "variant": "lstm"}})
 
 
 def test_results_are_written_between_the_marks_and_only_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,6 +197,9 @@ def test_results_are_written_between_the_marks_and_only_there(tmp_path: Path, mo
     assert "old" not in text and "| MuseData | AF/SCF | nats/step | 6.789 | 6.543 | 6.95 |" in text
     assert "| muse/af-scf | valid | 76 | 30 |" in text.split("after")[1]
     assert text.count("<!-- results -->") == text.count("<!-- /details -->") == 1
+    page.write_bytes(b"a\r\n<!-- results --><!-- /results -->\r\nb\r\n")  # of an editor on Windows
+    assert CliRunner().invoke(app, ["results", "--write", str(page)]).exit_code == 0
+    assert page.read_bytes().startswith(b"a\r\n<!-- results -->") and page.read_bytes().endswith(b"\r\nb\r\n")
 
 
 def test_results_without_marks_or_files_are_refused(tmp_path: Path) -> None:

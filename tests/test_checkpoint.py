@@ -306,6 +306,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a symbol twice": (lambda folder: _edit(folder, vocabulary=["a"] * 88), "came twice"),
     "a figure that is none": (lambda folder: _measured(folder, valid=3), "valid in .* is no object"),
     "figures without the main one": (lambda folder: _measured(folder, test={"kl": 1.0}), "lacks nll"),
+    "a figure beyond all numbers": (lambda folder: _measured(folder, test={"nll": 10**400}), "lacks nll"),
     "half of the statistics": (lambda folder: _measured(folder, statistics={"samples": {}}), "lacks data"),
     "a word for a statistic": (
         lambda folder: _measured(folder, statistics={"samples": {"notes": "4"}, "data": {}}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import subprocess
 import sys
 import wave
@@ -230,9 +231,10 @@ def test_wrong_usage_is_status_2(tmp_path: Path) -> None:
 
 
 def test_the_module_runs_and_shows_no_traceback() -> None:
-    command = [sys.executable, "-m", "lnf_core", "evaluate", "jsb/no-such"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "lnf_core", "evaluate", "jsb/no-such-ä🎵"]
+    narrow = {**os.environ, "PYTHONIOENCODING": "cp1252"}  # as where output is redirected on Windows
+    done = subprocess.run(command, capture_output=True, text=True, check=False, encoding="cp1252", env=narrow)
     assert done.returncode == 1
     assert done.stdout == ""
-    assert "there is no checkpoint jsb/no-such" in done.stderr
+    assert "no-such-ä\\U0001f3b5" in done.stderr
     assert "Traceback" not in done.stderr

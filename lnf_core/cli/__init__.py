@@ -5,6 +5,9 @@ One module a command or group of commands; heavy imports wait until a command ru
 
 from __future__ import annotations
 
+import io
+import sys
+
 import typer
 
 from lnf_core.cli.bench import bench
@@ -48,4 +51,7 @@ app.command("import-textflow")(import_textflow)
 
 def main() -> None:
     """Entry point. Exit status: 0 done, 1 an error of ours (one sentence on stderr), 2 wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a redirect of Windows has not every character
+            stream.reconfigure(errors="backslashreplace")
     app(prog_name="python -m lnf_core")

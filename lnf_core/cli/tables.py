@@ -148,7 +148,7 @@ def write_sections(path: Path, sections: Mapping[str, str]) -> None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode("utf-8")  # its line ends stay what they are
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise InvalidInputError(f"{path} cannot be read: {why}.") from error

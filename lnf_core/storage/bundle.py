@@ -88,9 +88,10 @@ def save_checkpoint(
 ) -> None:
     """Write ``model`` and what is known about it into ``folder``.
 
-    Each file is replaced in one step, weights first, so a run killed at any moment leaves a folder that loads.
-    Other files in the folder are kept; an old ``metrics.json`` goes when ``metrics`` is None, since its figures
-    belong to other weights.
+    Each file is replaced in one step, weights first. A run killed between two of them leaves a folder that loads, the
+    facts in it those of the weights before; over a checkpoint of other sizes it leaves one that is refused. Other files
+    in the folder are kept; an old ``metrics.json`` goes when ``metrics`` is None, since its figures belong to other
+    weights.
 
     Args:
         folder: created when missing; ``~`` is the home folder, as :func:`load` has it.

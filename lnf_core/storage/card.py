@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -99,7 +100,9 @@ def _load(name: str) -> str:
 
 def _front_matter(music: bool, dataset: str) -> str:
     kind = "music" if music else "text"
-    lines = ["license: mit", "library_name: lnf_core", "tags:", "- normalizing-flow", f"- {kind}", f"- {dataset}"]
+    # What is no word to YAML, 2024 or on, must be one: a tag is a string.
+    tag = dataset if dataset in DATASETS else json.dumps(dataset)
+    lines = ["license: mit", "library_name: lnf_core", "tags:", "- normalizing-flow", f"- {kind}", f"- {tag}"]
     return "---\n" + "\n".join(lines) + "\n---\n"
 
 
@@ -182,12 +185,25 @@ def _training(training: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         for key in ("parameters", "epochs", "steps", "minutes", "device", "code_version", "date", "command")
         if metrics.get(key) is not None
     }
+    said = {key: key.replace("_", " ") for key in training} | {"valid_negative_elbo": _while_training(training)}
     known |= {
-        key.replace("_", " "): value
+        said[key]: value
         for key, value in training.items()
-        if key.replace("_", " ") not in known and isinstance(value, str | int | float)
+        if said[key] not in known and isinstance(value, str | int | float)
     }
     return "## Training\n\n" + _rows(known) if known else ""
+
+
+def _while_training(training: Mapping[str, Any]) -> str:
+    """What the bound that selected the weights is called: it may be of a part of the split."""
+    config = training.get("config")
+    batches, size = (
+        config.get(key) if isinstance(config, Mapping) else None for key in ("valid_batches", "batch_size")
+    )
+    part = ""
+    if isinstance(batches, int) and isinstance(size, int) and batches > 0:
+        part = f", of at most {batches * size} sequences"
+    return f"negative ELBO on valid as these weights were selected, nats a symbol{part}"
 
 
 def _rows(values: Mapping[str, Any]) -> str:

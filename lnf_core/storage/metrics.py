@@ -11,6 +11,7 @@ from lnf_core.errors import CheckpointError
 TRAINING_FACTS = ("epochs", "steps", "minutes", "device", "precision", "code_version", "date", "command")
 """Keys that tell how the weights were trained, as they also stand in ``config.json``."""
 _NUMBER = (int, float)
+_BITS = 1000  # of a whole number: more, and no float can hold it
 _PARTS: dict[str, dict[str, tuple[type, ...]]] = {
     "valid": {"nll": _NUMBER},
     "test": {"nll": _NUMBER},
@@ -53,6 +54,8 @@ def _check(part: object, required: Mapping[str, tuple[type, ...]], name: str, pa
 
 
 def _is_one_of(value: object, kinds: tuple[type, ...]) -> bool:
+    if isinstance(value, int) and value.bit_length() > _BITS:
+        return False
     return isinstance(value, kinds) and not isinstance(value, bool)
 
 

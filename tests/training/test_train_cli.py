@@ -63,6 +63,12 @@ def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_limit_of_time_is_given_once(tmp_path: Path) -> None:
+    out, twice = tmp_path / "run", set_all("max_minutes=1")
+    result = call("train", "--preset", "jsb/lstm", "--out", out, "--max-minutes", 5, *twice)
+    assert result.exit_code == 1 and "not both" in result.output and not out.exists()
+
+
 def test_an_unknown_preset_is_one_sentence(tmp_path: Path) -> None:
     result = call("train", "--preset", "jsb/gru", "--out", tmp_path)
     assert result.exit_code == 1
