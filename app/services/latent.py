@@ -33,9 +33,10 @@ class LatentViews:
         request = Request.read(asked)
         started = time.perf_counter()
         studied = self._sequences.get(request)
-        head = studied.head("latent", request, **({"beside": 1} if asked.get("beside") else {}))
-        found = _cloud(studied, request.seed, head["step"])
         other = self._sequences.beside(studied, request)
+        linked = {"beside": 1} if asked.get("beside") and other is not None else {}
+        head = studied.head("latent", request, **linked)
+        found = _cloud(studied, request.seed, head["step"])
         if other is None:
             found["beside"] = None
         elif not asked.get("beside"):
@@ -69,17 +70,13 @@ def _payload(studied: Studied, cloud: StepCloud, modes: Modes, step: int) -> dic
         "draws": cloud.layers.shape[1],
         "layers": len(cloud.layers) - 1,
         "modes": {"count": modes.count, "low": modes.low, "high": modes.high, "method": modes.method},
-        "said": _said(studied, symbols, modes, step),
+        "said": _said(studied, symbols, modes, step) + _read(studied, cloud, step),
     }
 
 
 def _said(studied: Studied, symbols: list[dict[str, Any]], modes: Modes, step: int) -> str:
     music = studied.vocabulary is None
-    quoted = [
-        f"“{'space' if item['name'] == ' ' else item['name']}” {item['percent']}"
-        for item in symbols[:4]
-        if item["share"] >= 0.01
-    ]
+    quoted = [f"{_quoted(item['name'])} {item['percent']}" for item in symbols[:4] if item["share"] >= 0.01]
     decoded = ", ".join(quoted) or "many different chords, none of them as often as 1%"
     others = " and others" if quoted and sum(item["share"] for item in symbols[:4]) < 0.995 else ""
     before = "".join(studied.names[: step - 1])[-40:] if not music else ""
@@ -92,8 +89,23 @@ def _said(studied: Studied, symbols: list[dict[str, Any]], modes: Modes, step: i
     )
 
 
+def _read(studied: Studied, cloud: StepCloud, step: int) -> str:
+    """Where the sequence has not what its vector is most likely read as: a sampled one was drawn by chance."""
+    stands, read = studied.name(studied.x[step - 1]), studied.name(cloud.reading)
+    if stands == read:
+        return ""
+    what = "piece" if studied.vocabulary is None else "line"
+    return f" The {what} itself has {_quoted(stands)} here, from a vector that is most likely read as {_quoted(read)}."
+
+
+def _quoted(name: str) -> str:
+    return f"“{'space' if name == ' ' else name}”"
+
+
 def percent(share: float) -> str:
     """For words and legend alike; what is not quite all of the draws is not called all."""
+    if 0 < share < 0.001:
+        return "under 0.1%"
     return "over 99%" if 0.99 < share < 1 else f"{100 * share:.{1 if share < 0.1 else 0}f}%"
 
 

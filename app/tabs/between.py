@@ -18,6 +18,7 @@ from app.tabs.pictures import in_sight, payload
 from app.tabs.sounds import unseen_roll
 from app.widgets import for_clients, widget
 from app.widgets.status.payload import refusal
+from app.widgets.text_lines.payload import stands_for
 
 _MIX = """() => { document.querySelector("#mix").click(); return []; }"""
 
@@ -31,8 +32,8 @@ class BetweenPart:
     def render(self) -> None:
         """Place the words, the fields and the pictures."""
         gr.HTML(
-            "<h3>Between two sequences</h3><p>Two samples as the model reads them back, and four stops on the way "
-            "between them; of music, press Play and drag from one to the other. Through the noise "
+            "<h3>Between two sequences</h3><p>Two samples as the model encodes them and reads them back, and four "
+            "stops on the way between them; of music, press Play and drag from one to the other. Through the noise "
             "(the flow's own coordinates) each stop is as likely as a sample; straight through the hidden vectors it "
             "need not be.</p>",
             elem_classes="lnf-part",
@@ -100,13 +101,12 @@ def way_payload(way: Way) -> dict[str, Any]:
         ends, keys = ("1", str(STOPS)), ""
         shown["caption"] = (
             "Each character is the likeliest one given the hidden vectors of its stop, tinted by its probability; "
-            "between the ends, where noise or vectors are mixed, the decoder may be less sure. <unk> stands for a "
-            "rare word, N for a number."
-        )
+            "between the ends, where noise or vectors are mixed, the decoder may be less sure."
+        ) + stands_for(result.entry.dataset)
     return shown | {
         "way": True,
         "details": (
-            f"{ends[0]} is seed {way.first} and {ends[1]} seed {way.second} as the model reads them back, "
+            f"{ends[0]} is seed {way.first} and {ends[1]} seed {way.second} as the model encodes and reads them, "
             f"through the {way.through}{keys}"
         ),
         "status": {

@@ -57,7 +57,7 @@ class SampleTab(Tab):
         """Place the button and the line beside it, the picture, and the settings; each picture has a sample ready."""
         entry = catalogue.first()
         is_music = entry.domain == "music" if entry else True
-        roll, lines = self._ready(ready.music), self._ready(ready.text)
+        roll, lines = self._ready(ready.music, seen=is_music), self._ready(ready.text, seen=not is_music)
         shown = roll if is_music else lines
         with gr.Row(elem_classes="lnf-do"):
             self.button = gr.Button("Sample", variant="primary", elem_id="sample-button", scale=0, min_width=140)
@@ -80,10 +80,15 @@ class SampleTab(Tab):
         # Clients of the API get errors as errors and every file at once; the page shows errors where they belong.
         self._api = gr.Button(visible=False)
 
-    def _ready(self, make: Callable[[Sampling, Path], Result | None]) -> dict[str, Any] | None:
+    def _ready(self, make: Callable[[Sampling, Path], Result | None], *, seen: bool) -> dict[str, Any] | None:
         try:
             result = make(self._sampling, new_folder())
-            return payload(result, opening=True) if result else None
+            if result is None:
+                return None
+            shown = payload(result, opening=True)
+            if not seen:  # what the page does not open with is found again by its address
+                shown["status"]["query"] = result.settings.query()
+            return shown
         except (lnf_core.LNFError, OSError, ValueError, KeyError):
             _LOG.exception("The ready-made sample could not be prepared; the page opens without it")
             return None

@@ -53,6 +53,8 @@ class StepCloud:
     """``[2, D]``, orthonormal: the plane in which the classes of ``z_t`` lie furthest apart."""
     actual: Tensor
     """``[D]``: the ``z_t`` the sequence has."""
+    reading: Tensor
+    """What ``actual`` decodes to, as ``symbols`` are read: ``[]`` or 0/1 ``[V]``."""
 
     @property
     def plane(self) -> Tensor:
@@ -125,9 +127,10 @@ def draw_step(
     sampler = prepare(model, engine)
     layers = sampler.trace(temperature * noise, past.prior_context[step])
     z = layers[-1]
-    features = torch.cat([z, past.decoder_context[step].to(z.dtype).expand(count, -1)], -1)
+    points = torch.cat([z, past.z[step].to(z.dtype)[None]])  # the sequence's own last
+    features = torch.cat([points, past.decoder_context[step].to(z.dtype).expand(count + 1, -1)], -1)
     decoded = model.emission.pick(model.emission.probabilities(model.emission.logits(features)), None)
-    found, labels, counts = _by_frequency(decoded)
+    found, labels, counts = _by_frequency(decoded[:-1])
     shown = min(symbols, len(found))
     labels = labels.clamp_max(shown)
     return StepCloud(
@@ -137,6 +140,7 @@ def draw_step(
         shares=counts[:shown] / count,
         directions=separating_directions(z, labels),
         actual=past.z[step],
+        reading=decoded[-1],
     )
 
 

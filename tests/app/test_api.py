@@ -133,8 +133,8 @@ def test_every_tab_answers_by_name(client: Client) -> None:
     inside = client.predict("ptb/af-scf", 3, "abba", api_name="/inside")
     assert inside["names"] == list("abba") and len(inside["kl"]) == len(inside["reconstruction"]) == 4
     way = client.predict("jsb/af-scf", 1, 2, "noise", api_name="/between")
-    said = "the first is seed 1 and the second seed 2 as the model reads them back, through the noise, likeliest keys"
-    assert len(way["samples"]) == 6 and way["details"] == said
+    said = "the first is seed 1 and the second seed 2 as the model encodes and reads them, through the noise"
+    assert len(way["samples"]) == 6 and way["details"] == f"{said}, likeliest keys"
     race = client.predict("jsb/af-scf", True, api_name="/race")
     assert {row["variant"] for row in race["rows"]} == {"af-af", "af-scf", "iaf-scf"} and not race["running"]
     tables = client.predict(api_name="/results")

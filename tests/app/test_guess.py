@@ -76,6 +76,9 @@ def test_a_round_is_played_on_the_page(open_page: Callable[..., Any]) -> None:
     page = open_page("?tab=learn&lesson=7&round=3")
     page.locator("#guess .run").press("Enter")
     page.wait_for_selector("#guess-roll .tabs button >> nth=2")
+    # Nobody leaves the round that the others have by a second press, and the keyboard goes on where it was.
+    assert page.locator("#guess .run").is_hidden()
+    assert page.evaluate("document.activeElement.textContent") == "Number 1"
     assert page.locator("#guess-roll .habits").inner_text() == "" and page.locator("#guess-roll .watch").is_hidden()
     shown = page.locator("#guess-roll section").inner_text()
     assert "round 3" in shown and "AF" not in shown
@@ -85,7 +88,9 @@ def test_a_round_is_played_on_the_page(open_page: Callable[..., Any]) -> None:
     page.locator("#guess .votes button").nth(answer).press("Enter")
     page.wait_for_function("() => document.querySelector('#guess .lesson').dataset.right === 'true'")
     assert page.locator("#guess .tally .right").inner_text().startswith(f"Number {answer + 1}, Bach")
-    assert page.locator("#guess .votes button").first.is_disabled()
+    assert page.locator("#guess .votes button").nth(answer).get_attribute("aria-disabled") == "true"
+    assert page.evaluate("document.activeElement.textContent") == f"Number {answer + 1}"
+    assert page.locator("#guess .run").inner_text() == "Another round"
     page.wait_for_function("() => location.search.includes('lesson=7&round=3')")
 
 
@@ -117,4 +122,5 @@ def test_the_tally_grows_on_every_screen_and_a_guess_is_kept(open_page: Callable
     again.locator("#guess .run").press("Enter")
     again.wait_for_selector("#guess-roll .tabs button >> nth=2")
     again.wait_for_selector("#guess .tally li")
-    assert counts(again) == ["1", "0", "1"] and again.locator("#guess .votes button").first.is_disabled()
+    assert counts(again) == ["1", "0", "1"]
+    assert again.locator("#guess .votes button").first.get_attribute("aria-disabled") == "true"

@@ -61,10 +61,35 @@ def test_the_points_are_the_models_draws(views: LatentViews, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("share", "words"),
-    [(0.105, "10%"), (0.115, "12%"), (0.0345, "3.5%"), (0.1, "10%"), (0.995, "over 99%"), (1.0, "100%")],
+    [
+        (0.105, "10%"),
+        (0.115, "12%"),
+        (0.0345, "3.5%"),
+        (0.1, "10%"),
+        (0.995, "over 99%"),
+        (1.0, "100%"),
+        (0.0002, "under 0.1%"),
+    ],
 )
 def test_shares_are_rounded_once(share: float, words: str) -> None:
     assert percent(share) == words
+
+
+def test_where_a_sample_has_not_what_its_vector_is_read_as_it_is_said(views: LatentViews) -> None:
+    asked = {"checkpoint": "ptb/af-scf", "seed": 3, "step": 1}
+    studied = views._sequences.get(Request.read(asked))
+    assert studied.vocabulary is not None
+    model, told = studied.model, []
+    for step in range(1, len(studied.x) + 1):
+        features = torch.cat([studied.past.z[step - 1], studied.past.decoder_context[step - 1]])[None]
+        likeliest = studied.name(model.emission.probabilities(model.emission.logits(features))[0].argmax())
+        said = views.view(asked | {"step": step})["said"]
+        stands = studied.names[step - 1]
+        quoted = ["space" if name == " " else name for name in (stands, likeliest)]
+        words = "The line itself has “{}” here, from a vector that is most likely read as “{}”.".format(*quoted)
+        told.append(said.endswith(words))
+        assert told[-1] is (stands != likeliest) and ("itself" in said) is told[-1]
+    assert {*told} == {True, False}
 
 
 def test_what_cannot_be_looked_into_is_said(views: LatentViews) -> None:
@@ -131,7 +156,8 @@ def test_of_chords_that_are_all_rare_none_is_named(here: Path) -> None:
 @pytest.mark.usefixtures("compiled_engine")
 def test_the_model_without_bends_stands_beside() -> None:
     views = LatentViews(Sequences(LoadedModels()))
-    assert views.view({"checkpoint": "jsb/af-af", "seed": 1, "step": 5})["beside"] is None
+    lonely = views.view({"checkpoint": "jsb/af-af", "seed": 1, "step": 5, "beside": True})
+    assert lonely["beside"] is None and "beside" not in lonely["status"]["query"]  # a link that would be refused
     asked = {"checkpoint": "jsb/af-scf", "seed": 1, "step": 5}
     alone, shown = views.view(asked), views.view(asked | {"beside": True})
     assert set(alone["beside"]) == {"title"}

@@ -92,10 +92,10 @@ function mark(context, kind, x, y, size) {
   context.fill();
 }
 
-const percent = (share) => (100 * share).toFixed(share < 0.1 ? 1 : 0) + "%";
+const percent = (share) => (share < 0.001 ? "under 0.1%" : (100 * share).toFixed(share < 0.1 ? 1 : 0) + "%");
 function legend() {
   const rest = 1 - shown.symbols.reduce((sum, item) => sum + item.share, 0);
-  const items = [...shown.symbols.filter((item) => item.share >= 0.001), ...(rest > 0.0005 ? [{ name: "anything else", share: rest, other: true }] : [])];
+  const items = [...shown.symbols, ...(rest > 0.0005 ? [{ name: "anything else", share: rest, other: true }] : [])];
   find(".legend").replaceChildren(...items.map((item, at) => {
     const row = make("li"), icon = Object.assign(document.createElement("canvas"), { width: 28, height: 28 });
     icon.style.cssText = "width:14px;height:14px;flex:none";

@@ -163,7 +163,7 @@ const redraw = picture(svg, (width) => (width < 480 ? 260 : 330), (width, height
   const share = Math.max(0, Math.min(100, (100 * (value - affine)) / Math.max(1e-9, best - affine)));
   const words = (adam.step ? "After " + adam.step.toLocaleString("en") + " steps" : "Before the first step") + " the stack has " + modeWords(modes) + " and a log-likelihood of " + say(value) +
     " nats a number; the best affine stack reaches " + say(affine) + ", the best possible is about " + say(best) + ". " +
-    (value > affine ? "The bends have closed " + Math.round(share) + "% of that gap." : "So far it is worse than the affine one.");
+    (value > affine ? "The bends have closed " + Math.round(share) + "% of that gap." : "So far it is worse than the affine one.") + (adam.step ? "" : " Press Fit it.");
   svg.setAttribute("aria-label", "The density to fit is filled, the fitted one is a line. " + words);
   tell(words);
 });

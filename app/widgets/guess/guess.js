@@ -1,5 +1,5 @@
 // The rounds and their order are the server's; the guess is sent to it and it says how all have guessed.
-const LEAST = 1, MOST = 50, EVERY = 2000, PATIENCE = 300;
+const LEAST = 1, MOST = 50, EVERY = 2000, PATIENCE = 300, ALOUD = 10000;
 let playing = 0, guessed = null, sending = false, following = 0;
 const wanted = askedWhole("round", 0, LEAST, MOST);
 const next = () => wanted || LEAST + Math.floor(Math.random() * MOST);
@@ -11,9 +11,13 @@ const buttons = [0, 1, 2].map((choice) => {
   return button;
 });
 votes.prepend(make("span", "", "Bach is"));
+// What is pressed keeps the focus while it waits: a disabled button would lose it.
+const rest = (button, on) => button.setAttribute("aria-disabled", String(on));
+const rests = (button) => button.getAttribute("aria-disabled") === "true";
 run.addEventListener("click", () => {
+  if (rests(run)) return;
   const number = playing ? 1 + (playing % MOST) : next();
-  run.disabled = true;
+  rest(run, true);
   guessed = null;
   tell("Drawing two openings …");
   trigger("select", { round: number });
@@ -43,7 +47,8 @@ async function vote(choice) {
 const tallies = {};
 function reveal(guess, counts = tallies[guess.round]) {
   guessed = guess;
-  buttons.forEach((button) => { button.disabled = true; });
+  buttons.forEach((button) => rest(button, true));
+  run.hidden = false;
   section.dataset.right = String(guess.choice === guess.answer);
   ask(true);
   tell(show(counts));
@@ -69,7 +74,7 @@ function show(counts) {
 const inSight = () => !document.hidden && section.getClientRects().length > 0;
 async function follow(pause) {
   const mine = ++following, on = () => mine === following && guessed && inSight();
-  let last = "";
+  let last = "", heard = performance.now(); // what was told is read aloud; what changes, not each time
   for (let quiet = 0; quiet < PATIENCE && on(); quiet++, pause = EVERY) {
     await new Promise((done) => setTimeout(done, pause));
     if (!on()) return;
@@ -78,7 +83,9 @@ async function follow(pause) {
     if (!found.votes || String(found.votes) === last) continue;
     last = String(found.votes);
     quiet = 0;
-    find(".seen").textContent = show(found.votes); // not read aloud each time
+    const words = show(found.votes);
+    find(".seen").textContent = words;
+    if (performance.now() - heard > ALOUD) { heard = performance.now(); find(".heard").textContent = words; }
   }
 }
 const goOn = () => { if (guessed && inSight()) follow(0); };
@@ -93,8 +100,8 @@ function recall(round) {
   if (guess) reveal(guess);
 }
 function arrived() {
-  const value = props.value;
-  run.disabled = false;
+  const value = props.value, held = document.activeElement === run;
+  rest(run, false);
   ask(false);
   if (!isWhole(value)) { tell("Press Play a round."); return; }
   if (value.error) { tell(value.error); return; }
@@ -103,7 +110,9 @@ function arrived() {
   run.textContent = "Another round";
   votes.hidden = false;
   tally.hidden = true;
-  buttons.forEach((button) => { button.disabled = false; });
+  buttons.forEach((button) => rest(button, false));
+  run.hidden = true; // until it is guessed: a second press would leave the round that the others have
+  if (held) buttons[0].focus();
   delete section.dataset.right;
   section.dataset.round = playing;
   remember({ round: playing });
@@ -115,4 +124,4 @@ if (wanted) recall(wanted);
 opened(wanted ? { round: wanted } : {});
 watch("value", arrived);
 // The round was not taken: too many wait.
-section.addEventListener("lnf-refused", () => { run.disabled = false; tell("Too many are waiting just now; please try again in a moment."); });
+section.addEventListener("lnf-refused", () => { rest(run, false); tell("Too many are waiting just now; please try again in a moment."); });

@@ -56,6 +56,7 @@ function slider({ name, label, term, least, most, step, value, shown, onInput })
   const input = Object.assign(make("input"), { type: "range", min: least, max: most, step, value, name });
   const words = make("span", "slide-words", label + " "), number = make("span", "slide-number");
   if (term) words.append(make("span", "term", term));
+  input.setAttribute("aria-label", words.textContent.trim()); // without the number, which is its value
   head.append(words, number);
   row.append(head, input);
   const show = () => {

@@ -42,7 +42,7 @@ const redraw = picture(svg, (width) => (width < 480 ? 446 : 496), paint);
 
 function paint(width, height) {
   const strip = width < 480 ? 74 : 118, foot = width < 480 ? 144 : 166;
-  const left = strip + 30, right = width - 12, bottom = height - foot, base = height - 40;
+  const left = strip + (width < 480 ? 30 : 44), right = width - 12, bottom = height - foot, base = height - 40;
   const p = bend(raw), flat = straight(p), whole = wholeDensity([p]);
   const z = inverse(p, raw.eps), slope = slopeAt(p, z);
   const wide = Math.min(20, Math.max(5, ...[-3.2, 3.2].map((e) => Math.ceil(Math.abs(inverse(p, e))))));
@@ -105,7 +105,7 @@ function paint(width, height) {
   Object.assign(section.dataset, { raw: JSON.stringify(LAYER.map((name) => raw[name])), eps: raw.eps, z, slope, modes, affineModes, area: areaOf(whole) });
   const words = capital(modeWords(modes)) + " with the bend; the dashed one has " + modeWords(affineModes) + ". The noise ε = " + say(raw.eps) +
     " becomes z = " + say(z) + ". There the slope is " + say(slope) + ", so the density is " + say(slope) + " × " + say(bell(raw.eps), 3) +
-    " = " + say(densityAt([p], z), 3) + ".";
+    " ≈ " + say(densityAt([p], z), 3) + ".";
   svg.setAttribute("aria-label", "A bell curve of noise on the left, the curve that bends it in the middle, the density it becomes below. " + words);
   tell(words);
 }

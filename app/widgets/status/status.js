@@ -24,7 +24,7 @@ function draw(value) {
   // The address is that of what is shown, where it is in sight. While the page opens it may be a link still to be followed.
   if (!element.getClientRects().length) { /* its tab says so when it comes into sight */ }
   else if (done) tellPlace(value.query);
-  else if (drawn && value.kind === "opening") goTo("");
+  else if (drawn && value.kind === "opening") goTo(value.query || "");
   // A link may have been refused before this script ran; what the page opens with takes no refusal of others back.
   if (drawn || value.kind === "error") markRefusal(value.kind === "error" && value.field, value.text);
   if (done && drawn && news && !value.tuned && window.innerWidth <= 700) bringUp();

@@ -20,12 +20,16 @@ _TINT = {
 }
 
 
+def stands_for(dataset: str) -> str:
+    """What symbols of a data set mean, as the end of a caption."""
+    return " <unk> stands for a rare word, N for a number." if dataset == "ptb" else ""
+
+
 def text_payload(text: Text, opening: bool = False) -> dict[str, Any]:
     """Plain values, and the file as Gradio serves it."""
-    of_words = " <unk> stands for a rare word, N for a number." if text.entry.dataset == "ptb" else ""
     return {
         **head(text, opening),
-        "caption": _TINT[text.entry.variant.name != "lstm"] + of_words,
+        "caption": _TINT[text.entry.variant.name != "lstm"] + stands_for(text.entry.dataset),
         "given": text.given,
         "lines": packed([_line(line) for line in text.lines]),
         "file": file_data(text.file),
