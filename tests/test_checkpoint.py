@@ -18,6 +18,7 @@ from tiny_models import MAX_LENGTH, SYMBOLS, save_tiny, tiny_model
 from lnf_core.atomic import replace
 from lnf_core.errors import CheckpointError, InvalidInputError
 from lnf_core.evaluation import probe
+from lnf_core.storage import bundle
 from lnf_core.storage.bundle import look_at, save_checkpoint, write_metrics
 from lnf_core.storage.bundled import list_checkpoints
 from lnf_core.storage.find import load
@@ -340,6 +341,27 @@ def test_damage_is_named_in_one_sentence(tmp_path: Path, damage: Callable[[Path]
     assert str(tmp_path / "c") in str(caught.value)
     problem = look_at(tmp_path / "c")[1]
     assert problem is None or problem == str(caught.value)  # listed from headers alone, in the same words
+
+
+def test_what_a_run_replaces_while_it_is_read_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, written = tmp_path / "read", tmp_path / "written"
+    save_tiny(read, training={"steps": 1})
+    save_tiny(written, training={"steps": 2})
+    _edit_weights(written, lambda tensors: tensors["emission.bias"].fill_(0.25))
+    waiting, real = ["model.safetensors", "config.json"], bundle.fill
+
+    def fill(*arguments: Any) -> None:  # noqa: ANN401
+        if waiting:
+            file = waiting.pop(0)
+            (written / file).rename(read / file)
+        real(*arguments)
+
+    monkeypatch.setattr(bundle, "fill", fill)
+    found = load(read)
+    assert found.training["steps"] == 2 and bool((found.model.emission.bias == 0.25).all())
+    monkeypatch.setattr(bundle, "fill", lambda *arguments: (real(*arguments), (read / "config.json").touch()))
+    with pytest.raises(CheckpointError, match="replaced again and again while it is read"):
+        load(read)
 
 
 def test_a_pickle_is_never_run(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 Stamp = tuple[int, int, int]
 """Inode, time of the last change in ns, size: another one, another content."""
+_TIMES = 5  # that a checkpoint may be replaced while it is read
 _STORED_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 
@@ -241,9 +242,29 @@ def _write(path: Path, content: bytes) -> None:
 def read_checkpoint(folder: Path, *, device: str | torch.device = "cpu") -> Checkpoint:
     """The checkpoint in ``folder``; its weights are float32 whatever they were stored as.
 
+    One that a run replaces meanwhile is read again: its facts are those of its weights.
+
     Raises:
         CheckpointError: nothing there, or a checkpoint that is incomplete, foreign or of a newer format.
     """
+    for _ in range(_TIMES):
+        before = _stamps(folder)
+        try:
+            checkpoint = _read(folder, device)
+        except CheckpointError:
+            if _stamps(folder) == before:
+                raise
+        else:
+            if _stamps(folder) == before:
+                return checkpoint
+    raise CheckpointError(f"{folder} is replaced again and again while it is read: wait until the run has ended.")
+
+
+def _stamps(folder: Path) -> tuple[Stamp | None, ...]:
+    return tuple(stamp_of(folder / name) for name in (CONFIG, METRICS, WEIGHTS))
+
+
+def _read(folder: Path, device: str | torch.device) -> Checkpoint:
     values = read_config(folder)
     config = _model_config(values, folder)
     vocabulary = _vocabulary(values, config, folder)
@@ -273,7 +294,7 @@ def look_at(folder: Path) -> tuple[Domain | None, str | None]:
     The first is None where no configuration can be read; the second, one sentence, is where all is in order. Files that
     have not changed since they were looked at are not read again: a server asks with every request.
     """
-    return _look_at(folder, tuple(stamp_of(folder / name) for name in (CONFIG, METRICS, WEIGHTS)))
+    return _look_at(folder, _stamps(folder))
 
 
 def stamp_of(path: Path) -> Stamp | None:
