@@ -250,7 +250,7 @@ def read_checkpoint(folder: Path, *, device: str | torch.device = "cpu") -> Chec
     for _ in range(_TIMES):
         before = _stamps(folder)
         try:
-            checkpoint = _read(folder, device)
+            checkpoint = _read(folder, device, before[-1])
         except CheckpointError:
             if _stamps(folder) == before:
                 raise
@@ -261,14 +261,14 @@ def read_checkpoint(folder: Path, *, device: str | torch.device = "cpu") -> Chec
 
 
 def _stamps(folder: Path) -> tuple[Stamp | None, ...]:
+    """Of what is read of a checkpoint, the weights last: what is replaced meanwhile has another."""
     return tuple(stamp_of(folder / name) for name in (CONFIG, METRICS, WEIGHTS))
 
 
-def _read(folder: Path, device: str | torch.device) -> Checkpoint:
+def _read(folder: Path, device: str | torch.device, stamp: Stamp | None) -> Checkpoint:
     values = read_config(folder)
     config = _model_config(values, folder)
     vocabulary = _vocabulary(values, config, folder)
-    stamp = stamp_of(folder / WEIGHTS)  # before they are read: what is replaced meanwhile has another
     model = _build(config, folder)
     fill(model, folder / WEIGHTS)
     if not model.length_prior.sums_to_one():

@@ -10,7 +10,7 @@ const state = { seed: askedWhole("seed", 1, LEAST, MOST), ...nothing(), turn: 0,
 const [STEP, WEIGHT, RECONSTRUCTION, KL] = [0, 1, 2, 3];
 const seed = slider({ name: "seed", label: "beginning", term: "seed", least: LEAST, most: MOST, step: 1, value: state.seed, shown: String, onInput: (value) => { state.seed = value; forget(); remember(link()); } });
 find(".sliders").append(seed.row);
-find(".run").addEventListener("click", () => { if (!state.running) run(); });
+find(".run").addEventListener("click", (event) => { if (!rests(event.currentTarget)) run(); });
 
 const link = () => ({ seed: state.seed });
 
@@ -84,7 +84,7 @@ const redraw = picture(find(".plot"), () => 396, (width, height) => {
   svg.replaceChildren(...parts);
   const written = find(".written"), names = ["With annealing it writes", "At full price it writes"];
   written.replaceChildren(...(state.done ? names.map((name, at) => { const block = make("p", "", name); state.written[at].forEach((text) => block.append(make("code", "", text))); return block; }) : []));
-  find(".run").setAttribute("aria-disabled", String(state.running)); // a disabled button would lose the focus
+  rest(find(".run"), state.running);
   find(".run").textContent = state.running ? (state.before ? "Showing …" : "Training …") : state.done ? "Watch again" : "Train both";
   Object.assign(section.dataset, { done: String(state.done), points: with_.length });
   const words = sentence(with_, without);

@@ -11,9 +11,6 @@ const buttons = [0, 1, 2].map((choice) => {
   return button;
 });
 votes.prepend(make("span", "", "Bach is"));
-// What is pressed keeps the focus while it waits: a disabled button would lose it.
-const rest = (button, on) => button.setAttribute("aria-disabled", String(on));
-const rests = (button) => button.getAttribute("aria-disabled") === "true";
 run.addEventListener("click", () => {
   if (rests(run)) return;
   const number = playing ? 1 + (playing % MOST) : next();

@@ -82,6 +82,10 @@ function choice(holder, options, chosen, onChoose) {
   return mark;
 }
 
+// What is pressed keeps the focus while it waits: a disabled button would lose it.
+const rest = (button, on) => button.setAttribute("aria-disabled", String(on));
+const rests = (button) => button.getAttribute("aria-disabled") === "true";
+
 // Pictures: SVG drawn in the pixels of the page, coloured by classes, so that a change of scheme needs no script. -------
 
 function shape(tag, attributes, text) {
