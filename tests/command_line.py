@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+import typer.testing
 from typer.testing import CliRunner, Result
 
 from lnf_core.cli import app
+
+# It would build all commands anew for each one that is run.
+typer.testing._get_command = cache(typer.main.get_command)
 
 
 def run(*arguments: object) -> Result:

@@ -20,6 +20,8 @@ settings.load_profile("lnf")
 def pytest_configure() -> None:
     # What auto takes must not depend on what was compiled on this machine before; engines are tested by name.
     os.environ["LNF_ENGINE"] = "eager"
+    # Clients read all authorities of the world anew for each request; nothing here is served under a certificate.
+    os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
 
 
 def pytest_collection_finish() -> None:

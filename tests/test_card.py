@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from command_line import run
 from tiny_models import save_tiny
-from typer.testing import CliRunner
 
-from lnf_core.cli import app
 from lnf_core.cli.tables import comparison, details, seeds, write_sections
 from lnf_core.comparison import REPORTED, Spread, compare, compare_seeds
 from lnf_core.errors import InvalidInputError
@@ -190,7 +189,7 @@ def test_results_are_written_between_the_marks_and_only_there(tmp_path: Path, mo
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- results -->\nold\n<!-- /results -->\nafter <!-- details --><!-- /details -->\n")
     for _ in range(2):  # the second time changes nothing
-        done = CliRunner().invoke(app, ["results", "--write", str(page)])
+        done = run("results", "--write", page)
         assert done.exit_code == 0, done.output
         text = page.read_text()
     assert text.startswith("before\n<!-- results -->\n| Data |")
@@ -198,7 +197,7 @@ def test_results_are_written_between_the_marks_and_only_there(tmp_path: Path, mo
     assert "| muse/af-scf | valid | 76 | 30 |" in text.split("after")[1]
     assert text.count("<!-- results -->") == text.count("<!-- /details -->") == 1
     page.write_bytes(b"a\r\n<!-- results --><!-- /results -->\r\nb\r\n")  # of an editor on Windows
-    assert CliRunner().invoke(app, ["results", "--write", str(page)]).exit_code == 0
+    assert run("results", "--write", page).exit_code == 0
     assert page.read_bytes().startswith(b"a\r\n<!-- results -->") and page.read_bytes().endswith(b"\r\nb\r\n")
 
 
@@ -206,12 +205,12 @@ def test_results_without_marks_or_files_are_refused(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("nothing to fill\n")
     for arguments in (["--write", str(page)], ["--write"], [str(page)], ["--write", str(tmp_path / "none.md")]):
-        done = CliRunner().invoke(app, ["results", *arguments])
+        done = run("results", *arguments)
         assert done.exit_code == 1
         assert len(done.stderr.strip().splitlines()) == 1
     assert page.read_text() == "nothing to fill\n"
     page.write_bytes(b"<!-- results -->\xff")
-    refused = CliRunner().invoke(app, ["results", "--write", str(page)])
+    refused = run("results", "--write", page)
     assert refused.exit_code == 1 and "cannot be read: " in refused.output
 
 
@@ -237,11 +236,11 @@ def test_marks_that_are_no_pair_are_refused(tmp_path: Path, content: str) -> Non
 
 def test_the_card_command_prints_and_rewrites(tmp_path: Path) -> None:
     save_tiny(tmp_path, metrics=FIGURES)
-    shown = CliRunner().invoke(app, ["card", str(tmp_path)])
+    shown = run("card", tmp_path)
     assert shown.output == (tmp_path / "README.md").read_text()
     (tmp_path / "metrics.json").write_text(json.dumps({"valid": {"nll": 5.4321}}))
     (tmp_path / "README.md").unlink()
-    assert CliRunner().invoke(app, ["card", str(tmp_path), "--write"]).exit_code == 0
+    assert run("card", tmp_path, "--write").exit_code == 0
     assert "5.432" in (tmp_path / "README.md").read_text()
 
 

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import save as serialise
+from torch.overrides import TorchFunctionMode
 
 from lnf_core.atomic import replace
 from lnf_core.config import ModelConfig, config_from_dict, config_to_dict
@@ -350,12 +351,26 @@ def _check_vocabulary(config: ModelConfig, vocabulary: Vocabulary | None, folder
         )
 
 
+class _Unfilled(TorchFunctionMode):
+    """Parameters made inside hold no initial values: what is read next replaces every one of them.
+
+    To draw them takes longer than to read them, and the caller's random state would depend on what was loaded.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:  # noqa: ANN401 - whatever PyTorch's functions take and give
+        given = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return given["tensor"] if "tensor" in given else args[0]
+        return func(*args, **given)
+
+
 def _build(config: ModelConfig, folder: Path) -> SequenceModel:
     from lnf_core.models.build import build_model
 
     try:
-        # Building draws initial weights; the caller's random state must not depend on whether a model was loaded.
-        with torch.random.fork_rng(devices=[]):
+        with _Unfilled():
             return build_model(config, torch.ones(config.max_length + 1, dtype=torch.float64))
     except (RuntimeError, MemoryError, OverflowError) as error:
         raise CheckpointError(f"the model described by {folder / CONFIG} cannot be built: {error}") from error

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 import torch
+from command_line import run
 from tiny_models import save_tiny
-from typer.testing import CliRunner, Result
 
 from lnf_core.analysis.latents import draw_step, read_past
 from lnf_core.analysis.modes import count_modes
-from lnf_core.cli import app
 from lnf_core.cli.tables import multimodality
 from lnf_core.comparison import compare
 from lnf_core.data import Vocabulary, load_dataset
@@ -23,10 +22,6 @@ from lnf_core.storage.bundle import save_checkpoint
 from lnf_core.storage.find import load
 
 FEW = ("--sequences", 3, "--steps", 2, "--draws", 300, "--seed", 5, "--json")
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["modes", *(str(argument) for argument in arguments)])
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +34,7 @@ def released(data_root: Path) -> dict[str, Any]:
     """Of a released model: priors whose counts differ from step to step are not made of random weights."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LNF_DATA_DIR", str(data_root))
-        done = run("ptb/af-scf", *FEW)
+        done = run("modes", "ptb/af-scf", *FEW)
     assert done.exit_code == 0, done.output
     said: dict[str, Any] = json.loads(done.stdout)
     return said
@@ -68,7 +63,7 @@ def test_the_averages_are_those_of_the_steps(released: dict[str, Any]) -> None:
 def test_what_is_counted_is_kept_and_put_into_the_table(tmp_path: Path) -> None:
     folder = tmp_path / "jsb" / "af-scf"
     save_tiny(folder, "af-scf", metrics={"valid": {"nll": 7.0}})
-    done = run(folder, "--sequences", 2, "--steps", 3, "--draws", 300, "--json", "--write")
+    done = run("modes", folder, "--sequences", 2, "--steps", 3, "--draws", 300, "--json", "--write")
     assert done.exit_code == 0, done.output
     said: dict[str, Any] = json.loads(done.stdout)
     kept = load(folder).metrics
@@ -91,16 +86,17 @@ def test_symbols_numbered_differently_have_the_same_modes(tmp_path: Path, releas
     )
     vocabulary = Vocabulary.from_list([symbols[at] for at in order])
     save_checkpoint(tmp_path, loaded.model, dataset="ptb", vocabulary=vocabulary, training={})
-    renumbered = json.loads(run(tmp_path, *FEW).stdout)
+    renumbered = json.loads(run("modes", tmp_path, *FEW).stdout)
     assert {**renumbered, "checkpoint": "ptb/af-scf"} == released
 
 
 def test_of_one_sequence_nobody_can_tell_the_error(tmp_path: Path) -> None:
     save_tiny(tmp_path)
-    assert json.loads(run(tmp_path, "--sequences", 1, "--draws", 100, "--json").stdout)["standard_error"] is None
+    told = run("modes", tmp_path, "--sequences", 1, "--draws", 100, "--json")
+    assert json.loads(told.stdout)["standard_error"] is None
 
 
 def test_a_model_without_latents_is_refused(tmp_path: Path) -> None:
     save_tiny(tmp_path, "lstm")
-    done = run(tmp_path)
+    done = run("modes", tmp_path)
     assert done.exit_code == 1 and "no latent space" in done.output

@@ -8,17 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from command_line import run
 from tiny_models import MAX_LENGTH, SYMBOLS, save_tiny
-from typer.testing import CliRunner, Result
 
 from lnf_core.analysis import copies, music_statistics, text_statistics, words_of
-from lnf_core.cli import app
 from lnf_core.data import load_dataset
 from lnf_core.storage.find import load
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def measured(*arguments: object) -> dict[str, Any]:

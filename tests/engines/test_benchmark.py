@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from command_line import run
 from small import small_model
-from typer.testing import CliRunner
 
 from lnf_core import benchmark
 from lnf_core.benchmark import (
@@ -26,7 +26,6 @@ from lnf_core.benchmark import (
     training_operations,
     training_time,
 )
-from lnf_core.cli import app
 from lnf_core.cli.bench import _at_hand, _models
 
 
@@ -120,7 +119,7 @@ def test_a_median_leaves_the_first_call_out() -> None:
 def test_the_report_has_its_keys(tmp_path: Path) -> None:
     picture = tmp_path / "speed.png"
     arguments = ["bench", "--json", "--quick", "--variant", "iaf-scf", "--length", "4", "--batch", "2", "--no-training"]
-    found = CliRunner().invoke(app, [*arguments, "--engine", "eager", "--plot", str(picture)])
+    found = run(*arguments, "--engine", "eager", "--plot", picture)
     assert found.exit_code == 0, found.output
     report = json.loads(found.stdout)
     assert set(report) == {"results", "training", "machine", "limits", "date", "command"}
@@ -141,7 +140,7 @@ def test_the_table_has_the_engines_side_by_side(tmp_path: Path) -> None:
     page.write_text("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
     arguments = ["bench", "--json", "--quick", "--variant", "af-scf", "--length", "4", "--no-training"]
     arguments += ["--batch", "1", "--batch", "2", "--engine", "eager", "--engine", "jacobi", "--write", str(page)]
-    found = CliRunner().invoke(app, arguments)
+    found = run(*arguments)
     assert found.exit_code == 0, found.output
     rows = json.loads(found.stdout)["results"]
     lines = page.read_text().splitlines()
@@ -164,9 +163,9 @@ def test_the_table_has_the_engines_side_by_side(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_is_none_is_refused() -> None:
-    other = CliRunner().invoke(app, ["bench", "--checkpoints", "--dataset", "nobody"])
+    other = run("bench", "--checkpoints", "--dataset", "nobody")
     assert other.exit_code == 1 and "no data set 'nobody'" in other.output
-    found = CliRunner().invoke(app, ["bench", "--engine", "warp"])
+    found = run("bench", "--engine", "warp")
     assert found.exit_code == 1
     assert "no engine 'warp'" in found.output
 
@@ -192,7 +191,7 @@ def test_what_cannot_be_done_is_said_before_anything_is_measured(
     monkeypatch.setattr(benchmark, "measure_limits", (lambda: None) if late else None)
     if late:
         monkeypatch.setattr(benchmark, "sampling_times", lambda *_, **options: [1 / 0 for _ in options["lengths"]])
-    done = CliRunner().invoke(app, ["bench", *(option.format(tmp_path) for option in options)])
+    done = run("bench", *(option.format(tmp_path) for option in options))
     assert done.exit_code == 1 and words in done.output, done.output
     assert isinstance(done.exception, SystemExit)
 

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import run
 from recipe_files import SMALL, recipe_file
-from typer.testing import CliRunner
 
-from lnf_core.cli import app
 from lnf_core.errors import ConfigError, TrainingError
 from lnf_core.training.queue import Entry, Queue, read_queue
 from lnf_core.training.recipe import read_recipe
@@ -169,7 +168,7 @@ def test_what_the_queue_starts_ends_with_the_run_done(
     (command,) = commands
     at = command.index("lnf_core")
     assert command[at - 1] == "-m"
-    done = CliRunner().invoke(app, command[at + 1 :])
+    done = run(*command[at + 1 :])
     assert done.exit_code == 0, done.output
     assert (tmp_path / "runs" / "jsb" / "short" / "1-a" / "done").exists()
 

@@ -8,11 +8,10 @@ import signal
 from pathlib import Path
 
 import pytest
+from command_line import run
 from recipe_files import SMALL, recipe_file
 from training_runs import events_of, text_data, tiny_config
-from typer.testing import CliRunner
 
-from lnf_core.cli import app
 from lnf_core.errors import ConfigError, TrainingError
 from lnf_core.storage.files import CHECKPOINTS_VARIABLE
 from lnf_core.storage.find import load
@@ -219,7 +218,7 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, text: str, said: st
     path.write_text(text)
     with pytest.raises(ConfigError, match=said):
         read_recipe(path)
-    found = CliRunner().invoke(app, ["train", "--recipe", str(path), "--out", str(tmp_path / "run")])
+    found = run("train", "--recipe", path, "--out", tmp_path / "run")
     assert found.exit_code == 1
 
 
@@ -252,7 +251,7 @@ def test_a_recipe_there_is_not_is_said(tmp_path: Path) -> None:
 
 def test_preset_and_recipe_exclude_each_other(tmp_path: Path) -> None:
     for arguments in ([], ["--preset", "jsb/lstm", "--recipe", "x.toml"], ["--recipe", "x.toml", "--set", "seed=1"]):
-        found = CliRunner().invoke(app, ["train", "--out", str(tmp_path), *arguments])
+        found = run("train", "--out", tmp_path, *arguments)
         assert (found.exit_code, "--preset" in found.output) == (1, True)
-    seeded = CliRunner().invoke(app, ["train", "--out", str(tmp_path), "--preset", "jsb/lstm", "--seed", "1"])
+    seeded = run("train", "--out", tmp_path, "--preset", "jsb/lstm", "--seed", 1)
     assert (seeded.exit_code, "--set seed=1" in seeded.output) == (1, True)
