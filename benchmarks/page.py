@@ -4,8 +4,9 @@
 
 Starts the app, opens it with an empty browser cache, and presses what a visitor presses. Prints medians in
 milliseconds, by the browser's clock, from the press to the picture; the first line is from opening the page to music
-that can be played. Above them, what a visit until then costs: processor seconds of the server, and kilobytes on the
-line with an empty cache. A machine that does something else measures that as well.
+that can be played. Above them, what a visit until then costs, processor seconds of the server and kilobytes on the line
+with an empty cache, and what the server takes while nobody asks for anything. A machine that does something else
+measures that as well.
 """
 
 from __future__ import annotations
@@ -203,6 +204,7 @@ def main() -> None:
                     time.sleep(0.1)
             started = time.perf_counter() - began
             time.sleep(25)  # the compiled engine gets ready in the background
+            rest = psutil.Process(server.pid).cpu_percent(interval=10)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
                 opened, visit = visits(browser, address, psutil.Process(server.pid), arguments.times)
@@ -215,10 +217,18 @@ def main() -> None:
     rows = {name: summary(each) for name, each in found.items()}
     if arguments.json:
         print(
-            json.dumps({"seconds_to_serve": round(started, 1), "visit": visit, "actions": rows, "machine": machine()})
+            json.dumps(
+                {
+                    "seconds_to_serve": round(started, 1),
+                    "percent_at_rest": round(rest, 1),
+                    "visit": visit,
+                    "actions": rows,
+                    "machine": machine(),
+                }
+            )
         )
         return
-    print(f"From python app.py to the first answer: {started:.1f} s.")
+    print(f"From python app.py to the first answer: {started:.1f} s; at rest the server takes {rest:.1f} % of a core.")
     print(
         f"A visit until its music can be played: {visit['server_seconds']:.2f} processor seconds of the server, "
         f"{visit['kilobytes']} kB on the line, {visit['page']} of them the page itself.\n"
