@@ -152,4 +152,5 @@ def launch(host: str = "127.0.0.1", port: int = 7860, *, share: bool = False, mc
         max_file_size="2mb",
         ssr_mode=False,
         show_error=False,
+        enable_monitoring=False,
     )

@@ -8,11 +8,12 @@ through ``z``, so then it knows no more than how often each symbol occurs.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from lnf_core.config import LatentFlowConfig
 from lnf_core.models.latent_flow import LatentFlow
@@ -85,7 +86,8 @@ class Watched:
             torch.manual_seed(seed)
             self.model = LatentFlow(_config(self.source), torch.ones(self.source.length + 1))
         self._generator = torch.Generator().manual_seed(seed)
-        self._optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-2, fused=True)
+        self._parameters = list(self.model.parameters())  # to look for them takes a twentieth of a step
+        self._adam = _Adam(self._parameters, rate=1e-2)
 
     def run(self, batch_size: int = 32) -> Iterator[Moment]:
         """Train; one moment after every step."""
@@ -95,16 +97,49 @@ class Watched:
             weight = kl_weight(step, quiet, ramp_steps=ramp, floor=0.003) if self.annealed else 1.0
             terms = self.model(self.source.sample(batch_size, self._generator), lengths, 1, self._generator)
             reconstruction, kl = -terms.log_px.mean(), terms.kl.mean()
-            self._optimizer.zero_grad()
+            for parameter in self._parameters:
+                parameter.grad = None
             (reconstruction + weight * kl).backward()
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-            self._optimizer.step()
+            torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
+            self._adam.step()
             yield Moment(step + 1, weight, reconstruction.item(), kl.item())
 
     def write(self, count: int, seed: int = 0) -> Tensor:
         """Sequences drawn from the model as it is now, int64 ``[T, count]``."""
         generator = torch.Generator().manual_seed(seed)
         return self.model.sample(count, self.source.length, generator=generator, engine="eager").x
+
+
+class _Adam:
+    """``torch.optim.Adam`` without its class, which imports PyTorch's compiler: some 70 MB, and a second or two.
+
+    Somebody watches, in a process that serves others.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor], rate: float) -> None:
+        self._parameters, self._rate = parameters, rate
+        self._means, self._squares = ([torch.zeros_like(one) for one in parameters] for _ in range(2))
+        self._steps = [torch.zeros(()) for _ in parameters]
+
+    def step(self) -> None:
+        """Change the parameters along their gradients, which all of them must have."""
+        with torch.no_grad():
+            adam(
+                list(self._parameters),
+                [one.grad for one in self._parameters if one.grad is not None],
+                self._means,
+                self._squares,
+                [],
+                self._steps,
+                fused=True,
+                amsgrad=False,
+                beta1=0.9,
+                beta2=0.999,
+                lr=self._rate,
+                weight_decay=0.0,
+                eps=1e-8,
+                maximize=False,
+            )
 
 
 def _config(source: Walk) -> LatentFlowConfig:

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lnf_core.training.collapse import STEPS, Walk, Watched
+from lnf_core.training.collapse import STEPS, Walk, Watched, _Adam
 
 
 def test_the_entropy_is_that_of_the_source() -> None:
@@ -40,3 +40,19 @@ def test_the_seed_decides_and_nobody_else_s_numbers_are_used() -> None:
     first, again, other = ([m.kl for m in Watched(True, seed, 6).run()] for seed in (1, 1, 2))
     assert first == again != other
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_its_optimiser_is_adam() -> None:
+    generator, ends = torch.Generator().manual_seed(0), []
+    targets = torch.randn(6, 3, generator=generator)
+    for optimiser in (lambda weights: torch.optim.Adam(weights, lr=1e-2), lambda weights: _Adam(weights, rate=1e-2)):
+        weights = [torch.nn.Parameter(torch.ones(3)), torch.nn.Parameter(torch.zeros(()))]
+        chosen = optimiser(weights)
+        for target in targets:
+            for weight in weights:
+                weight.grad = None
+            (weights[0] * target + weights[1]).square().sum().backward()
+            chosen.step()
+        ends.append(torch.cat([weights[0], weights[1][None]]).detach())
+    torch.testing.assert_close(ends[0], ends[1], rtol=1e-6, atol=1e-7)
+    assert not torch.allclose(ends[0], torch.tensor([1.0, 1.0, 1.0, 0.0]), atol=0.02)
