@@ -15,6 +15,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read by Gradio whi
 # It keeps the last 10,000 events and makes a table of them anew after each one: 5 ms in the beginning, 15 in the end.
 os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+# Several visitors are served at a time: NumPy's threads, as PyTorch's (app/build.py), would only wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Gradio asks matplotlib for its backend around every event; without a name pyplot is imported, while visitors wait.
 os.environ.setdefault("MPLBACKEND", "agg")
 

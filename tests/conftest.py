@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Read by NumPy while it is imported: threads that wait for one another on two cores take three times as long as one.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # What takes seconds to import is imported by what needs it: the process that only hands out tests needs none of it.
 
 # A loaded machine is slow, not wrong.
