@@ -12,6 +12,7 @@ from hypothesis import settings
 
 # Read by NumPy while it is imported: threads that wait for one another on two cores take three times as long as one.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # What takes seconds to import is imported by what needs it: the process that only hands out tests needs none of it.
 

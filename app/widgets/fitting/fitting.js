@@ -1,5 +1,5 @@
 // A density on 121 places is drawn; 400 numbers that follow it are made; a stack learns them by Adam, with gradients by hand.
-const WIDE = 4, PLACES = 121, DRAWS = 400, MOST = 5, STEPS = 2000, EACH_FRAME = 5;
+const WIDE = 4, PLACES = 121, DRAWS = 400, MOST = 5, STEPS = 2000, EACH_FRAME = 8;
 const placeAt = (at) => -WIDE + (2 * WIDE * at) / (PLACES - 1), GAP = (2 * WIDE) / (PLACES - 1);
 const hill = (centre, spread, weight) => (z) => (weight / spread) * Math.exp(-0.5 * ((z - centre) / spread) ** 2);
 const SHAPES = {
@@ -112,9 +112,12 @@ function learn() {
     }
   });
 }
+// Told by the browser: to ask in every frame, after the one before was drawn, lays the whole page out once more.
+let inSight = true;
+new IntersectionObserver((seen) => { inSight = seen[seen.length - 1].isIntersecting; }).observe(section);
 function turn() {
   if (!running) return;
-  if (section.getClientRects().length) {
+  if (inSight) {
     for (let at = 0; at < EACH_FRAME && adam.step < STEPS; at++) learn();
     value = logLikelihood(layers, numbers).value;
     climb.push(value);
@@ -139,7 +142,7 @@ const svg = find(".plot"), small = find(".climb");
 const FRAME = { left: 38, right: 12, above: 26, below: 42 };
 let ceiling = 1;
 const redraw = picture(svg, (width) => (width < 480 ? 260 : 330), (width, height) => {
-  const parts = [], add = (tag, attributes, text) => parts.push(shape(tag, attributes, text));
+  const parts = [], add = (tag, attributes, text) => parts.push(shape(tag, attributes, text)), room = small.clientWidth || 260; // asked before anything changes
   const base = height - FRAME.below, x = linear(-WIDE, WIDE, FRAME.left, width - FRAME.right);
   const stack = layers.map(bend).reverse(), fit = densityOn(stack, -WIDE, WIDE, 401);
   if (!drawing) ceiling = Math.max(0.45, 1.35 * Math.max(...heights), 1.05 * Math.max(...fit.heights));
@@ -157,7 +160,7 @@ const redraw = picture(svg, (width) => (width < 480 ? 260 : 330), (width, height
   svg.replaceChildren(...parts);
 
   const affine = -Math.log(spread) - 0.5 * Math.log(2 * Math.PI) - 0.5, whole = wholeDensity(stack), modes = modesOf(whole.heights);
-  drawClimb(affine);
+  drawClimb(affine, room);
   find(".run").textContent = running ? "Stop" : adam.step && adam.step < STEPS ? "Go on" : "Fit it";
   Object.assign(section.dataset, { step: adam.step, value, best, affine, modes, area: areaOf(whole), running });
   const share = Math.max(0, Math.min(100, (100 * (value - affine)) / Math.max(1e-9, best - affine)));
@@ -167,8 +170,8 @@ const redraw = picture(svg, (width) => (width < 480 ? 260 : 330), (width, height
   svg.setAttribute("aria-label", "The density to fit is filled, the fitted one is a line. " + words);
   tell(words);
 });
-function drawClimb(affine) {
-  const width = small.clientWidth || 260, height = 170, span = Math.max(0.02, best - affine);
+function drawClimb(affine, width) {
+  const height = 170, span = Math.max(0.02, best - affine);
   const low = Math.min(affine - 1.2 * span, ...climb), high = Math.max(best, ...climb) + 0.4 * (best - low);
   const left = 40, right = width - 10, base = height - 40, x = linear(0, STEPS, left, right), y = linear(low, high, base, 24);
   small.setAttribute("viewBox", "0 0 " + width + " " + height);
