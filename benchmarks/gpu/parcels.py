@@ -6,9 +6,9 @@ import hashlib
 import json
 import shutil
 import subprocess
-import tarfile
 from collections.abc import Iterable
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from lnf_core.atomic import replace
 from lnf_core.data import DATASETS
@@ -33,20 +33,21 @@ class ParcelError(LNFError):
 
 
 def split(folder: Path, name: str, out: Path, *, part_bytes: int = PART_BYTES) -> list[Path]:
-    """Pack ``folder`` into ``out/<name>.tar.gz.00``, ``.01``, ... and their sums into ``out/<name>.parts.json``.
+    """Pack ``folder`` into ``out/<name>.zip.00``, ``.01``, ... and their sums into ``out/<name>.parts.json``.
 
     Older parts of that name go. Returns the parts.
     """
     out.mkdir(parents=True, exist_ok=True)
-    for old in out.glob(f"{name}.tar.gz.*"):
+    for old in out.glob(f"{name}.zip.*"):
         old.unlink()
-    whole = out / f".{name}.tar.gz"
-    with tarfile.open(whole, "w:gz", compresslevel=1) as archive:
-        archive.add(folder, arcname=".")
+    whole = out / f".{name}.zip"
+    with ZipFile(whole, "w", ZIP_DEFLATED, compresslevel=1) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder))
     parts, sums = [], []
     with whole.open("rb") as file:
         while content := file.read(part_bytes):
-            part = out / f"{name}.tar.gz.{len(parts):02d}"
+            part = out / f"{name}.zip.{len(parts):02d}"
             replace(part, content)
             parts.append(part)
             sums.append({"file": part.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()})
@@ -72,13 +73,13 @@ def join(out: Path, name: str, folder: Path) -> bool:
         raise ParcelError(f"{listed} is no list of parts ({error!r}): copy it again.") from error
     contents = [_checked(out / file, size, digest) for file, size, digest in sums]
     folder.mkdir(parents=True, exist_ok=True)
-    whole = folder / f".{name}.tar.gz"
+    whole = folder / f".{name}.zip"
     try:
         with whole.open("wb") as file:
             for content in contents:
                 file.write(content)
-        with tarfile.open(whole, "r:gz") as archive:
-            archive.extractall(folder, filter="data")
+        with ZipFile(whole) as archive:
+            archive.extractall(folder)  # which leaves no file outside of it
     finally:
         whole.unlink(missing_ok=True)
     return True

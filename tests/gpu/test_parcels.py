@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 import torch
@@ -31,23 +34,33 @@ def test_a_parcel_comes_back_whole_and_a_smaller_one_leaves_no_old_part(parcel: 
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "tree" / name).read_bytes()
     assert sorted(path.name for path in (tmp_path / "again").iterdir()) == ["a", "empty"]
     split(tmp_path / "tree", "runs", parcel)
-    assert sorted(path.name for path in parcel.iterdir()) == ["runs.parts.json", "runs.tar.gz.00"]
+    assert sorted(path.name for path in parcel.iterdir()) == ["runs.parts.json", "runs.zip.00"]
     assert not join(parcel, "others", tmp_path / "none")
     assert PART_BYTES < 16 * 2**20
 
 
 @pytest.mark.parametrize("how", ["flipped", "short", "missing"])
 def test_a_damaged_part_is_named_and_nothing_is_unpacked(parcel: Path, tmp_path: Path, how: str) -> None:
-    part = parcel / "runs.tar.gz.01"
+    part = parcel / "runs.zip.01"
     content = bytearray(part.read_bytes())
     content[100] ^= 1
     if how == "missing":
         part.unlink()
     else:
         part.write_bytes(content if how == "flipped" else content[:-1])
-    with pytest.raises(ParcelError, match=r"runs\.tar\.gz\.01.*copy it again"):
+    with pytest.raises(ParcelError, match=r"runs\.zip\.01.*copy it again"):
         join(parcel, "runs", tmp_path / "again")
     assert not (tmp_path / "again").exists()
+
+
+def test_what_asks_to_be_written_elsewhere_stays_in_the_folder(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "runs.zip.00", "w") as archive:
+        archive.writestr("../outside", "x")
+    content = (tmp_path / "runs.zip.00").read_bytes()
+    sums = {"file": "runs.zip.00", "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (tmp_path / "runs.parts.json").write_text(json.dumps({"parts": [sums]}))
+    assert join(tmp_path, "runs", tmp_path / "again")
+    assert not (tmp_path / "outside").exists() and (tmp_path / "again" / "outside").read_text() == "x"
 
 
 def test_a_list_of_parts_that_is_none_is_refused(parcel: Path, tmp_path: Path) -> None:
