@@ -72,3 +72,9 @@ def test_the_server_looks_seldom_for_something_to_do() -> None:
     usual, ours = plain._queue, build_app()._queue
     assert 0 < usual.sleep_when_free < ours.sleep_when_free == 0.01
     assert 0 < usual.progress_update_sleep_when_free < ours.progress_update_sleep_when_free == 0.1
+    # Nor does it keep accounts of what it did: app.py has said so before Gradio was imported.
+    assert (ours.ANALYTICS_MAX_EVENTS, ours.ANAYLTICS_CACHE_FREQUENCY) == (1, 10**9)
+
+
+def test_nobody_reads_the_accounts_of_others(server: str) -> None:
+    assert httpx.get(f"{server}/monitoring/summary").status_code == 403

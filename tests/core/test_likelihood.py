@@ -272,7 +272,7 @@ def test_more_samples_are_averaged_as_the_protocol_says(samples: int) -> None:
     for k in range(samples):
         z = posterior.mean + posterior.std * noise[k]
         log_joint = (model.log_prior(z, lengths).sum() + model.log_emission(x, z, lengths).sum()).item()
-        weights.append(log_joint + float(model.length_prior.log_prob(lengths)) - float(posterior.log_prob(z).sum()))
+        weights.append(log_joint + float(model.length_prior.log_prob(lengths)) - posterior.log_prob(z).sum().item())
     log_mean = math.log(sum(math.exp(weight) for weight in weights) / samples)
     found = evaluate(
         model, [x[:, 0]], domain="text", samples=samples, max_rows=3, generator=torch.Generator().manual_seed(3)
