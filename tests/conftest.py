@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Read by NumPy while it is imported: threads that wait for one another on two cores take three times as long as one.
+# Read by NumPy while it is imported, and by PyTorch in the processes that tests start: beside another test threads only
+# wait for one another.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -113,7 +113,7 @@ class Watched:
 class _Adam:
     """``torch.optim.Adam`` without its class, which imports PyTorch's compiler: some 70 MB, and a second or two.
 
-    Somebody watches, in a process that serves others.
+    Here somebody watches, in a process that serves others.
     """
 
     def __init__(self, parameters: Sequence[Tensor], rate: float) -> None:

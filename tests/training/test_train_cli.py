@@ -28,7 +28,7 @@ def real_data(data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_train_resume_and_curves_on_chorales(tmp_path: Path) -> None:
     out = tmp_path / "run"
     first = run("train", "--preset", "jsb/lstm", "--out", out, "--device", "cpu", "--max-minutes", 1e-7,
-                 *set_all(*SMALL, "max_steps=4"))  # fmt: skip
+                *set_all(*SMALL, "max_steps=4"))  # fmt: skip
     assert first.exit_code == 0, first.output
     assert re.search(r"Out of time after [1-3] steps? and", first.output)  # how many fit in is the machine's affair
     again = run("train", "--preset", "jsb/lstm", "--out", out, "--device", "cpu", "--resume")  # that time is over
