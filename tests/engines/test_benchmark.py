@@ -8,6 +8,7 @@ import re
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -116,34 +117,36 @@ def test_a_median_leaves_the_first_call_out() -> None:
     assert len(calls) == 5
 
 
-def test_the_report_has_its_keys(tmp_path: Path) -> None:
-    picture = tmp_path / "speed.png"
-    arguments = ["bench", "--json", "--quick", "--variant", "iaf-scf", "--length", "4", "--batch", "2", "--no-training"]
-    found = run(*arguments, "--engine", "eager", "--plot", picture)
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+    """A report, and the folder with the page and the picture made of it."""
+    folder = tmp_path_factory.mktemp("bench")
+    (folder / "page.md").write_text("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
+    arguments = ["bench", "--json", "--quick", "--variant", "af-scf", "--length", "4", "--no-training"]
+    arguments += ["--batch", "1", "--batch", "2", "--engine", "eager", "--engine", "jacobi"]
+    found = run(*arguments, "--write", folder / "page.md", "--plot", folder / "speed.png")
     assert found.exit_code == 0, found.output
-    report = json.loads(found.stdout)
+    return json.loads(found.stdout), folder
+
+
+def test_the_report_has_its_keys(bench: tuple[dict[str, Any], Path]) -> None:
+    report, folder = bench
     assert set(report) == {"results", "training", "machine", "limits", "date", "command"}
     assert [(row["variant"], row["engine"], row["length"], row["batch"]) for row in report["results"]] == [
-        ("iaf-scf", "eager", 4, 2)
-    ] * 2
+        ("af-scf", engine, 4, batch) for _ in ("music", "text") for engine in ("eager", "jacobi") for batch in (1, 2)
+    ]
     for row in report["results"]:
         assert row["ms_per_sequence"] > 0
         assert row["floor_ms"] > 0
-        assert row["sequential_steps"] == 1
+        assert row["sequential_steps"] == 4 if row["engine"] == "eager" else 1 <= row["sequential_steps"] <= 4
     assert report["limits"]["multiply_gflops"] > 0
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert (folder / "speed.png").read_bytes().startswith(b"\x89PNG")
     assert torch.get_num_threads() == report["machine"]["threads"]
 
 
-def test_the_table_has_the_engines_side_by_side(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
-    arguments = ["bench", "--json", "--quick", "--variant", "af-scf", "--length", "4", "--no-training"]
-    arguments += ["--batch", "1", "--batch", "2", "--engine", "eager", "--engine", "jacobi", "--write", str(page)]
-    found = run(*arguments)
-    assert found.exit_code == 0, found.output
-    rows = json.loads(found.stdout)["results"]
-    lines = page.read_text().splitlines()
+def test_the_table_has_the_engines_side_by_side(bench: tuple[dict[str, Any], Path]) -> None:
+    rows = bench[0]["results"]
+    lines = (bench[1] / "page.md").read_text().splitlines()
     assert (lines[0], lines[-1]) == ("before", "after") and "old" not in lines
     table = [line for line in lines if line.startswith("| paper")]
     assert len(table) == len(rows) / 2 == 4
