@@ -47,10 +47,13 @@ def widget(name: str, shared: tuple[str, ...] = (), **options: Any) -> gr.HTML: 
 
 
 def script() -> str:
-    """The scripts of all widgets made so far, with what they have in common before them: one function of the page."""
+    """The scripts of all widgets made so far, with what they have in common before them: one function of the page.
+
+    ``resting.js`` comes first and runs at once.
+    """
     common = _NAMES + _joined("js", ("waiting.js", "common.js"))
     kinds = "".join(f"{json.dumps(kind)}: () => {{\n{body}}},\n" for kind, body in _BODIES.items())
-    return f"window.lnfWidget = (kind, {_GIVEN}) => {{\n{common}({{\n{kinds}}})[kind]();\n}};\n"
+    return f"{_text('resting.js')}window.lnfWidget = (kind, {_GIVEN}) => {{\n{common}({{\n{kinds}}})[kind]();\n}};\n"
 
 
 def page_script(body: str, given: str = "") -> str:

@@ -18,16 +18,22 @@ Page = Any
 Open = Callable[..., Page]
 
 
+def until(page: Page, holds: str, **options: Any) -> None:  # noqa: ANN401 - passed to Playwright
+    """Wait until ``holds``, looked at by the clock: in every frame it would have the page draw sixty a second."""
+    page.wait_for_function(holds, polling=30, **options)
+
+
 def ready(page: Page) -> None:
     """Wait until the first roll can be played."""
-    page.wait_for_function("() => document.querySelector('#roll audio')?.readyState >= 1")
+    until(page, "() => document.querySelector('#roll audio')?.readyState >= 1")
 
 
 def press_sample(page: Page) -> None:
     """Click and wait until the page says which seed it used."""
     before = page.locator("#status .words").text_content()
     page.click("#sample-button")
-    page.wait_for_function(
+    until(
+        page,
         "(before) => { const words = document.querySelector('#status .words').textContent;"
         " return words !== before && words.includes('seed'); }",
         arg=before,

@@ -11,6 +11,7 @@ from typing import Any
 from unittest import TestCase
 
 import pytest
+from pages import until
 
 from app.limits import FieldError
 from app.services.annealing import Annealing
@@ -97,8 +98,8 @@ def test_what_is_no_run_is_refused(asked: dict[str, Any]) -> None:
 def test_both_models_are_trained_in_front_of_the_visitor(open_page: Callable[..., Any]) -> None:
     page = open_page("?tab=learn&lesson=6&seed=2")
     page.locator("#lesson-6 .run").press("Enter")
-    page.wait_for_function("() => +document.querySelector('#lesson-6 .lesson').dataset.points > 3")
-    page.wait_for_function("() => document.querySelector('#lesson-6 .lesson').dataset.done === 'true'", timeout=90_000)
+    until(page, "() => +document.querySelector('#lesson-6 .lesson').dataset.points > 3")
+    until(page, "() => document.querySelector('#lesson-6 .lesson').dataset.done === 'true'", timeout=90_000)
     shown = page.locator("#lesson-6 .lesson").evaluate("(it) => ({ ...it.dataset })")
     assert float(shown["annealed"]) < 1.2 < 2.0 < float(shown["full"]) and float(shown["kl"]) < 0.02
     assert page.locator("#lesson-6 .written code").count() == 8
@@ -106,20 +107,20 @@ def test_both_models_are_trained_in_front_of_the_visitor(open_page: Callable[...
     # Another visitor's run is known at once, and still seen to grow, but where motion is not wanted.
     shown_at = "[...document.querySelectorAll('#lesson-6 .lesson')].map((it) => +it.dataset.points)[0]"
     page.locator("#lesson-6 .run").press("Enter")
-    page.wait_for_function(f"() => {shown_at} > 2 && {shown_at} < 60")
+    until(page, f"() => {shown_at} > 2 && {shown_at} < 60")
     assert page.locator("#lesson-6 .run").inner_text() == "Showing …"
     assert page.locator("#lesson-6 .seen").inner_text().startswith("Trained before")
     assert page.locator("#lesson-6 .written code").count() == 0
     # It can be left for another beginning, and is shown whole where motion is not wanted.
     page.locator("#lesson-6 input[name=seed]").press("End")
-    page.wait_for_function("() => location.search.includes('seed=9')")
+    until(page, "() => location.search.includes('seed=9')")
     assert page.locator("#lesson-6 .run").inner_text() == "Train both"
     page.emulate_media(reduced_motion="reduce")
     page.locator("#lesson-6 input[name=seed]").press("Home")
     page.locator("#lesson-6 input[name=seed]").press("ArrowRight")
-    page.wait_for_function("() => location.search.includes('seed=2')")
+    until(page, "() => location.search.includes('seed=2')")
     page.evaluate(f"""() => {{ window.seen = new Set(); const look = () => {{ seen.add({shown_at});
         requestAnimationFrame(look); }}; look(); }}""")
     page.locator("#lesson-6 .run").press("Enter")
-    page.wait_for_function("() => seen.has(0) && seen.has(80)")
+    until(page, "() => seen.has(0) && seen.has(80)")
     assert page.evaluate("() => [...seen].sort()") == [0, 80]

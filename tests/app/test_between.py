@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from pages import until
 
 from app.limits import FieldError
 from app.services.between import STOPS, Between
@@ -83,7 +84,7 @@ def test_two_pieces_are_mixed_on_the_page_and_can_be_heard(open_page: Callable[.
     page.wait_for_selector("#way-roll canvas.notes", state="visible")  # a link with seeds mixes by itself
     assert page.input_value("#second textarea, #second input") == "4"
     assert page.locator("#way-roll .tabs").is_hidden()
-    page.wait_for_function("() => location.search.includes('second=4&through=vectors')")
+    until(page, "() => location.search.includes('second=4&through=vectors')")
     # The words above the saved picture have room: these few notes alone would be 686 wide.
     with page.expect_download() as saved:
         page.locator("#way-roll .png").click()
@@ -92,11 +93,11 @@ def test_two_pieces_are_mixed_on_the_page_and_can_be_heard(open_page: Callable[.
     way, audio = page.locator("#way-roll .way input"), "document.querySelector('#way-roll audio')"
     assert int(way.get_attribute("max")) == STOPS - 1
     page.locator("#way-roll .play").click()
-    page.wait_for_function(f"() => {audio}.currentTime > 1")
+    until(page, f"() => {audio}.currentTime > 1")
     sound = page.evaluate(f"() => {audio}.src")
     for key in ("ArrowRight", "End"):  # the music goes on from where it is, as another piece
         way.press(key)
-        page.wait_for_function(f"(old) => {audio}.src !== old && !{audio}.paused && {audio}.currentTime > 1", arg=sound)
+        until(page, f"(old) => {audio}.src !== old && !{audio}.paused && {audio}.currentTime > 1", arg=sound)
         sound = page.evaluate(f"() => {audio}.src")
     assert way.get_attribute("aria-valuetext") == f"stop {STOPS} of {STOPS}"
     page.fill("#second textarea, #second input", "many")
@@ -119,36 +120,36 @@ def test_a_mix_says_whose_it_is_once_another_model_is_chosen(open_page: Callable
     page.wait_for_selector("#inside .reachWords:not(:empty)")
     page.wait_for_selector("#way-roll canvas.notes", state="visible")
     # The link is to the mix: on a phone it begins where the screen does, whichever of the two has come first.
-    page.wait_for_function("() => Math.abs(document.querySelector('#mixed').getBoundingClientRect().top) < 60")
+    until(page, "() => Math.abs(document.querySelector('#mixed').getBoundingClientRect().top) < 60")
     page.wait_for_timeout(500)
     page.evaluate("() => scrollTo(0, 0)")  # as a reader of screens does, without a touch or a key
     page.wait_for_timeout(500)
     assert page.evaluate("() => scrollY") == 0
     page.set_viewport_size({"width": 1280, "height": 900})
     said = "document.querySelector('#mixed .words')?.textContent"
-    page.wait_for_function(f"() => {said}?.endsWith('through the noise.')")
+    until(page, f"() => {said}?.endsWith('through the noise.')")
     page.locator("#model-bar label", has_text="All at once").click()
-    page.wait_for_function(f"() => {said}.endsWith('through the noise. Press Mix to hear JSB Chorales, all at once.')")
+    until(page, f"() => {said}.endsWith('through the noise. Press Mix to hear JSB Chorales, all at once.')")
     page.locator("#model-bar label", has_text="Penn Treebank").click()
     page.locator("#model-bar label", has_text="Symbol by symbol").click()
-    page.wait_for_function(f"() => {said}.endsWith('The LSTM has no hidden vectors to mix.')")
+    until(page, f"() => {said}.endsWith('The LSTM has no hidden vectors to mix.')")
 
 
 @pytest.mark.browser
 def test_the_address_is_of_what_was_used_last(open_page: Callable[..., Any]) -> None:
     page = open_page("?tab=inside&dataset=ptb&variant=af-scf&first=3&second=4&through=noise")
-    page.wait_for_function("() => location.search.includes('second=4&through=noise')")
+    until(page, "() => location.search.includes('second=4&through=noise')")
     page.wait_for_selector("#way-lines .line")
     page.wait_for_selector("#inside .reachWords:not(:empty)")
     page.locator("#tabs button[role=tab][data-tab-id=results]").click()
-    page.wait_for_function("() => location.search.includes('tab=results')")
+    until(page, "() => location.search.includes('tab=results')")
     page.go_back()
-    page.wait_for_function("() => location.search.includes('second=4&through=noise')")
+    until(page, "() => location.search.includes('second=4&through=noise')")
     page.locator("#inside .step").press("Home")
-    page.wait_for_function("() => location.search.includes('step=1')")
+    until(page, "() => location.search.includes('step=1')")
     page.locator("#tabs button[role=tab][data-tab-id=results]").click()
-    page.wait_for_function("() => location.search.includes('tab=results')")
+    until(page, "() => location.search.includes('tab=results')")
     page.locator("#tabs button[role=tab][data-tab-id=inside]").click()
     page.wait_for_selector("#way-lines .line", state="visible")
     # The way below has come into sight as well, and says its own address first.
-    page.wait_for_function("() => location.search.includes('tab=inside') && location.search.includes('step=1')")
+    until(page, "() => location.search.includes('tab=inside') && location.search.includes('step=1')")

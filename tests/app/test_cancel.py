@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from pages import until
 
 from app.fields import FIELDS
 from app.services.sampling import Sampling
@@ -86,7 +87,7 @@ def long_sample(page: Any, *, pressed: bool = False) -> None:  # noqa: ANN401 - 
     """Press Sample for a tune that takes long, and wait until it can be left."""
     if not pressed:
         page.click("#sample-button")
-    page.wait_for_function(BUSY)
+    until(page, BUSY)
     page.wait_for_selector("#sample-cancel", state="visible")
 
 
@@ -98,8 +99,8 @@ def test_cancel_ends_a_sample_and_the_next_one_is_drawn(open_page: Callable[...,
         page.locator("#model-bar label", has_text=chosen).click()
     long_sample(page)
     page.locator("#sample-cancel").press("Enter")  # by keyboard: a click waits for frames, and this server is busy
-    page.wait_for_function(CANCELLED)  # and what the picture still shows
-    page.wait_for_function(IDLE)
+    until(page, CANCELLED)  # and what the picture still shows
+    until(page, IDLE)
     assert page.locator("#sample-cancel").is_hidden()
     assert page.evaluate("() => document.activeElement.id") == "sample-button"
     # Whoever presses Sample as soon as it says so is heard.
@@ -110,20 +111,20 @@ def test_cancel_ends_a_sample_and_the_next_one_is_drawn(open_page: Callable[...,
       document.querySelector("#sample-cancel").click(); look(); }})""")
     long_sample(page, pressed=True)
     page.locator("#sample-cancel").press("Enter")
-    page.wait_for_function(CANCELLED)
+    until(page, CANCELLED)
     page.locator("#model-bar label", has_text="JSB Chorales").click()
     page.click("#sample-button")
-    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('drawn in')")
+    until(page, "() => document.querySelector('#status .words').textContent.includes('drawn in')")
     assert "JSB Chorales" in page.locator("#status .words").text_content()
 
 
 @pytest.mark.browser
 def test_cancel_before_the_first_answer_says_what_is_in_sight(open_page: Callable[..., Any]) -> None:
     page = open_page("?dataset=nottingham&variant=af-af&seed=3&length=1024&count=6")
-    page.wait_for_function(BUSY)
+    until(page, BUSY)
     page.wait_for_selector("#sample-cancel", state="visible")
     page.locator("#sample-cancel").press("Enter")
-    page.wait_for_function(CANCELLED)
+    until(page, CANCELLED)
     assert "seed=" not in page.url
 
 
@@ -131,18 +132,18 @@ def test_cancel_before_the_first_answer_says_what_is_in_sight(open_page: Callabl
 def test_a_race_that_waits_says_its_place_and_can_be_left(open_page: Callable[..., Any]) -> None:
     first, second = (open_page("?tab=race&dataset=nottingham&plain=1") for _ in range(2))
     first.click("#race-button")
-    first.wait_for_function("() => document.querySelector('#race .now').textContent.includes('drawing')")
+    until(first, "() => document.querySelector('#race .now').textContent.includes('drawing')")
     second.click("#race-button")
-    second.wait_for_function("() => document.querySelector('#race .now').textContent.endsWith('yours comes next.')")
+    until(second, "() => document.querySelector('#race .now').textContent.endsWith('yours comes next.')")
     assert second.locator("#race .progress-text").is_hidden()  # Gradio's own words for it
     second.click("#race-stop")
-    second.wait_for_function("() => document.querySelector('#race .now').textContent.startsWith('Press Race')")
+    until(second, "() => document.querySelector('#race .now').textContent.startsWith('Press Race')")
     first.click("#race-stop")
-    first.wait_for_function("() => document.querySelector('#race .now').textContent === 'Stopped'")
+    until(first, "() => document.querySelector('#race .now').textContent === 'Stopped'")
     assert first.locator("#race-stop").is_hidden() and second.locator("#race-stop").is_hidden()
     assert first.evaluate("() => document.activeElement.id") == "race-button"
     assert first.locator("#race .csv").is_visible() == (first.locator("#race tbody tr").count() > 0)
     second.click("#race-button")
-    second.wait_for_function("() => document.querySelector('#race tbody tr')")
+    until(second, "() => document.querySelector('#race tbody tr')")
     second.click("#race-stop")
-    second.wait_for_function("() => document.querySelector('#race .now').textContent === 'Stopped'")
+    until(second, "() => document.querySelector('#race .now').textContent === 'Stopped'")

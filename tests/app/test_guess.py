@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from pages import until
 
 from app.limits import FieldError
 from app.services import guess as service
@@ -83,15 +84,15 @@ def test_a_round_is_played_on_the_page(open_page: Callable[..., Any]) -> None:
     shown = page.locator("#guess-roll section").inner_text()
     assert "round 3" in shown and "AF" not in shown
     page.locator("#guess-roll .play").click()
-    page.wait_for_function("() => !document.querySelector('#guess-roll audio').paused")
+    until(page, "() => !document.querySelector('#guess-roll audio').paused")
     answer = Guess(Sampling()).answer(3)
     page.locator("#guess .votes button").nth(answer).press("Enter")
-    page.wait_for_function("() => document.querySelector('#guess .lesson').dataset.right === 'true'")
+    until(page, "() => document.querySelector('#guess .lesson').dataset.right === 'true'")
     assert page.locator("#guess .tally .right").inner_text().startswith(f"Number {answer + 1}, Bach")
     assert page.locator("#guess .votes button").nth(answer).get_attribute("aria-disabled") == "true"
     assert page.evaluate("document.activeElement.textContent") == f"Number {answer + 1}"
     assert page.locator("#guess .run").inner_text() == "Another round"
-    page.wait_for_function("() => location.search.includes('lesson=7&round=3')")
+    until(page, "() => location.search.includes('lesson=7&round=3')")
 
 
 @pytest.mark.browser
@@ -112,7 +113,7 @@ def test_the_tally_grows_on_every_screen_and_a_guess_is_kept(open_page: Callable
     guess(first, 0)
     assert counts(first) == ["1", "0", "0"]
     guess(second, 2)
-    first.wait_for_function("() => document.querySelectorAll('#guess .tally output')[2].textContent === '1'")
+    until(first, "() => document.querySelectorAll('#guess .tally output')[2].textContent === '1'")
     assert counts(first) == counts(second) == ["1", "0", "1"]
     assert "1 of 2 guesses" in first.locator("#guess .seen").inner_text()
     # What a reload would find: the result, and nothing to press.

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from pages import until
 
 import lnf_core
 from app.errors import answers
@@ -98,20 +99,20 @@ def test_refusals_are_sentences(views: InsideViews) -> None:
 @pytest.mark.browser
 def test_of_a_link_that_is_wrong_in_places_the_rest_is_shown(open_page: Callable[..., Any]) -> None:
     page = open_page("?tab=inside&dataset=ptb&variant=af-scf&seed=abc&step=99&first=1&through=walls")
-    page.wait_for_function("() => document.querySelector('#inside .reachWords')?.textContent.includes('step 12,')")
+    until(page, "() => document.querySelector('#inside .reachWords')?.textContent.includes('step 12,')")
     said = page.locator("#inside .said").text_content()
     assert said.startswith("The seed is abc; give a whole number")
     assert said.endswith("The step is 99; this sequence has 12 steps, and this is its last.")
     page.wait_for_selector("#through .lnf-refusal")
     assert page.locator("#mixed .words").text_content() == "The way is 'walls'; choose one of: noise, vectors."
-    page.wait_for_function("() => document.querySelector('#mixed').getBoundingClientRect().bottom < innerHeight")
+    until(page, "() => document.querySelector('#mixed').getBoundingClientRect().bottom < innerHeight")
 
 
 @pytest.mark.browser
 def test_a_sequence_is_taken_apart_on_the_page(open_page: Callable[..., Any]) -> None:
     page = open_page("?tab=inside&dataset=ptb&variant=af-scf&seed=2&step=4")
     reach = "() => document.querySelector('#inside .reachWords')?.textContent"
-    page.wait_for_function(f"{reach}.includes('step 4,')")
+    until(page, f"{reach}.includes('step 4,')")
     assert "(mean over all characters)" in page.evaluate(reach)  # that of one may change by far more
     assert page.locator("#inside .layers code").count() == 3
     layers = page.locator("#inside .small:has(.back)").text_content()
@@ -120,24 +121,24 @@ def test_a_sequence_is_taken_apart_on_the_page(open_page: Callable[..., Any]) ->
     assert summed and round(float(summed[1]) + float(summed[2]), 2) == float(summed[3])
     assert re.search(r"at most (0|0\.\d+|\d\.\d . 10⁻\S+)\.$", page.locator("#inside .back").text_content())
     page.locator("#inside .step").press("ArrowRight")
-    page.wait_for_function(f"{reach}.includes('step 5,')")
+    until(page, f"{reach}.includes('step 5,')")
     assert "step=5" in page.url
     page.fill("#inside .typed input", "Ω")
     page.locator("#inside .typed button").click()
-    page.wait_for_function("() => document.querySelector('#inside .said').textContent.includes('character 1')")
+    until(page, "() => document.querySelector('#inside .said').textContent.includes('character 1')")
     assert page.locator("#inside .layers code").count() == 3  # nothing was lost
     said = page.locator("#inside .said")
     assert said.text_content().endswith("Still shown: AF/SCF · Penn Treebank, seed 2.")
     page.locator("#inside .step").press("ArrowRight")  # and can be moved along
-    page.wait_for_function(f"{reach}.includes('step 6,')")
+    until(page, f"{reach}.includes('step 6,')")
     assert "bad" not in said.get_attribute("class") and said.text_content() == ""
     page.fill("#inside .typed input", "abba")
     page.locator("#inside .typed button").click()
-    page.wait_for_function("() => location.search.includes('text=abba')")
+    until(page, "() => location.search.includes('text=abba')")
     assert page.locator("#inside .layers code").last.text_content() != ""
     page.fill("#inside .typed input", "a")
     page.locator("#inside .typed button").click()
-    page.wait_for_function("() => document.querySelector('#inside .details').textContent.includes('1 character,')")
+    until(page, "() => document.querySelector('#inside .details').textContent.includes('1 character,')")
 
 
 def test_of_the_ends_no_vector_is_asked_for_that_is_not_there(released: InsideViews) -> None:

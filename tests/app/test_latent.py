@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pages import until
 
 import app
 import lnf_core
@@ -189,7 +190,7 @@ def test_the_tour_shows_a_step_where_the_model_has_many_choices() -> None:
 @pytest.mark.browser
 def test_the_cloud_is_drawn_and_moves_with_the_step(open_page: Callable[..., Any]) -> None:
     page = open_page("?tab=latent&dataset=ptb&variant=af-scf&seed=2&step=4")
-    page.wait_for_function("() => document.querySelector('#cloud .said')?.textContent.includes('draws')")
+    until(page, "() => document.querySelector('#cloud .said')?.textContent.includes('draws')")
     assert page.locator("#cloud .stepWords").text_content() == "Step 4 of 12"
     assert "seed=2&step=4" in page.url
     assert "The ring is the vector this sequence itself has" in page.locator("#cloud .caption").text_content()
@@ -198,31 +199,31 @@ def test_the_cloud_is_drawn_and_moves_with_the_step(open_page: Callable[..., Any
     assert all(f"” {share}" in page.locator("#cloud .said").text_content() for share in shares)
     before, said = page.evaluate(picture), page.locator("#cloud .said").text_content()
     page.locator("#cloud .step").press("ArrowRight")
-    page.wait_for_function("(said) => document.querySelector('#cloud .said').textContent !== said", arg=said)
+    until(page, "(said) => document.querySelector('#cloud .said').textContent !== said", arg=said)
     assert "step=5" in page.url and page.evaluate(picture) != before
     moved = page.evaluate(picture)
     page.locator("#cloud .layer").press("Home")
     assert page.locator("#cloud .layerWords").text_content() == "plain noise"
     noise = page.evaluate(picture)
     assert noise != moved
-    page.wait_for_function("() => location.search.includes('step=5&layer=0')")
+    until(page, "() => location.search.includes('step=5&layer=0')")
     link = "?" + page.url.partition("?")[2]
     beside = open_page(link)  # the link restores the layer too
-    beside.wait_for_function("() => document.querySelector('#cloud .layerWords')?.textContent === 'plain noise'")
-    beside.wait_for_function(f"(noise) => ({picture})() === noise", arg=noise)
+    until(beside, "() => document.querySelector('#cloud .layerWords')?.textContent === 'plain noise'")
+    until(beside, f"(noise) => ({picture})() === noise", arg=noise)
     beside.locator("#cloud .layer").press("End")
-    beside.wait_for_function("() => !location.search.includes('layer')")
+    until(beside, "() => !location.search.includes('layer')")
     # What cannot be read is let go of: the sequence that is still shown can be moved along.
     beside.fill("#cloud .typed input", "Ω")
     beside.locator("#cloud .typed button").click()
     still = "Still shown: AF/SCF · Penn Treebank, seed 2."
-    beside.wait_for_function("(still) => document.querySelector('#cloud .said').textContent.endsWith(still)", arg=still)
+    until(beside, "(still) => document.querySelector('#cloud .said').textContent.endsWith(still)", arg=still)
     beside.locator("#cloud .step").press("ArrowRight")
-    beside.wait_for_function("() => document.querySelector('#cloud .said').textContent.includes('draws')")
+    until(beside, "() => document.querySelector('#cloud .said').textContent.includes('draws')")
     assert "step=6" in beside.url
     # A link to the Sample tab's model stays what it is; the baseline has nothing to show and says so.
     page.locator("#model-bar label", has_text="LSTM").click()
-    page.wait_for_function("() => document.querySelector('#cloud .said').textContent.includes('no latent space')")
+    until(page, "() => document.querySelector('#cloud .said').textContent.includes('no latent space')")
 
 
 @pytest.mark.browser
@@ -230,11 +231,11 @@ def test_each_tab_opens_by_click_and_has_its_address(open_page: Callable[..., An
     page = open_page()
     for name in ("race", "latent", "inside", "learn", "results"):
         page.locator(f"#tabs button[role=tab][data-tab-id={name}]").click()
-        page.wait_for_function(f"() => location.search.includes('tab={name}')")
+        until(page, f"() => location.search.includes('tab={name}')")
         page.wait_for_selector(f"#tab-{name}", state="visible")
         assert name != "race" or "dataset=jsb" in page.url  # the race that Race would start
     page.locator("#tabs button[role=tab][data-tab-id=sample]").click()
-    page.wait_for_function("() => !location.search.includes('tab=')")
+    until(page, "() => !location.search.includes('tab=')")
 
 
 @pytest.mark.browser
@@ -242,7 +243,7 @@ def test_on_the_narrowest_phone_sliders_can_be_drawn_and_the_tab_is_named_in_ful
     open_page: Callable[..., Any],
 ) -> None:
     page = open_page("?tab=latent&dataset=jsb&variant=af-scf&step=3", width=320, height=640)
-    page.wait_for_function("() => document.querySelector('#cloud .said')?.textContent.includes('draws')")
+    until(page, "() => document.querySelector('#cloud .said')?.textContent.includes('draws')")
     for name in ("step", "layer"):
         assert page.locator(f"#cloud .{name}").bounding_box()["width"] > 140
     page.set_viewport_size({"width": 1280, "height": 800})
@@ -261,18 +262,18 @@ def test_on_the_narrowest_phone_sliders_can_be_drawn_and_the_tab_is_named_in_ful
 def test_a_link_that_names_half_a_model_or_none_there_is_opens_no_empty_tab(open_page: Callable[..., Any]) -> None:
     said = "document.querySelector('#cloud .said')?.textContent"
     page = open_page("?tab=latent&dataset=ptb")
-    page.wait_for_function(f"() => {said}?.includes('draws of the hidden vector')")
+    until(page, f"() => {said}?.includes('draws of the hidden vector')")
     assert page.locator("#cloud .title").text_content() == "■ AF/SCF · Penn Treebank"
     page = open_page("?tab=latent&dataset=ptb&variant=nope")
-    page.wait_for_function(f"() => {said}?.includes('draws of the hidden vector')")
+    until(page, f"() => {said}?.includes('draws of the hidden vector')")
     words = page.locator("#cloud .said").text_content()
     assert words.startswith("There is no checkpoint 'ptb/nope'; of Penn Treebank there are ptb/")
     assert "jsb/" not in words
     page.locator("#cloud .step").press("ArrowRight")
-    page.wait_for_function(f"() => !{said}.includes('nope') && {said}.includes('draws of the hidden vector')")
+    until(page, f"() => !{said}.includes('nope') && {said}.includes('draws of the hidden vector')")
     # Of a link that is wrong in places the rest is followed, and every place is named.
     page = open_page("?tab=latent&dataset=ptb&variant=af-scf&seed=abc&step=9999&text=abba&layer=99&beside=7")
-    page.wait_for_function(f"() => {said}?.includes('draws of the hidden vector')")
+    until(page, f"() => {said}?.includes('draws of the hidden vector')")
     words = page.locator("#cloud .said").text_content()
     assert words.startswith("The seed is abc; give a whole number") and "The step is 9999; give a whole number" in words
     assert "The layer is 99; give a number from 0 to 2." in words and "The link says beside=7" in words

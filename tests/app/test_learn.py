@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 import torch
+from pages import until
 
 from lnf_core.transforms.nlsq import NLSq
 
@@ -27,7 +28,7 @@ STATE = """() => { const lesson = document.querySelector("[id^=lesson-]:not(.lnf
 
 def facts(page: Any, lesson: int) -> dict[str, str]:  # noqa: ANN401 - a Playwright page
     """What the lesson that is shown says of itself."""
-    page.wait_for_function(f"() => document.querySelector('#lesson-{lesson} .seen')?.textContent.length > 20")
+    until(page, f"() => document.querySelector('#lesson-{lesson} .seen')?.textContent.length > 20")
     found: dict[str, str] = page.evaluate(
         f"() => ({{ ...document.querySelector('#lesson-{lesson} .lesson').dataset }})"
     )
@@ -38,10 +39,10 @@ def test_one_bend_is_the_packages_nlsq(open_page: Callable[..., Any]) -> None:
     page = open_page("?tab=learn&lesson=1")
     assert facts(page, 1)["modes"] == "1", "the task is done before anybody has begun"
     page.locator("#lesson-1 input[name=gamma]").press("End")
-    page.wait_for_function("() => document.querySelector('#lesson-1 .lesson').dataset.modes === '2'")
+    until(page, "() => document.querySelector('#lesson-1 .lesson').dataset.modes === '2'")
     for preset, modes in (("nothing", "1"), ("two", "2"), ("skewed", "1")):
         page.click(f"#lesson-1 .choice[data-key={preset}]")
-        page.wait_for_function(f"() => document.querySelector('#lesson-1 .lesson').dataset.modes === '{modes}'")
+        until(page, f"() => document.querySelector('#lesson-1 .lesson').dataset.modes === '{modes}'")
         shown = facts(page, 1)
         assert shown["affineModes"] == "1" and float(shown["area"]) == pytest.approx(1.0, abs=0.01)
         raw = torch.tensor(json.loads(shown["raw"]), dtype=torch.float64)
@@ -51,9 +52,9 @@ def test_one_bend_is_the_packages_nlsq(open_page: Callable[..., Any]) -> None:
         assert float(shown["slope"]) == pytest.approx(float(torch.exp(-log_slope)), rel=1e-6)
     words = page.locator("#lesson-1 .seen").text_content()
     page.locator("#lesson-1 input[name=gamma]").press("End")
-    page.wait_for_function("(old) => document.querySelector('#lesson-1 .seen').textContent !== old", arg=words)
+    until(page, "(old) => document.querySelector('#lesson-1 .seen').textContent !== old", arg=words)
     # Written a moment later, and of the first press gamma was 10 before.
-    page.wait_for_function("() => ['gamma=10', '-0.4'].every((value) => location.search.includes(value))")
+    until(page, "() => ['gamma=10', '-0.4'].every((value) => location.search.includes(value))")
     again = open_page(page.evaluate("() => location.search"))
     assert json.loads(facts(again, 1)["raw"]) == json.loads(facts(page, 1)["raw"])
 
@@ -85,11 +86,9 @@ def test_a_stack_of_bends_has_many_modes_and_one_of_affine_maps_has_one(open_pag
     assert counts[0] == 1 and len(counts) == 6 and counts[-1] >= 3
     assert shown["affineModes"] == "1 1 1 1 1 1"
     page.click("#lesson-2 .fresh")
-    page.wait_for_function(
-        "(old) => document.querySelector('#lesson-2 svg path.filled').getAttribute('d') !== old", arg=""
-    )
+    until(page, "(old) => document.querySelector('#lesson-2 svg path.filled').getAttribute('d') !== old", arg="")
     page.locator("#lesson-2 input[name=layers]").press("Home")
-    page.wait_for_function("() => document.querySelector('#lesson-2 .lesson').dataset.modes.split(' ').length === 2")
+    until(page, "() => document.querySelector('#lesson-2 .lesson').dataset.modes.split(' ').length === 2")
     assert "the density after one layer. " in page.locator("#lesson-2 .seen").text_content()
     picture = page.locator("#lesson-2 svg.plot")
     assert picture.bounding_box()["height"] == float(picture.get_attribute("viewBox").split()[3])  # no bare margins
@@ -111,15 +110,15 @@ def test_what_waits_for_what(open_page: Callable[..., Any]) -> None:
     for step, (chosen, turns) in enumerate(((None, 5), ("iaf", 1), ("score", 5), ("af", 1)), start=2):
         if chosen:
             page.locator(f"#lesson-3 .choice[data-key={chosen}]").press("Enter")
-            page.wait_for_function("() => document.querySelector('#lesson-3 text.turn').textContent === '?'")
+            until(page, "() => document.querySelector('#lesson-3 text.turn').textContent === '?'")
             assert is_to_be_predicted()
         run.press("Enter")
-        page.wait_for_function("() => document.querySelector('#lesson-3 .lesson').dataset.turns")
+        until(page, "() => document.querySelector('#lesson-3 .lesson').dataset.turns")
         assert int(facts(page, 3)["turns"]) == turns
         assert numbers.all_text_contents() == ([str(at) for at in range(1, 6)] if turns > 1 else ["1"] * 5)
         page.locator("#lesson-3 input[name=step]").press("ArrowRight")  # the arrows of another step, the same answer
-        page.wait_for_function(
-            "(step) => document.querySelector('#lesson-3 .seen').textContent.includes(step)", arg=f"step {step}"
+        until(
+            page, "(step) => document.querySelector('#lesson-3 .seen').textContent.includes(step)", arg=f"step {step}"
         )
         assert int(facts(page, 3)["turns"]) == turns
 
@@ -132,7 +131,8 @@ def test_the_step_looked_at_is_one_of_the_sequence_and_arrows_tell_their_directi
     step.press("End")
     assert step.input_value() == "6"
     page.locator("#lesson-3 input[name=length]").press("ArrowLeft")
-    page.wait_for_function(
+    until(
+        page,
         "(words) => document.querySelector('#lesson-3 .seen').textContent.includes(words)",
         arg="The vector of step 5 waits for ε₅, z₁, z₂, z₃, z₄.",
     )
@@ -146,7 +146,7 @@ def test_lessons_are_reached_by_keyboard_and_fit_a_phone(open_page: Callable[...
     page.locator("#lessons button[aria-current]").press("ArrowRight")
     page.wait_for_selector("#lesson-2 .lesson", state="visible")
     assert page.locator("#lesson-1 .lesson").is_hidden()
-    page.wait_for_function("() => location.search.includes('lesson=2')")
+    until(page, "() => location.search.includes('lesson=2')")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     # A refusal may name an address, which has no place to break.
     said = page.evaluate_handle("document.querySelector('#lesson-2 .seen')")
@@ -175,7 +175,7 @@ def test_a_teachers_link_restores_the_lesson_and_stays_in_the_address(open_page:
     wanted = dict(parse_qsl(link[1:]))
     page = open_page(link)
     lesson = wanted["lesson"]
-    page.wait_for_function(f"() => document.querySelector('#lesson-{lesson} .seen')?.textContent")
+    until(page, f"() => document.querySelector('#lesson-{lesson} .seen')?.textContent")
     page.wait_for_timeout(500)  # the address is written a moment after the lesson has opened
     assert wanted.items() <= dict(parse_qsl(page.url.partition("?")[2])).items()
     found = page.evaluate(STATE)

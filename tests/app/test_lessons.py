@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from pages import until
 
 from lnf_core.transforms.nlsq import NLSq
 
@@ -20,7 +21,7 @@ Open = Callable[..., Page]
 def open_lesson(open_page: Open) -> Open:
     def opened(lesson: int, more: str = "", width: int = 1280, scheme: str = "light") -> Page:
         page = open_page(f"?tab=learn&lesson={lesson}{more}", width=width, scheme=scheme)
-        page.wait_for_function(f"() => document.querySelector('#lesson-{lesson} .seen')?.textContent.length > 20")
+        until(page, f"() => document.querySelector('#lesson-{lesson} .seen')?.textContent.length > 20")
         return page
 
     return opened
@@ -38,7 +39,8 @@ def words(page: Page, lesson: int) -> str:
 
 
 def until_fitted(page: Page) -> dict[str, str]:
-    page.wait_for_function(
+    until(
+        page,
         """() => { const it = document.querySelector("#lesson-5 .lesson").dataset;
         return it.running === "false" && it.step === "2000"; }""",
         timeout=120_000,
@@ -65,8 +67,8 @@ def test_a_symbol_sees_every_vector_and_a_vector_those_before_it(open_lesson: Op
         assert page.evaluate("() => document.activeElement.dataset.name") == name
     facts(page, 4)
     assert "comes first" in page.locator("#lesson-4 svg[role=img]").get_attribute("aria-label")
-    page.wait_for_function("() => location.search.includes('press=z1')")
-    page.wait_for_function("() => document.querySelector('#lesson-4 .heard').textContent.includes('comes first')")
+    until(page, "() => location.search.includes('press=z1')")
+    until(page, "() => document.querySelector('#lesson-4 .heard').textContent.includes('comes first')")
 
 
 def test_a_stack_learns_what_is_drawn(open_lesson: Open) -> None:
@@ -104,16 +106,16 @@ def test_fitting_stops_and_goes_on(open_lesson: Open) -> None:
     page = open_lesson(5)
     run = page.locator("#lesson-5 .run")
     run.press("Enter")
-    page.wait_for_function("() => +document.querySelector('#lesson-5 .lesson').dataset.step > 20")
+    until(page, "() => +document.querySelector('#lesson-5 .lesson').dataset.step > 20")
     run.press("Enter")
     stopped = facts(page, 5)["step"]
     page.wait_for_timeout(200)
     assert facts(page, 5)["step"] == stopped and run.inner_text() == "Go on"
     run.press("Enter")
-    page.wait_for_function(f"() => +document.querySelector('#lesson-5 .lesson').dataset.step > {stopped}")
+    until(page, f"() => +document.querySelector('#lesson-5 .lesson').dataset.step > {stopped}")
     assert run.inner_text() == "Stop"
     page.locator("#lesson-5 input[name=layers]").press("End")
-    page.wait_for_function("() => location.search.includes('layers=5')")
+    until(page, "() => location.search.includes('layers=5')")
     page.locator("#lessons button[aria-current]").press("Home")  # out of sight nothing is computed
     page.wait_for_timeout(100)
     hidden = facts(page, 5)["step"]
@@ -130,11 +132,11 @@ def test_a_density_can_be_drawn_by_hand(open_lesson: Open) -> None:
     for share, height in ((0.3, 0.2), (0.5, 0.9), (0.7, 0.3), (0.98, 0.9)):
         page.mouse.move(box["x"] + share * box["width"], box["y"] + height * box["height"], steps=5)
     page.mouse.up()
-    page.wait_for_function("() => +document.querySelector('#lesson-5 .lesson').dataset.step > 50")
+    until(page, "() => +document.querySelector('#lesson-5 .lesson').dataset.step > 50")
     assert page.locator("#lesson-5 svg.plot path.filled").get_attribute("d") != before
     assert page.locator("#lesson-5 .choice[aria-pressed=true]").count() == 0
     page.locator("#lesson-5 .run").click()
-    page.wait_for_function("() => location.search.includes('drawn=')")
+    until(page, "() => location.search.includes('drawn=')")
     drawn = page.locator("#lesson-5 svg.plot path.filled").get_attribute("d")
     again = open_lesson(5, page.url[page.url.index("lesson=5") + len("lesson=5") :])
     assert again.locator("#lesson-5 svg.plot path.filled").get_attribute("d") == drawn
@@ -143,7 +145,7 @@ def test_a_density_can_be_drawn_by_hand(open_lesson: Open) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 11, box["y"] + box["height"] - 9, steps=5)
     page.mouse.up()
-    page.wait_for_function("() => document.querySelector('#lesson-5 .choice[aria-pressed=true]')")
+    until(page, "() => document.querySelector('#lesson-5 .choice[aria-pressed=true]')")
     assert float(facts(page, 5)["area"]) == pytest.approx(1, abs=0.01)
 
 
@@ -157,8 +159,9 @@ def test_they_fit_the_screen_and_answer(open_lesson: Open, width: int, scheme: s
         assert not answer.is_visible()
         page.locator(f"#lesson-{number} summary").press("Enter")
         assert answer.is_visible()
-        page.wait_for_function(
-            f"() => document.querySelector('#lesson-{number} svg[role=img]').getAttribute('aria-label').length > 40"
+        until(
+            page,
+            f"() => document.querySelector('#lesson-{number} svg[role=img]').getAttribute('aria-label').length > 40",
         )
         page.locator("#lessons button[aria-current]").press("ArrowRight")
 

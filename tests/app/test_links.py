@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pages import Open, press_sample, ready, unfold
+from pages import Open, press_sample, ready, unfold, until
 
 pytestmark = pytest.mark.browser
 
 
 def test_a_tab_there_is_not_is_said(open_page: Open) -> None:
     page = open_page("?tab=nowhere")
-    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes(\"no tab 'nowhere'\")")
+    until(page, "() => document.querySelector('#status .words').textContent.includes(\"no tab 'nowhere'\")")
     ready(page)
 
 
@@ -27,7 +27,7 @@ def test_what_a_link_cannot_have_is_said_and_the_rest_waits_for_sample(open_page
     assert page.locator("#status .words").text_content() == said
     ready(page)
     page.click("#sample-button")
-    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('seed 3.')")
+    until(page, "() => document.querySelector('#status .words').textContent.includes('seed 3.')")
     assert "temperature=1&" in page.url and "length=9" in page.url and "variant=lstm" in page.url
 
 
@@ -36,18 +36,20 @@ def test_back_goes_back_a_tab_and_forward_forward(open_page: Open) -> None:
     tab = "() => new URLSearchParams(location.search).get('tab') || 'sample'"
     for name in ("learn", "results"):
         page.locator(f"#tabs button[data-tab-id={name}]").click()
-        page.wait_for_function(f"(name) => ({tab})() === name", arg=name)
+        until(page, f"(name) => ({tab})() === name", arg=name)
     for go, name in ((page.go_back, "learn"), (page.go_back, "sample"), (page.go_forward, "learn")):
         go()
-        page.wait_for_function(
-            "(name) => document.querySelector('#tabs button[aria-selected=true]')?.dataset.tabId === name", arg=name
+        until(
+            page,
+            "(name) => document.querySelector('#tabs button[aria-selected=true]')?.dataset.tabId === name",
+            arg=name,
         )
         assert page.evaluate(tab) == name
 
 
 def test_a_link_restores_and_samples(open_page: Open) -> None:
     page = open_page("?dataset=ptb&variant=lstm&seed=7&length=9&temperature=0.6&count=2")
-    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('seed 7')")
+    until(page, "() => document.querySelector('#status .words').textContent.includes('seed 7')")
     assert page.locator("#lines .lines li").count() == 2
     unfold(page)
     assert page.locator("#length input").input_value() == "9"
@@ -71,24 +73,24 @@ def test_nothing_is_drawn_before_a_link_is_read(open_page: Open) -> None:
     for route in late:
         route.continue_()
     page.unroute("**/queue/join*")
-    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('seed 3.')")
+    until(page, "() => document.querySelector('#status .words').textContent.includes('seed 3.')")
     assert "Penn Treebank" in page.locator("#status .words").text_content()
     assert page.locator(".lnf-reading").count() == 0
     page.locator("#model-bar label", has_text="JSB").click()
     page.wait_for_selector("#roll canvas.notes", state="visible")
     page.click("#sample-button")  # it can be pressed again
-    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('JSB')")
+    until(page, "() => document.querySelector('#status .words').textContent.includes('JSB')")
     page.close()
 
 
 def test_a_link_without_a_seed_leaves_it_open(open_page: Open) -> None:
     page = open_page("?dataset=ptb&variant=lstm&length=9&count=1")
-    page.wait_for_function("() => location.search.includes('seed=')")  # it sampled
+    until(page, "() => location.search.includes('seed=')")  # it sampled
     unfold(page)
     assert page.locator("#seed input").input_value() == ""
     first = page.url
     page.click("#sample-button")
-    page.wait_for_function("(old) => location.href !== old", arg=first)
+    until(page, "(old) => location.href !== old", arg=first)
 
 
 def test_the_seed_can_be_kept(open_page: Open) -> None:
@@ -96,5 +98,5 @@ def test_the_seed_can_be_kept(open_page: Open) -> None:
     press_sample(page)
     page.click("#status .reuse")
     unfold(page)
-    page.wait_for_function("() => document.querySelector('#seed input').value !== ''")
+    until(page, "() => document.querySelector('#seed input').value !== ''")
     assert f"seed={page.locator('#seed input').input_value()}&" in page.url

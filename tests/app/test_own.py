@@ -12,6 +12,7 @@ import pytest
 import torch
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from pages import until
 
 import lnf_core
 from app.cache import uploaded
@@ -198,7 +199,7 @@ def test_own_music_is_looked_into(open_page: Callable[..., Any], midi: Path, tmp
     page = open_page(f"?tab={'latent' if tab == 'cloud' else tab}&dataset=jsb&variant=af-scf")
     page.wait_for_selector(f"#{tab} .bring", state="visible")
     page.locator(f"#{tab} .bring input").set_input_files(str(midi))
-    page.wait_for_function(f"() => document.querySelector('#{tab} .details').textContent.includes('your music')")
+    until(page, f"() => document.querySelector('#{tab} .details').textContent.includes('your music')")
     assert "midi" not in page.url
     for name in ("noise.mid", "noise.txt"):
         bad = tmp_path / name
@@ -213,8 +214,8 @@ def test_own_music_is_looked_into(open_page: Callable[..., Any], midi: Path, tmp
         refused.wait_for(state="detached")
     page.locator(f"#{tab} .another").click()
     page.locator(f"#{tab} .bring input").set_input_files(str(bad))  # while the other sequence is on its way
-    page.wait_for_function(f"() => document.querySelector('#{tab} .details').textContent.includes('seed')")
-    page.wait_for_function(f"() => !document.querySelector('#{tab} [aria-busy]')")
+    until(page, f"() => document.querySelector('#{tab} .details').textContent.includes('seed')")
+    until(page, f"() => !document.querySelector('#{tab} [aria-busy]')")
     assert refused.text_content().startswith("This is not a MIDI file")
 
 
@@ -242,20 +243,20 @@ def test_the_page_goes_on_from_a_file_and_from_text(open_page: Callable[..., Any
     assert page.locator("#begin").is_hidden()  # music goes on from no text
     page.locator("#length input, #length textarea").fill("12")
     page.locator("#sample-button").click()
-    page.wait_for_function("() => document.querySelector('#status').textContent.includes('go on from yours')")
+    until(page, "() => document.querySelector('#status').textContent.includes('go on from yours')")
     bad = midi.with_name("silent.mid")
     pretty_midi.PrettyMIDI().write(str(bad))
     for path in (bad, midi):  # what was said of one file is not said of the next
         page.locator("#midi button[aria-label=Clear]").click()
         page.locator("#midi .lnf-refusal").wait_for(state="detached")
-        page.wait_for_function("() => document.querySelector('#status').textContent.includes('go on from yours')")
+        until(page, "() => document.querySelector('#status').textContent.includes('go on from yours')")
         page.locator("#midi input[type=file]").set_input_files(str(path))
         page.wait_for_selector(f"#midi >> text={path.stem}")
         page.locator("#sample-button").click()
         if path == bad:
             page.wait_for_selector("#midi .lnf-refusal >> text=no notes")
     # What is under way takes no second press.
-    page.wait_for_function("() => document.querySelector('#status').textContent.includes('go on from yours')")
+    until(page, "() => document.querySelector('#status').textContent.includes('go on from yours')")
     page.locator("#model-bar label", has_text="Penn Treebank").click()
     page.wait_for_selector("#begin", state="visible")
     assert page.locator("#midi").is_hidden() and "seed, go on" in page.locator("#more").inner_text()

@@ -10,7 +10,7 @@ from typing import Any
 import pretty_midi
 import pytest
 import torch
-from pages import AUDIO, COLOURS, NOTES, Open, Page, press_sample, ready, unfold
+from pages import AUDIO, COLOURS, NOTES, Open, Page, press_sample, ready, unfold, until
 
 from app.limits import LIMITS
 from lnf_core.music import INSTRUMENTS, Performance
@@ -48,27 +48,27 @@ def test_music_is_drawn_heard_and_sought_before_the_first_sample(open_page: Open
     assert (marker.text_content(), marker.evaluate(colour)) == (seen.text_content(), seen.evaluate(colour))
     assert marker.get_attribute("aria-hidden") == "true"
     page.click("#roll .play")
-    page.wait_for_function("() => document.querySelector('#roll audio').currentTime > 0.2")
+    until(page, "() => document.querySelector('#roll audio').currentTime > 0.2")
     assert page.locator("#roll .play").text_content() == "Pause"
     assert float(page.get_attribute(NOTES, "aria-valuenow")) > 0
     # By keyboard.
     page.focus(NOTES)
     for paused in ("true", "false", "true"):
         page.keyboard.press(" ")
-        page.wait_for_function(f"() => document.querySelector('#roll audio').paused === {paused}")
+        until(page, f"() => document.querySelector('#roll audio').paused === {paused}")
     page.keyboard.press("Home")
-    page.wait_for_function("() => document.querySelector('#roll audio').currentTime === 0")
+    until(page, "() => document.querySelector('#roll audio').currentTime === 0")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("() => document.querySelector('#roll audio').currentTime > 0.5")
-    page.wait_for_function("() => +document.querySelector('#roll canvas.notes').ariaValueNow > 0.5")
+    until(page, "() => document.querySelector('#roll audio').currentTime > 0.5")
+    until(page, "() => +document.querySelector('#roll canvas.notes').ariaValueNow > 0.5")
     # Back to the beginning, from where a click seeks; hovering names the note.
     page.keyboard.press("Home")
-    page.wait_for_function("() => document.querySelector('#roll audio').currentTime === 0")
+    until(page, "() => document.querySelector('#roll audio').currentTime === 0")
     box = page.locator(NOTES).bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     assert page.locator("#roll .tip").text_content()[0] in "CDEFGAB"
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.wait_for_function("() => document.querySelector('#roll audio').currentTime > 0.5")
+    until(page, "() => document.querySelector('#roll audio').currentTime > 0.5")
 
 
 def test_sample_brings_a_new_roll_and_new_sound(open_page: Open) -> None:
@@ -103,18 +103,18 @@ def test_text_shows_tinted_lines(open_page: Open) -> None:
     page = open_page()
     ready(page)
     page.click("#roll .play")
-    page.wait_for_function("() => !document.querySelector('#roll audio').paused")
+    until(page, "() => !document.querySelector('#roll audio').paused")
     page.locator("#model-bar label", has_text="Penn Treebank").click()
-    page.wait_for_function("() => document.querySelector('#roll audio').paused")  # its player is hidden
+    until(page, "() => document.querySelector('#roll audio').paused")  # its player is hidden
     page.wait_for_selector("#lines .lines .line")
     assert page.locator("#roll").is_hidden()
     # It is ready-made as well, and its address, as the roll's, leads to it.
-    page.wait_for_function("() => location.search.includes('dataset=ptb') && location.search.includes('seed=')")
+    until(page, "() => location.search.includes('dataset=ptb') && location.search.includes('seed=')")
     before = page.locator("#lines .lines").inner_text()
     page.locator("#lines .line span").first.hover()
     assert page.locator("#lines .readout").text_content()
     press_sample(page)
-    page.wait_for_function("(b) => document.querySelector('#lines .lines').innerText !== b", arg=before)
+    until(page, "(b) => document.querySelector('#lines .lines').innerText !== b", arg=before)
     assert page.locator("#lines .readout").text_content() == ""  # of a line that has gone
     line = page.locator("#lines .lines li").first
     heard = line.locator(".lnf-hear").text_content()
@@ -141,7 +141,7 @@ def test_bad_settings_are_one_sentence_and_lose_nothing(open_page: Open) -> None
     assert page.get_attribute(AUDIO, "src") == sound and page.evaluate(COLOURS, NOTES) > 5
     page.locator("#length input").fill("5")
     page.keyboard.press("Enter")  # Enter in a field samples
-    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('seed')")
+    until(page, "() => document.querySelector('#status .words').textContent.includes('seed')")
     assert page.locator(".lnf-refusal").count() == 0
     assert "length=5" in page.url
     page.locator("#count input.typed").fill("")  # refused, and not replaced
@@ -164,11 +164,9 @@ def test_the_same_refusal_is_said_again(open_page: Open) -> None:
     page.wait_for_selector("#length .lnf-refusal")
     for name in ("Penn Treebank", "JSB"):
         page.locator("#model-bar label", has_text=name).click()
-        page.wait_for_function(
-            "(name) => document.querySelector('#status .words').textContent.includes(name)", arg=f"· {name}"
-        )
+        until(page, "(name) => document.querySelector('#status .words').textContent.includes(name)", arg=f"· {name}")
     page.click("#sample-button")
-    page.wait_for_function("() => document.querySelector('#status .words').textContent.startsWith('The length is -3')")
+    until(page, "() => document.querySelector('#status .words').textContent.startsWith('The length is -3')")
 
 
 def test_a_late_refusal_takes_the_focus_from_nobody_who_types(open_page: Open) -> None:
@@ -186,7 +184,7 @@ def test_a_late_refusal_takes_the_focus_from_nobody_who_types(open_page: Open) -
     page.keyboard.type("34")
     assert page.locator("#seed input").input_value() == "1234"
     page.click("#sample-button")  # whoever only pressed is brought to the field
-    page.wait_for_function("() => document.activeElement.closest('#length')")
+    until(page, "() => document.activeElement.closest('#length')")
 
 
 def test_what_is_said_and_linked_is_what_is_shown(open_page: Open) -> None:
@@ -194,9 +192,9 @@ def test_what_is_said_and_linked_is_what_is_shown(open_page: Open) -> None:
     page = open_page()
     words = "(said) => document.querySelector('#status .words').textContent.includes(said)"
     page.locator("#model-bar label", has_text="AF/AF").click()  # another model than the one shown is a press away
-    page.wait_for_function(words, arg="Press Sample to hear JSB Chorales, ")
+    until(page, words, arg="Press Sample to hear JSB Chorales, ")
     page.locator("#model-bar label", has_text="AF/SCF").first.click()
-    page.wait_for_function(words, arg="Press Sample for a new one")
+    until(page, words, arg="Press Sample for a new one")
     press_sample(page)
     said, address = page.locator("#status .words").text_content(), page.url
     title = page.locator("#roll .title").text_content()
@@ -206,12 +204,12 @@ def test_what_is_said_and_linked_is_what_is_shown(open_page: Open) -> None:
     assert (page.url, page.locator("#roll .title").text_content()) == (address, title)
     page.locator("#model-bar label", has_text="Penn Treebank").click()
     page.wait_for_selector("#lines .lines .line")
-    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('ready-made')")
-    page.wait_for_function("() => location.search.includes('dataset=ptb')")
+    until(page, "() => document.querySelector('#status .words').textContent.includes('ready-made')")
+    until(page, "() => location.search.includes('dataset=ptb')")
     assert page.locator("#status .copy").is_hidden()
     page.locator("#model-bar label", has_text="JSB").click()
     page.wait_for_selector("#roll canvas.notes", state="visible")
-    page.wait_for_function("(said) => document.querySelector('#status .words').textContent.startsWith(said)", arg=said)
+    until(page, "(said) => document.querySelector('#status .words').textContent.startsWith(said)", arg=said)
     assert page.url == address
 
 
@@ -226,7 +224,7 @@ def test_a_result_on_its_way_is_shown_with_its_own_words(open_page: Open) -> Non
             page.wait_for_timeout(40)
             page.locator("#model-bar label", has_text=name).click()
         page.wait_for_timeout(700)
-        page.wait_for_function(CONSISTENT)
+        until(page, CONSISTENT)
 
 
 def test_the_settings_of_music_are_whole_after_a_text_model(open_page: Open) -> None:
@@ -246,7 +244,7 @@ def test_the_settings_of_music_are_whole_after_a_text_model(open_page: Open) -> 
 def test_on_a_phone_the_result_comes_into_view(open_page: Open) -> None:
     page = open_page(width=390, height=600)
     press_sample(page)
-    page.wait_for_function("() => document.querySelector('#roll').getBoundingClientRect().top < 200")
+    until(page, "() => document.querySelector('#roll').getBoundingClientRect().top < 200")
 
 
 def test_the_instrument_is_chosen_by_keyboard_and_left_with_tab(open_page: Open) -> None:
@@ -274,7 +272,7 @@ def test_the_piece_that_is_shown_is_played_anew_on_another_instrument_and_at_ano
     open_page: Open, tmp_path: Path
 ) -> None:
     page = open_page("?dataset=jsb&variant=af-scf&seed=7&length=12&count=2&draw=1")
-    page.wait_for_function("() => document.querySelector('#status .words').textContent.includes('seed 7')")
+    until(page, "() => document.querySelector('#status .words').textContent.includes('seed 7')")
     page.locator("#roll .tabs button").nth(1).click()
     ready(page)
     before = Performance("jsb").read(fetch(page, "#roll .midi"))
@@ -282,7 +280,7 @@ def test_the_piece_that_is_shown_is_played_anew_on_another_instrument_and_at_ano
     unfold(page)
     page.locator("#instrument select").select_option("Church organ")
     page.locator("#tempo .typed").fill("60")
-    page.wait_for_function("(old) => document.querySelector('#roll audio').duration > 1.2 * old", arg=length)
+    until(page, "(old) => document.querySelector('#roll audio').duration > 1.2 * old", arg=length)
     file = fetch(page, "#roll .midi")
     assert torch.equal(Performance("jsb").read(file).roll, before.roll)
     (tmp_path / "heard.mid").write_bytes(file)
@@ -294,11 +292,11 @@ def test_the_piece_that_is_shown_is_played_anew_on_another_instrument_and_at_ano
     page.wait_for_selector("#tempo .lnf-refusal")
     assert page.locator("#tempo .lnf-refusal").inner_text().startswith("The tempo is 9000")
     page.locator("#tempo .typed").fill("60")  # as it is heard: nothing to be played anew, and nothing wrong
-    page.wait_for_function("() => document.querySelectorAll('.lnf-refusal').length === 0")
+    until(page, "() => document.querySelectorAll('.lnf-refusal').length === 0")
     page.locator("#tempo .typed").fill("150")
     page.locator("#seed input, #seed textarea").fill("8")  # what is said of seed 7 may be the same words again
     press_sample(page)  # before it was asked for: the new pieces are played as the fields say
-    page.wait_for_function("() => location.search.includes('tempo=150&instrument=Church')")
+    until(page, "() => location.search.includes('tempo=150&instrument=Church')")
 
 
 def test_broken_models_are_greyed_out_with_their_reason(open_page: Open) -> None:

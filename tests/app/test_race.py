@@ -14,6 +14,7 @@ from typing import Any
 import gradio as gr
 import pytest
 import torch
+from pages import until
 from tiny_models import MAX_LENGTH, tiny_model
 
 import lnf_core
@@ -170,8 +171,8 @@ def test_a_race_is_run_on_the_page(open_page: Callable[..., Any]) -> None:
     page.wait_for_selector("#race .chart", state="visible")
     # Another data set is chosen meanwhile: Race does nothing yet, and the card says what to do.
     page.locator("#model-bar label", has_text="Penn Treebank").click()
-    page.wait_for_function("() => document.querySelector('#race .now').textContent.includes('press Stop, then Race')")
-    page.wait_for_function("() => document.querySelector('#race .said').textContent.includes('times as long')")
+    until(page, "() => document.querySelector('#race .now').textContent.includes('press Stop, then Race')")
+    until(page, "() => document.querySelector('#race .said').textContent.includes('times as long')")
     assert page.locator("#race tbody tr").count() >= 3
     assert "tab=race" in page.url and "plain=1" in page.url
     with page.expect_download() as download:

@@ -11,6 +11,7 @@ import pytest
 from answers import run
 from gradio import Blocks
 from gradio.ranged_response import OpenRange, RangedFileResponse
+from pages import Open, ready, until
 
 from app.build import build_app
 from app.sent import Script, in_large_parts
@@ -43,6 +44,22 @@ def test_scripts_of_widgets_are_a_file_to_keep(server: str) -> None:
 def _scripts(server: str) -> list[str]:
     parts = httpx.get(f"{server}/config").json()["components"]
     return [part["props"].get("js_on_load") or "" for part in parts if part["type"] == "html"]
+
+
+@pytest.mark.browser
+def test_a_page_in_sight_asks_for_no_frames(open_page: Open) -> None:
+    page = open_page()
+    ready(page)
+    until(page, "() => String(window.requestAnimationFrame).includes('[native code]')")  # it has been needed
+    page.evaluate(
+        """() => {
+          const request = window.requestAnimationFrame;
+          window.asked = 1;
+          window.requestAnimationFrame = (callback) => { window.asked += 1; return request.call(window, callback); };
+        }"""
+    )
+    # What the sign moves in swings to its end; then no frame is asked for.
+    page.wait_for_function("() => { const { asked } = window; window.asked = 0; return asked === 0; }", polling=300)
 
 
 def test_another_script_has_another_address() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pages import until
 
 pytestmark = pytest.mark.browser
 SAID = "() => document.querySelector('#roll .sound').textContent"
@@ -34,10 +35,13 @@ def test_on_a_phone_the_tour_reaches_the_tabs_that_are_folded_away(open_page: Ca
     for _ in range(2):
         page.locator("#tour .next").click()
     page.locator("#cloud canvas.points").first.wait_for(state="visible", timeout=60_000)
-    page.wait_for_function("() => new URLSearchParams(location.search).get('tab') === 'latent'")
-    page.wait_for_function("""() => {
+    until(page, "() => new URLSearchParams(location.search).get('tab') === 'latent'")
+    until(
+        page,
+        """() => {
       const of = (at) => document.querySelector(at).getBoundingClientRect(), cloud = of("#cloud canvas.points");
-      return cloud.top > -2 && cloud.bottom < of("#tour .card").top; }""")
+      return cloud.top > -2 && cloud.bottom < of("#tour .card").top; }""",
+    )
     assert page.locator("#tour .words").text_content().endswith("Press Bend to see them grow out of plain noise.")
     page.go_back()
     page.locator("#sample-button").wait_for(state="visible")
@@ -52,7 +56,7 @@ def draw(page: Any, variant: str) -> None:  # noqa: ANN401 - a Playwright page
     page.locator("#model-bar label", has_text=variant).click()
     page.locator("#sample-button").click()
     page.wait_for_selector("#roll .watch", state="visible")
-    page.wait_for_function("() => document.querySelector('#roll .sound').textContent.startsWith('sound made in')")
+    until(page, "() => document.querySelector('#roll .sound').textContent.startsWith('sound made in')")
     # That may still be said of the piece before: the picture is the new one's after two frames.
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
@@ -63,21 +67,21 @@ def test_a_roll_fills_step_by_step_or_appears_at_once(open_page: Callable[..., A
     draw(page, "Step by step")
     whole = page.evaluate(FILLED)
     page.locator("#roll .watch").click()
-    page.wait_for_function(f"{SAID}.includes('is made from those before it')")
+    until(page, f"{SAID}.includes('is made from those before it')")
     fills = []
     while page.evaluate(SAID).startswith("step "):
         fills.append(page.evaluate(FILLED))
         page.wait_for_timeout(40)
     assert fills == sorted(fills) and fills[0] < whole
-    page.wait_for_function(f"{SAID}.startsWith('one step after another')")
+    until(page, f"{SAID}.startsWith('one step after another')")
     assert page.evaluate(FILLED) == pytest.approx(whole, abs=0.01)
     draw(page, "All at once")
     whole = page.evaluate(FILLED)
     page.locator("#roll .watch").click()
-    page.wait_for_function(f"{SAID}.includes('computed at once')")
+    until(page, f"{SAID}.includes('computed at once')")
     if "computed at once" in page.evaluate(SAID):
         assert page.evaluate(FILLED) in (0, whole)
-    page.wait_for_function(f"{SAID}.startsWith('all at once')")
+    until(page, f"{SAID}.startsWith('all at once')")
     assert page.evaluate(FILLED) == pytest.approx(whole, abs=0.01)
 
 
@@ -86,15 +90,15 @@ def test_the_tour_walks_through_the_page_and_can_be_left(open_page: Callable[...
     start, head = page.locator("#tour .start"), page.locator("#tour .head")
     start.press("Enter")
     for expected in ("Music nobody wrote", "One step after another"):
-        page.wait_for_function("(words) => document.querySelector('#tour .head').textContent === words", arg=expected)
+        until(page, "(words) => document.querySelector('#tour .head').textContent === words", arg=expected)
         assert page.evaluate("() => document.activeElement.textContent") == "Next"
         page.keyboard.press("Enter")
-    page.wait_for_function("() => document.querySelector('#status').textContent.includes('all steps at once')")
+    until(page, "() => document.querySelector('#status').textContent.includes('all steps at once')")
     assert head.inner_text() == "All at once" and "IAF/SCF" in page.locator("#roll .title").inner_text()
     page.keyboard.press("Enter")
-    page.wait_for_function("() => document.querySelector('#cloud .title')?.textContent.includes('Penn Treebank')")
-    page.wait_for_function("() => document.querySelector('#cloud .said')?.textContent.includes('draws')")
-    page.wait_for_function("() => { const at = document.querySelector('#cloud .layer'); return +at.value < +at.max; }")
+    until(page, "() => document.querySelector('#cloud .title')?.textContent.includes('Penn Treebank')")
+    until(page, "() => document.querySelector('#cloud .said')?.textContent.includes('draws')")
+    until(page, "() => { const at = document.querySelector('#cloud .layer'); return +at.value < +at.max; }")
     page.keyboard.press("Escape")
     assert page.locator("#tour .card").is_hidden()
     assert page.evaluate("() => document.activeElement.className").endswith("start")

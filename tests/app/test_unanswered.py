@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pages import until
 
 from app.services.annealing import Annealing
 from app.services.guess import CHOICES, ROUNDS, Guess
@@ -128,8 +129,10 @@ class Held:
 
 
 def says(page: Any, selector: str, words: str) -> None:  # noqa: ANN401
-    page.wait_for_function(
-        "([selector, words]) => document.querySelector(selector)?.textContent.includes(words)", arg=[selector, words]
+    until(
+        page,
+        "([selector, words]) => document.querySelector(selector)?.textContent.includes(words)",
+        arg=[selector, words],
     )
 
 
@@ -175,11 +178,11 @@ def test_sound_that_comes_late_plays_to_nobody_who_has_left(fresh: Any, network:
     page.locator("#tabs button[data-tab-id=race]").click()
     page.locator("#race-button").wait_for()
     network.open()
-    page.wait_for_function("() => document.querySelector('#roll audio').readyState >= 1")
+    until(page, "() => document.querySelector('#roll audio').readyState >= 1")
     assert page.evaluate("() => document.querySelector('#roll audio').paused")
     page.locator("#tabs button[data-tab-id=sample]").click()
     page.click("#roll .play")
-    page.wait_for_function("() => !document.querySelector('#roll audio').paused")
+    until(page, "() => !document.querySelector('#roll audio').paused")
 
 
 @pytest.mark.browser
@@ -264,7 +267,7 @@ def test_no_late_answer_takes_the_address_of_what_was_used_last(fresh: Any, netw
     page.fill("#second input, #second textarea", "5")
     page.press("#second input, #second textarea", "Enter")
     says(page, "#mixed .words", "to seed 5")
-    page.wait_for_function("() => location.search.includes('second=5')")
+    until(page, "() => location.search.includes('second=5')")
     network.open()
     says(page, "#inside .reachWords", "step 1,")
     assert "second=5" in page.url
@@ -276,7 +279,7 @@ def test_no_late_answer_takes_the_address_of_what_was_used_last(fresh: Any, netw
     page.press("#second input, #second textarea", "Enter")
     page.wait_for_selector("#mixed .pending")
     page.locator("#inside .step").press("ArrowRight")
-    page.wait_for_function("() => location.search.includes('step=2')")
+    until(page, "() => location.search.includes('step=2')")
     late.let_go(mix)
     says(page, "#mixed .words", "to seed 6")
     page.wait_for_selector("#mixed .pending", state="detached")
