@@ -33,7 +33,7 @@ test: $(VENV)/.browser-looked-for
 	@$(MAKE) --no-print-directory --jobs=2 lint run-tests
 
 run-tests:
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 test-cuda: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest -q -m cuda

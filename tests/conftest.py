@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,13 @@ def pytest_configure() -> None:
     os.environ["LNF_ENGINE"] = "eager"
     # Clients read all authorities of the world anew for each request; nothing here is served under a certificate.
     os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Two processes share the files (Makefile): the long ones first, and no process waits for the other at the end.
+    count = Counter(item.path for item in items)
+    long = {item.path for item in items if item.get_closest_marker("browser") or item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in long, -count[item.path]))
 
 
 def pytest_collection_finish() -> None:

@@ -13,6 +13,7 @@ from lnf_core.music import Performance
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("document", ["library.md", "data.md", "music.md", "performance.md"])
 def test_the_examples_run(document: str, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,7 @@ def test_the_page_is_published_with_all_it_needs(whole: Hub) -> None:
     assert len(weights) >= 8 and len(whole.large) == len(weights)  # the weights went as large files
 
 
+@pytest.mark.slow
 def test_what_was_published_serves_the_page(page: str, tmp_path: Path) -> None:
     client = Client(page, verbose=False, download_files=str(tmp_path / "downloads"))
     assert "ptb/af-scf" in {model["name"] for model in client.predict(api_name="/models")}

@@ -21,6 +21,7 @@ BUNDLED = Path(__file__).resolve().parents[2] / "checkpoints"
 NAMES = [entry.name for entry in list_checkpoints() if entry.path.is_relative_to(BUNDLED)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("compiled_engine")
 @pytest.mark.skipif(not NAMES, reason="checkpoints/ holds no trained checkpoint yet")
 def test_every_bundled_checkpoint_samples_and_every_flow_is_looked_into_in_time(

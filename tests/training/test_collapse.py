@@ -19,6 +19,7 @@ def test_the_entropy_is_that_of_the_source() -> None:
     assert Walk(symbols=3, length=3, follows=1.0).entropy == pytest.approx(math.log(3) / 3)  # only where it begins
 
 
+@pytest.mark.slow
 def test_annealing_keeps_what_full_price_loses() -> None:
     ends = {}
     for annealed in (True, False):
