@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import json
+import re
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,86 +18,32 @@ from app.services.sampling import Sampling
 from app.services.sound import Sound
 from app.tabs.learn import LearnTab
 
-JOIN, SERVER = "*/queue/join*", "*/component_server*"
-
-
-class Asked:
-    """A request on its way to the server."""
-
-    def __init__(self, session: Any, event: dict[str, Any]) -> None:  # noqa: ANN401 - of Playwright
-        self._session, self._event = session, event
-
-    @property
-    def number(self) -> int:
-        """Of the function that is asked for, where the request is to join the queue."""
-        return int(json.loads(self._event["request"]["postData"])["fn_index"])
-
-    def go_on(self) -> None:
-        self._end("continueRequest")
-
-    def fail(self) -> None:
-        self._end("failRequest", errorReason="Failed")
-
-    def answer(self, status: int, body: object) -> None:
-        coded = base64.b64encode(json.dumps(body).encode()).decode()
-        headers = [{"name": "content-type", "value": "application/json"}]
-        self._end("fulfillRequest", responseCode=status, responseHeaders=headers, body=coded)
-
-    def _end(self, how: str, **more: object) -> None:
-        self._session.send(f"Fetch.{how}", {"requestId": self._event["requestId"], **more})
-
-
-class Network:
-    """What stands between a page and the server.
-
-    Playwright's ``route`` does it too, and turns the browser's cache off: the page would take twice as long to open.
-    """
-
-    def __init__(self, page: Any) -> None:  # noqa: ANN401
-        self._session = page.context.new_cdp_session(page)
-        self._session.on("Fetch.requestPaused", lambda event: self._meet(Asked(self._session, event)))
-        self._meet: Callable[[Asked], None] = Asked.go_on
-
-    def stop(self, paths: str, meet: Callable[[Asked], None]) -> None:
-        """Have ``meet`` say what becomes of the requests to ``paths``, and of no others."""
-        self._meet = meet
-        self._session.send("Fetch.enable", {"patterns": [{"urlPattern": paths}]})
-
-    def open(self) -> None:
-        """Let all requests through, those as well that were kept back."""
-        self._session.send("Fetch.disable")
-
-    def close(self) -> None:
-        self._session.detach()
+Route = Any  # of Playwright
+JOIN, SERVER = re.compile("/queue/join"), re.compile("/component_server")
 
 
 @pytest.fixture
-def network(pages: Callable[[int], Any]) -> Iterator[Network]:
-    between = Network(pages(0))
-    yield between
-    between.close()
-
-
-@pytest.fixture
-def fresh(pages: Callable[[int], Any], server: str, network: Network) -> Iterator[Callable[[str], Any]]:
-    """Opens the app where requests may fail, whatever the browser complains of."""
+def fresh(pages: Callable[[int], Any], server: str) -> Any:  # noqa: ANN401 - a maker of Playwright pages, whose failures are the point
+    """Opens the app in a window in which requests to some paths are refused, whatever the browser complains of."""
     page = pages(0)
 
-    def opened(query: str) -> Any:  # noqa: ANN401
+    def opened(query: str, path: re.Pattern[str] | None = None, answer: Callable[[Route], None] | None = None) -> Any:  # noqa: ANN401
         page.set_viewport_size({"width": 1280, "height": 720})
         page.set_default_timeout(20_000)
+        if path is not None:
+            page.route(path, answer)
         page.goto(server + query)
         page.wait_for_selector("#roll canvas.notes, #lines .lines", state="attached")
         return page
 
     yield opened
-    network.open()
+    page.unroute_all(behavior="ignoreErrors")
     page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
     page.goto("about:blank")
 
 
-def full(asked: Asked) -> None:
-    asked.answer(503, {"detail": "Queue is full."})
+def full(route: Route) -> None:
+    route.fulfill(status=503, json={"detail": "Queue is full."})
 
 
 def called(server: str, name: str) -> int:
@@ -111,21 +57,21 @@ class Held:
 
     def __init__(self, *numbers: int) -> None:
         self._numbers = set(numbers)
-        self._kept: list[tuple[int, Asked]] = []
+        self._routes: list[tuple[int, Route]] = []
 
-    def __call__(self, asked: Asked) -> None:
-        number = asked.number
+    def __call__(self, route: Route) -> None:
+        number = route.request.post_data_json["fn_index"]
         if number in self._numbers:
-            self._kept.append((number, asked))
+            self._routes.append((number, route))
         else:
-            asked.go_on()
+            route.continue_()
 
     def let_go(self, number: int) -> None:
         self._numbers.discard(number)
-        for kept, asked in self._kept:
-            if kept == number:
-                asked.go_on()
-        self._kept = [(kept, asked) for kept, asked in self._kept if kept != number]
+        for held, route in self._routes:
+            if held == number:
+                route.continue_()
+        self._routes = [(held, route) for held, route in self._routes if held != number]
 
 
 def says(page: Any, selector: str, words: str) -> None:  # noqa: ANN401
@@ -137,31 +83,30 @@ def says(page: Any, selector: str, words: str) -> None:  # noqa: ANN401
 
 
 @pytest.mark.browser
-def test_a_link_that_finds_the_queue_full_is_told_so_and_the_page_can_be_used(fresh: Any, network: Network) -> None:  # noqa: ANN401
-    network.stop(JOIN, full)
-    page = fresh("?dataset=ptb&variant=lstm&seed=3&length=9")
+def test_a_link_that_finds_the_queue_full_is_told_so_and_the_page_can_be_used(fresh: Any) -> None:  # noqa: ANN401
+    page = fresh("?dataset=ptb&variant=lstm&seed=3&length=9", JOIN, full)
     says(page, "#status .words", "Too many are waiting just now to follow this link")
-    network.open()
+    page.unroute(JOIN)
     page.click("#sample-button")
     says(page, "#status .words", "seed ")
 
 
 @pytest.mark.browser
-def test_a_round_that_finds_the_queue_full_can_be_asked_for_again(fresh: Any, network: Network) -> None:  # noqa: ANN401
+def test_a_round_that_finds_the_queue_full_can_be_asked_for_again(fresh: Any) -> None:  # noqa: ANN401
     page = fresh("?tab=learn&lesson=7")
     page.wait_for_selector("#guess .run", state="visible")
-    network.stop(JOIN, full)
+    page.route(JOIN, full)
     page.click("#guess .run")
     says(page, "#guess .seen", "Too many are waiting")
     assert page.locator("#guess .run").is_enabled()
 
 
 @pytest.mark.browser
-def test_a_server_that_does_not_answer_is_told_of(fresh: Any, network: Network) -> None:  # noqa: ANN401
-    network.stop(SERVER, Asked.fail)
-    page = fresh("")
+def test_a_server_that_does_not_answer_is_told_of(fresh: Any) -> None:  # noqa: ANN401
+    page = fresh("", SERVER, lambda route: route.abort())
     says(page, "#roll .sound", "The server did not answer; please try again.")
-    network.stop(SERVER, lambda asked: asked.answer(500, {}))
+    page.unroute(SERVER)
+    page.route(SERVER, lambda route: route.fulfill(status=500))
     page.locator("#tabs button[data-tab-id=learn]").click()
     page.locator("#lessons button").nth(5).click()
     page.click("#lesson-6 .run")
@@ -170,14 +115,16 @@ def test_a_server_that_does_not_answer_is_told_of(fresh: Any, network: Network) 
 
 
 @pytest.mark.browser
-def test_sound_that_comes_late_plays_to_nobody_who_has_left(fresh: Any, network: Network) -> None:  # noqa: ANN401
-    network.stop(SERVER, lambda asked: None)
-    page = fresh("")
+def test_sound_that_comes_late_plays_to_nobody_who_has_left(fresh: Any) -> None:  # noqa: ANN401
+    sounds: list[Route] = []
+    page = fresh("", SERVER, lambda route: sounds.append(route))
     page.click("#roll .play")
     says(page, "#roll .sound", "which then plays")
     page.locator("#tabs button[data-tab-id=race]").click()
     page.locator("#race-button").wait_for()
-    network.open()
+    for sound in sounds:
+        sound.continue_()
+    page.unroute(SERVER)
     until(page, "() => document.querySelector('#roll audio').readyState >= 1")
     assert page.evaluate("() => document.querySelector('#roll audio').paused")
     page.locator("#tabs button[data-tab-id=sample]").click()
@@ -186,25 +133,26 @@ def test_sound_that_comes_late_plays_to_nobody_who_has_left(fresh: Any, network:
 
 
 @pytest.mark.browser
-def test_a_picture_that_is_not_there_yet_leaves_no_empty_one(fresh: Any, network: Network) -> None:  # noqa: ANN401
-    network.stop(SERVER, lambda asked: None)
-    page = fresh("?tab=latent&dataset=ptb&variant=af-scf")
+def test_a_picture_that_is_not_there_yet_leaves_no_empty_one(fresh: Any) -> None:  # noqa: ANN401
+    views: list[Route] = []
+    page = fresh("?tab=latent&dataset=ptb&variant=af-scf", SERVER, lambda route: views.append(route))
     says(page, "#cloud .said", "Drawing 4,096 hidden vectors")
     assert page.locator("#cloud .points, #cloud .step").count() and page.locator("#cloud .body").is_hidden()
     assert page.locator("#cloud .said").bounding_box()["y"] < 400  # on the first screen
-    network.open()
+    for view in views:
+        view.continue_()
+    page.unroute(SERVER)
     page.locator("#cloud .points:not(.plain)").wait_for()
-    network.stop(SERVER, lambda asked: None)
+    page.route(SERVER, lambda route: views.append(route))
     page.locator("#cloud .another").click()
     says(page, "#cloud .details", "Drawing 4,096 hidden vectors")  # nor does who waits see nothing happen
 
 
 @pytest.mark.browser
-def test_who_does_not_wait_for_a_link_is_shown_something(fresh: Any, network: Network, server: str) -> None:  # noqa: ANN401
+def test_who_does_not_wait_for_a_link_is_shown_something(fresh: Any, server: str) -> None:  # noqa: ANN401
     link = called(server, "_restore")
     held = Held(link)
-    network.stop(JOIN, held)
-    page = fresh("?tab=latent&dataset=ptb&variant=af-scf")
+    page = fresh("?tab=latent&dataset=ptb&variant=af-scf", JOIN, held)
     says(page, "#cloud .said", "Following the link")
     page.locator("#cloud .another").click()
     says(page, "#cloud .title", "JSB Chorales")
@@ -213,15 +161,15 @@ def test_who_does_not_wait_for_a_link_is_shown_something(fresh: Any, network: Ne
 
 
 @pytest.mark.browser
-def test_answers_that_come_late_do_not_take_the_hand_back(fresh: Any, network: Network) -> None:  # noqa: ANN401
+def test_answers_that_come_late_do_not_take_the_hand_back(fresh: Any) -> None:  # noqa: ANN401
     page = fresh("?tab=latent&dataset=ptb&variant=af-scf&text=abcabcab&step=1")
     says(page, "#cloud .stepWords", "Step 1 of 8")
 
-    def late(asked: Asked) -> None:
+    def late(route: Route) -> None:
         page.wait_for_timeout(100)
-        asked.go_on()
+        route.continue_()
 
-    network.stop(SERVER, late)
+    page.route(SERVER, late)
     for _ in range(6):
         page.locator("#cloud .step").press("ArrowRight")
     says(page, "#cloud .stepWords", "Step 7 of 8")
@@ -236,20 +184,22 @@ def test_a_refusal_that_is_there_before_its_tab_is_shown(fresh: Any) -> None:  #
 
 
 @pytest.mark.browser
-def test_a_link_that_is_not_read_is_told_of_in_its_tab(fresh: Any, network: Network, server: str) -> None:  # noqa: ANN401
+def test_a_link_that_is_not_read_is_told_of_in_its_tab(fresh: Any, server: str) -> None:  # noqa: ANN401
     link = called(server, "_restore")
-    network.stop(JOIN, lambda asked: full(asked) if asked.number == link else asked.go_on())
-    page = fresh("?tab=inside&dataset=ptb&variant=af-scf")
+
+    def refused(route: Route) -> None:
+        (full if route.request.post_data_json["fn_index"] == link else type(route).continue_)(route)
+
+    page = fresh("?tab=inside&dataset=ptb&variant=af-scf", JOIN, refused)
     says(page, "#inside .said", "Too many are waiting just now to follow this link")
     says(page, "#inside .title", "JSB Chorales")
 
 
 @pytest.mark.browser
-def test_no_late_answer_takes_the_address_of_what_was_used_last(fresh: Any, network: Network, server: str) -> None:  # noqa: ANN401
+def test_no_late_answer_takes_the_address_of_what_was_used_last(fresh: Any, server: str) -> None:  # noqa: ANN401
     link, mix = called(server, "_restore"), called(server, "_show")
     held = Held(link, mix)
-    network.stop(JOIN, held)
-    page = fresh("?tab=inside&dataset=ptb&variant=af-scf&first=3&second=4&through=noise")
+    page = fresh("?tab=inside&dataset=ptb&variant=af-scf&first=3&second=4&through=noise", JOIN, held)
     page.locator("#inside").wait_for(state="visible")
     page.locator("h1").click()  # somebody is there while the link is read: something is shown meanwhile
     page.set_viewport_size({"width": 1000, "height": 900})
@@ -262,19 +212,22 @@ def test_no_late_answer_takes_the_address_of_what_was_used_last(fresh: Any, netw
     page.wait_for_selector("#way-lines .line")
 
     # A step asked for before the mix answers after it.
-    network.stop(SERVER, lambda asked: None)
+    steps: list[Route] = []
+    page.route(SERVER, lambda route: steps.append(route))
     page.locator("#inside .step").press("Home")
     page.fill("#second input, #second textarea", "5")
     page.press("#second input, #second textarea", "Enter")
     says(page, "#mixed .words", "to seed 5")
     until(page, "() => location.search.includes('second=5')")
-    network.open()
+    page.unroute(SERVER)
+    for step in steps:
+        step.continue_()
     says(page, "#inside .reachWords", "step 1,")
     assert "second=5" in page.url
 
     # And a mix asked for before the step.
     late = Held(mix)
-    network.stop(JOIN, late)
+    page.route(JOIN, late)
     page.fill("#second input, #second textarea", "6")
     page.press("#second input, #second textarea", "Enter")
     page.wait_for_selector("#mixed .pending")
